@@ -1,0 +1,371 @@
+/*
+ * onecopy: a cache in shared memory for the processes of one host.
+ *
+ * A blob is an immutable string of bytes, stored once however often it is put, and addressed by its ref: a hash of its
+ * content. Any process that has the environment open turns the ref into a view, a pointer to the one physical copy.
+ * The view stays good until it is released, whatever is evicted, removed or killed in the meantime.
+ *
+ *     onecopy *cache;
+ *     onecopy_ref ref;
+ *     onecopy_view view;
+ *
+ *     if (onecopy_open(NULL, NULL, &cache) < 0)
+ *         errx(1, "%s", onecopy_last_error());
+ *     onecopy_put(cache, bytes, n_bytes, ONECOPY_UNSET, &ref);       in the runner: pass the ref on
+ *     onecopy_get(cache, &ref, &view);                               in a worker: read view.data
+ *     onecopy_release(&view);
+ *     onecopy_close(cache);
+ *
+ * Conventions, for all functions unless theirs says otherwise:
+ *
+ * - The result is 0 (ONECOPY_OK) or one of the negative codes of enum onecopy_error. Outputs are written on success
+ *   only. After a failure onecopy_last_error() has the sentence for a person: what was wrong and what can be done.
+ * - Every function may be called from any number of threads of any number of processes at once. Only an object that the
+ *   caller owns (a view, a reservation, an iterator) is used by one thread at a time.
+ * - A handle survives fork(): parent and child go on using it independently. Not from a signal handler.
+ * - Lengths are in bytes and end in _bytes; durations and times are in nanoseconds and end in _ns. Times are on the
+ *   environment's clock: nanoseconds since 1970 as the wall clock read when the environment was created or the machine
+ *   was booted, going on steadily from there; steps of the wall clock do not move it. onecopy_now() reads it.
+ * - The library never prints, exits, aborts, or installs a signal handler.
+ */
+#ifndef ONECOPY_H
+#define ONECOPY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ONECOPY_VERSION_MAJOR 0
+#define ONECOPY_VERSION_MINOR 1
+#define ONECOPY_VERSION_PATCH 0
+
+/* "Not set": the default applies. For every numeric option and for each ttl_ns. */
+#define ONECOPY_UNSET UINT64_MAX
+
+/* An expiry that never comes, in what is reported. (As a ttl_ns, 0 says the same.) */
+#define ONECOPY_NEVER UINT64_MAX
+
+enum onecopy_error {
+    ONECOPY_OK = 0,
+    ONECOPY_EINVALID = -1,    /* an argument or a variable is malformed: mend the call */
+    ONECOPY_ENOTFOUND = -2,   /* not stored (never was, expired, evicted or removed): compute or put it again */
+    ONECOPY_ETOOBIG = -3,     /* the value alone is larger than the environment's limit: raise the limit */
+    ONECOPY_EFULL = -4,       /* all that is stored is pinned: the message says by whom. Release views, or raise
+                                 the limit */
+    ONECOPY_ENOSPACE = -5,    /* the file system under the environment is full: free space there */
+    ONECOPY_ENOMEMORY = -6,   /* this process is out of memory or address space */
+    ONECOPY_ESYSTEM = -7,     /* a system call failed for another reason, which the message gives */
+    ONECOPY_EPERMISSION = -8, /* the caller may not do this with the environment's directory or files */
+    ONECOPY_EUNTRUSTED = -9,  /* wrong owner, link or mode, or a network file system: refused for safety */
+    ONECOPY_EFORMAT = -10,    /* not an environment, or one of another format version */
+    ONECOPY_ECORRUPT = -11,   /* an environment whose files are damaged */
+    ONECOPY_ESTALE = -12,     /* the directory was removed or replaced under the handle: close it and open again */
+    ONECOPY_ECLIENTS = -13,   /* the table of clients, or LMDB's of readers, is full */
+    ONECOPY_EPINS = -14,      /* this process holds as many views as it may: release some */
+    ONECOPY_EREADONLY = -15,  /* a change was asked of a read-only handle or file system */
+    ONECOPY_EBUSY = -16,      /* another process has held a lock for too long: it may be stopped. Try again */
+};
+
+/* One open environment. Several handles of a process on one directory share everything behind them. */
+typedef struct onecopy onecopy;
+
+/* A blob's address: equal refs name equal bytes within one environment. Compare with memcmp. */
+typedef struct onecopy_ref {
+    uint8_t bytes[16];
+} onecopy_ref;
+
+/* The length of a ref as text, "oc1:" and 32 hex digits, with the terminating NUL. */
+#define ONECOPY_REF_TEXT_BYTES 37
+
+/*
+ * A read-only window on a blob. data is page aligned for blobs in the arena, 64-byte aligned for smaller ones, and never
+ * NULL while the view is live, even when length_bytes is 0; a write through it is a SIGSEGV. May be copied, but released
+ * once. Inherited by a child that fork() makes: parent and child each have it, and each releases its own.
+ */
+typedef struct onecopy_view {
+    const void *data;
+    size_t length_bytes;
+    onecopy_ref ref;
+    struct { /* the library's own */
+        void *environment;
+        uint64_t pin;
+    } private_;
+} onecopy_view;
+
+/* Space to be filled in place, between onecopy_reserve() and onecopy_commit() or onecopy_abandon(). */
+typedef struct onecopy_reservation {
+    void *data; /* writable, page aligned or 64-byte aligned as for a view */
+    size_t length_bytes;
+    struct { /* the library's own */
+        void *environment;
+        uint64_t page;
+        uint64_t ticket;
+    } private_;
+} onecopy_reservation;
+
+/*
+ * How to open or create an environment. Always begin with onecopy_options_init(). What is left unset comes from the
+ * environment variable named beside it, then from the default. Variables take sizes as 64K, 512M, 4G and durations as
+ * 30s, 10m, 12h, 7d; flags take 0 or 1.
+ *
+ * Limits and layout (first group) count only for the process that creates the environment: an existing one keeps its
+ * own, which onecopy_stat() tells.
+ */
+struct onecopy_options {
+    size_t struct_bytes; /* set by onecopy_options_init(); lets the structure grow */
+
+    uint64_t max_bytes;   /* ONECOPY_MAX_BYTES: what `du` may say of the directory; default a quarter of its
+                             file system */
+    uint64_t max_entries; /* ONECOPY_MAX_ENTRIES: blobs at most; default max_bytes / 256 */
+    uint64_t ttl_ns;      /* ONECOPY_TTL: for puts that give none; 0 or default: no expiry */
+    uint64_t max_clients; /* ONECOPY_MAX_CLIENTS: processes at once; default 1,024, at most 16,384 */
+    uint64_t max_pins;    /* ONECOPY_MAX_PINS: live views of one process; default 16,384, at most 1,048,576 */
+    int protect;          /* ONECOPY_PROTECT: 1 keeps the index from stray writes of its clients; small puts cost
+                             three times as much. -1 unset; default 0 */
+    uint32_t mode;        /* ONECOPY_MODE (octal): of the directory, files get the same without x; UINT32_MAX unset;
+                             default 0700, or 02770 when a group is given */
+    gid_t group;          /* ONECOPY_GROUP (name or number): who shares the environment; (gid_t)-1 unset;
+                             default none */
+
+    int read_only; /* ONECOPY_READ_ONLY: 1: this handle changes no content. -1 unset; default 0 */
+    int no_create; /* ONECOPY_NO_CREATE: 1: ONECOPY_ENOTFOUND where there is no environment. -1 unset; default 0 */
+};
+
+/* What one blob is like at the moment of asking. */
+struct onecopy_info {
+    onecopy_ref ref;
+    uint64_t length_bytes;
+    uint64_t stored_ns;
+    uint64_t expires_ns; /* ONECOPY_NEVER: does not expire */
+    uint64_t accessed_ns;
+    uint64_t hits; /* approximate: a worker killed may take its last few milliseconds of hits along */
+    uint64_t pins; /* views on it in all processes; always 0 for blobs in the index, which views copy */
+    bool in_arena; /* false: in the index */
+};
+
+/* The state of an environment. Bytes of memory: what `du` counts. Counters: since it was created. */
+struct onecopy_stat {
+    uint64_t max_bytes, max_entries, ttl_ns, max_clients, max_pins; /* the limits in force; ttl_ns 0: none */
+    bool is_protected, is_read_only;
+
+    uint64_t used_bytes;  /* arena, index and state together; never above max_bytes */
+    uint64_t index_bytes; /* of those: data.mdb and lock.mdb */
+    uint64_t state_bytes; /* of those: state */
+    uint64_t arena_bytes; /* of those: the arena's resident bytes, which are the next five together */
+    uint64_t live_bytes, free_bytes, limbo_bytes, pending_bytes, punching_bytes;
+    uint64_t pinned_bytes;        /* live or limbo bytes under at least one pin */
+    uint64_t content_bytes;       /* the blobs' own lengths */
+    uint64_t arena_address_bytes; /* the arena's address space, holes included */
+
+    uint64_t entries, clients, pins;
+
+    uint64_t hits, misses, puts, dedup_hits, dedup_saved_bytes, evictions, expirations, removals, dead_clients;
+};
+
+/* ---- environments ---- */
+
+/*
+ * Sets every option to "unset". Cost: none.
+ */
+void onecopy_options_init(struct onecopy_options *options);
+
+/*
+ * Opens the environment in the directory `path`, creating both when they are not there. Processes that race to create
+ * one all get the same. The process opens an environment once however many handles it has.
+ *
+ * path: NULL means $ONECOPY_PATH, then /dev/shm/onecopy-<effective uid>. options: NULL means all unset. *cache: the
+ * caller's; ends with onecopy_close().
+ *
+ * ONECOPY_EINVALID: an option or a variable (named in the message) is malformed. ENOTFOUND: no_create, and nothing
+ * there. EPERMISSION, EUNTRUSTED, EREADONLY, EFORMAT, ECORRUPT, ENOSPACE, ENOMEMORY, ECLIENTS, ESYSTEM: as in the enum;
+ * nothing is changed. EBUSY: another process has been opening it for more than 10 seconds.
+ *
+ * Cost: some twenty system calls; the first process to open an environment also checks its index, at memory speed.
+ */
+int onecopy_open(const char *path, const struct onecopy_options *options, onecopy **cache);
+
+/*
+ * Ends a handle; NULL does nothing. Views taken through it stay valid until they are released: what they need is kept
+ * until then. Reservations that are neither committed nor abandoned are abandoned with the last handle. Returns NULL.
+ */
+onecopy *onecopy_close(onecopy *cache);
+
+/*
+ * The directory of the environment, as it was opened. Valid until the handle is closed.
+ */
+const char *onecopy_path(const onecopy *cache);
+
+/*
+ * The time on the environment's clock, to the clock's tick (1 to 10 ms). No system call.
+ */
+uint64_t onecopy_now(const onecopy *cache);
+
+/* ---- putting ---- */
+
+/*
+ * Stores bytes and gives their ref. Bytes that are already there are not stored again: their expiry is extended to the
+ * later of the two, and they count as accessed. The ref is good when the function returns, and the blob then lives until
+ * it expires, is removed, or is the least recently used when space is needed.
+ *
+ * data: length_bytes bytes, which must not change during the call; NULL only with length 0. A live view's own data and
+ * length are recognised and cost no hashing. ttl_ns: time to live from now; 0 never expires; ONECOPY_UNSET the
+ * environment's default.
+ *
+ * ETOOBIG, EFULL, ENOSPACE: as in the enum; nothing is stored. EREADONLY, ESTALE, ENOMEMORY, ESYSTEM, ECORRUPT.
+ *
+ * Cost: up to about 2 KB one short transaction in the index; above, hashing and one copy at memory speed, with no lock
+ * held while copying more than a few pages. Bytes already there: hashing and one comparison, no lock.
+ */
+int onecopy_put(onecopy *cache, const void *data, size_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
+
+/*
+ * As onecopy_put(), of the n_parts parts one after the other. EINVALID: a part is NULL with a length, or the lengths
+ * overflow.
+ */
+int onecopy_put_iov(onecopy *cache, const struct iovec *parts, size_t n_parts, uint64_t ttl_ns, onecopy_ref *ref);
+
+/*
+ * As onecopy_put(), of what can be read from a descriptor (file, pipe, socket) at its present offset: length_bytes
+ * bytes, or to its end with ONECOPY_UNSET. The offset moves by what was read. EINVALID: the end came early. ESYSTEM: a
+ * read failed.
+ */
+int onecopy_put_fd(onecopy *cache, int fd, uint64_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
+
+/*
+ * As onecopy_put() of n values, the small ones in a single transaction: each then costs a fraction of a put of its own.
+ * refs: n refs. On failure some of the values may be stored; no ref is written.
+ */
+int onecopy_put_many(onecopy *cache, const struct iovec *values, size_t n, uint64_t ttl_ns, onecopy_ref *refs);
+
+/*
+ * Reserves space for length_bytes bytes, to be filled by the caller and then committed: a value is built or read
+ * directly where it will be shared, with no copy. The space counts as used; it is returned when the process dies.
+ * Ends with onecopy_commit() or onecopy_abandon(), in the process that reserved it (a child has no access).
+ * Errors: as onecopy_put().
+ */
+int onecopy_reserve(onecopy *cache, size_t length_bytes, onecopy_reservation *reservation);
+
+/*
+ * Makes the reservation's bytes a blob, as onecopy_put() would, and ends the reservation, whatever the result.
+ * The memory is no longer accessible afterwards. Nobody may be writing to it meanwhile.
+ */
+int onecopy_commit(onecopy_reservation *reservation, uint64_t ttl_ns, onecopy_ref *ref);
+
+/*
+ * Gives a reservation's space back. One that was ended, or is all zeros, is left alone.
+ */
+void onecopy_abandon(onecopy_reservation *reservation);
+
+/* ---- getting ---- */
+
+/*
+ * Finds a blob and gives a view on it. *view: the caller's; ends with onecopy_release(), at the latest when the process
+ * dies. While it lives the bytes under it neither change nor move; the blob may be removed or evicted all the same,
+ * and then its space is reused after the last release.
+ *
+ * ENOTFOUND: not stored, or expired. EPINS: this process's views are as many as it may have. ECORRUPT: the bytes were
+ * damaged while no process had the environment open; the blob is removed.
+ *
+ * Cost: one look-up in the index; no system call, no lock, no copy (up to about 2 KB: one copy). The first get of a blob
+ * after a time in which no process had the environment open also checks its hash.
+ */
+int onecopy_get(onecopy *cache, const onecopy_ref *ref, onecopy_view *view);
+
+/*
+ * Ends a view and clears it. One that was released, or is all zeros, is left alone. Cost: one store.
+ */
+void onecopy_release(onecopy_view *view);
+
+/*
+ * ONECOPY_OK when the blob is stored and not expired, else ONECOPY_ENOTFOUND. Counts as no access.
+ */
+int onecopy_contains(onecopy *cache, const onecopy_ref *ref);
+
+/*
+ * Marks a blob as accessed now and extends its expiry to ttl_ns from now (never shortens it). ttl_ns as in
+ * onecopy_put(). ENOTFOUND.
+ */
+int onecopy_touch(onecopy *cache, const onecopy_ref *ref, uint64_t ttl_ns);
+
+/*
+ * Removes a blob: from now on it is not found. Live views on it stay valid, and its space is reused after the last of
+ * them is released. ENOTFOUND: it was not there.
+ */
+int onecopy_remove(onecopy *cache, const onecopy_ref *ref);
+
+/* ---- looking inside ---- */
+
+typedef struct onecopy_iterator onecopy_iterator;
+
+/*
+ * Begins a walk over the blobs in the order of their refs. *iterator: the caller's, until onecopy_iterator_free().
+ * Holds no lock and disturbs nothing; blobs put or removed meanwhile may or may not be met. The handle must stay open.
+ */
+int onecopy_iterate(onecopy *cache, onecopy_iterator **iterator);
+
+/*
+ * The next blob, or ONECOPY_ENOTFOUND after the last. Expired blobs that are not yet swept are not met.
+ */
+int onecopy_iterator_next(onecopy_iterator *iterator, struct onecopy_info *info);
+
+/*
+ * Ends a walk; NULL does nothing. Returns NULL.
+ */
+onecopy_iterator *onecopy_iterator_free(onecopy_iterator *iterator);
+
+/*
+ * Limits, sizes and counters. The figures are read without stopping anybody and may be of slightly different moments.
+ */
+int onecopy_stat(onecopy *cache, struct onecopy_stat *stat);
+
+/*
+ * What is known of one blob; counts as no access. ENOTFOUND.
+ */
+int onecopy_info(onecopy *cache, const onecopy_ref *ref, struct onecopy_info *info);
+
+/* ---- text ---- */
+
+/*
+ * Writes a ref as text, "oc1:" and 32 lower-case hex digits and a NUL. Returns text.
+ */
+char *onecopy_ref_format(const onecopy_ref *ref, char text[ONECOPY_REF_TEXT_BYTES]);
+
+/*
+ * Reads a ref from text; hex digits of either case. EINVALID: anything else, even around it.
+ */
+int onecopy_ref_parse(const char *text, onecopy_ref *ref);
+
+/*
+ * Reads a size: digits with an optional K, M, G or T (powers of 1,024), an optional B or iB. EINVALID: malformed, or
+ * more than 2^63 bytes.
+ */
+int onecopy_parse_bytes(const char *text, uint64_t *n_bytes);
+
+/*
+ * Reads a duration: digits with s, m, h or d, or ms, us, ns; without a unit, seconds. EINVALID: malformed, or more than
+ * 2^62 ns (146 years).
+ */
+int onecopy_parse_duration(const char *text, uint64_t *duration_ns);
+
+/*
+ * A code's meaning in a few words; static. Never NULL, whatever the code.
+ */
+const char *onecopy_strerror(int code);
+
+/*
+ * What went wrong in this thread's last call that failed, in a sentence a user can act on: the path or ref, the size
+ * asked, the limit, who holds the space. Valid until the thread's next call that fails. Never NULL; "" before any failure.
+ */
+const char *onecopy_last_error(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * The table of system calls, and the few loops that every caller of them would otherwise write again.
+ *
+ * Memory on a tmpfs must be allocated before it is touched through a mapping: a touch that finds the file system full is
+ * a SIGBUS, while fallocate() gives ENOSPC. On tmpfs an fallocate() that a signal interrupts undoes itself and starts
+ * from nothing, so a large one under a profiler's timer might never end; pieces of 16 MiB do.
+ */
+#include "base/system.h"
+#include "base/test_point.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ALLOCATE_PIECE_BYTES (UINT64_C(16) << 20)
+
+#ifdef ONECOPY_TESTING
+void (*test_point_hook)(const char *name);
+struct system_calls system_calls = {
+#else
+const struct system_calls system_calls = {
+#endif
+    .fallocate = fallocate,
+    .ftruncate = ftruncate,
+    .fstat = fstat,
+    .fstatfs = fstatfs,
+    .mmap = mmap,
+    .calloc = calloc,
+    .read = read,
+};
+
+int system_allocate(int fd, int mode, uint64_t offset, uint64_t length)
+{
+    while (length > 0) {
+        uint64_t piece = length < ALLOCATE_PIECE_BYTES ? length : ALLOCATE_PIECE_BYTES;
+
+        if (system_calls.fallocate(fd, mode, (off_t)offset, (off_t)piece) < 0) {
+            if (errno == EINTR)
+                continue;
+            return -1;
+        }
+        offset += piece;
+        length -= piece;
+    }
+    return 0;
+}
+
+int system_file_usage(int fd, uint64_t *n_bytes)
+{
+    struct stat status;
+
+    if (system_calls.fstat(fd, &status) < 0)
+        return -1;
+    *n_bytes = (uint64_t)status.st_blocks * 512;
+    return 0;
+}
+
+void system_close_at(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+void system_free_at(void *pointer)
+{
+    free(*(void **)pointer);
+}

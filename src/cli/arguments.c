@@ -1,0 +1,122 @@
+/*
+ * Reading a command's arguments: getopt_long with this program's own words for what is wrong, the options that every
+ * command takes, and the values that several of them take. A command loops over arguments_next() for its own options
+ * and then finds its operands counted and in place.
+ *
+ * A value is turned into a number here and nowhere else, so that every command understands the same sizes and times and
+ * complains of a malformed one in the same way: the option, the text in quotes, and why.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "print.h"
+
+static int arguments_end(struct arguments *arguments, enum status status)
+{
+    arguments->status = status;
+    return -1;
+}
+
+/* getopt has refused an argument: `answer` is ':' for a value that is missing, '?' for anything else. */
+static int arguments_refused(struct arguments *arguments, int answer)
+{
+    const char *word = arguments->argv[optind - 1];
+    char letter[3] = {'-', (char)optopt, '\0'};
+    const char *option = word[0] == '-' && word[1] == '-' ? word : letter;
+    const char *fault = answer == ':' ? "needs a value" : "is unknown, ambiguous, or takes no value";
+
+    return arguments_end(arguments,
+                         report_usage(arguments->command, "%s: option %s %s", arguments->command->name, option, fault));
+}
+
+static int arguments_operands(struct arguments *arguments)
+{
+    const struct command *command = arguments->command;
+
+    arguments->operands = arguments->argv + optind;
+    arguments->n_operands = arguments->argc - optind;
+    if (arguments->n_operands < command->min_operands)
+        return arguments_end(arguments, report_usage(command, "%s: an operand is missing: %s %s", command->name,
+                                                     command->name, command->synopsis));
+    if (arguments->n_operands > command->max_operands)
+        return arguments_end(arguments, report_usage(command, "%s: unexpected operand '%s'", command->name,
+                                                     arguments->operands[command->max_operands]));
+    return 0;
+}
+
+int arguments_next(struct arguments *arguments)
+{
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(arguments->argc, arguments->argv, ":e:h", arguments->command->options, NULL)) == 'e')
+        arguments->environment = optarg;
+    if (option == 'h') {
+        help_print(arguments->command);
+        return arguments_end(arguments, STATUS_OK);
+    }
+    if (option == '?' || option == ':')
+        return arguments_refused(arguments, option);
+    if (option < 0)
+        return arguments_operands(arguments);
+    arguments->value = optarg;
+    return option;
+}
+
+bool arguments_read(struct arguments *arguments)
+{
+    return arguments_next(arguments) == 0;
+}
+
+/* The library quotes the text and says what is wrong with it, but not where it stood. */
+static enum status argument_malformed(const char *name)
+{
+    report("%s: %s", name, onecopy_last_error());
+    return STATUS_USAGE;
+}
+
+enum status argument_bytes(const char *name, const char *text, uint64_t *n_bytes)
+{
+    return onecopy_parse_bytes(text, n_bytes) < 0 ? argument_malformed(name) : STATUS_OK;
+}
+
+enum status argument_duration(const char *name, const char *text, uint64_t *duration_ns)
+{
+    return onecopy_parse_duration(text, duration_ns) < 0 ? argument_malformed(name) : STATUS_OK;
+}
+
+bool numbers_read(const char *text, size_t n, uint64_t *numbers)
+{
+    for (size_t i = 0; i < n; i++) {
+        char *end;
+
+        if (!isdigit((unsigned char)*text))
+            return false;
+        errno = 0;
+        numbers[i] = strtoull(text, &end, 10);
+        if (errno || *end != (i + 1 < n ? ' ' : '\0'))
+            return false;
+        text = end + 1;
+    }
+    return true;
+}
+
+enum status argument_number(const char *name, const char *text, uint64_t limit, uint64_t *number)
+{
+    uint64_t value;
+
+    if (!numbers_read(text, 1, &value) || value > limit) {
+        report("%s: '%s' is not a whole number of at most %" PRIu64, name, text, limit);
+        return STATUS_USAGE;
+    }
+    *number = value;
+    return STATUS_OK;
+}
+
+enum status argument_ref(const char *text, onecopy_ref *ref)
+{
+    return onecopy_ref_parse(text, ref) < 0 ? argument_malformed("REF") : STATUS_OK;
+}

@@ -1,0 +1,88 @@
+/* What a command of the command line is, and what all of them share: arguments, the environment, exit statuses. */
+#ifndef ONECOPY_CLI_COMMAND_H
+#define ONECOPY_CLI_COMMAND_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include <onecopy.h>
+
+enum status {
+    STATUS_OK = 0,
+    STATUS_NOT_FOUND = 1, /* the environment or the blob is not there */
+    STATUS_USAGE = 2,     /* the command line or a variable is malformed */
+    STATUS_FAILURE = 3,   /* anything else */
+};
+
+struct arguments;
+
+struct command {
+    const char *name;
+    const char *synopsis; /* operands and options, as help shows them after the name */
+    const char *summary;  /* one line for the list of commands; NULL: the command is not listed */
+    const char *help;     /* the rest of its help: lines, each ended by a newline */
+    const struct option *options;
+    int min_operands, max_operands;
+    enum status (*run)(struct arguments *arguments);
+};
+
+/* The end of every command's table of options. */
+#define OPTIONS_COMMON                                                                                                 \
+    {"environment", required_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'},                                   \
+    {                                                                                                                  \
+        NULL, 0, NULL, 0                                                                                               \
+    }
+
+/* All commands, listed ones first, ended by NULL. */
+extern const struct command *const commands[];
+
+/* One command's part of the command line. */
+struct arguments {
+    const struct command *command;
+    const char *environment; /* from -e; NULL: the library looks for $ONECOPY_PATH and then its default */
+    int argc;
+    char **argv;
+    const char *value; /* of the option that was just read */
+    char **operands;   /* what is no option, after the last option was read */
+    int n_operands;
+    enum status status; /* why reading them ended early */
+};
+
+/*
+ * The next of the command's own options, or 0 after the last, when the operands are there and as many as the command
+ * takes. -1 when the command is to end with arguments->status: the line was wrong, which has been reported, or --help
+ * has been printed.
+ */
+int arguments_next(struct arguments *arguments);
+
+/* For commands without options of their own: true when the operands are there, false as for -1 above. */
+bool arguments_read(struct arguments *arguments);
+
+/*
+ * Values of options and operands. STATUS_OK and the value, or STATUS_USAGE with the malformed text and what it stands
+ * for (`name`, an option as it was typed or a word) reported.
+ */
+enum status argument_bytes(const char *name, const char *text, uint64_t *n_bytes);
+enum status argument_duration(const char *name, const char *text, uint64_t *duration_ns);
+enum status argument_number(const char *name, const char *text, uint64_t limit, uint64_t *number);
+enum status argument_ref(const char *text, onecopy_ref *ref);
+
+/* Reads exactly n whole numbers, one space between each and the next. False for any other text. */
+bool numbers_read(const char *text, size_t n, uint64_t *numbers);
+
+/* The command of that name, or NULL. */
+const struct command *command_find(const char *name);
+
+/* Reports that there is no such command, with the name that is nearest, and returns STATUS_USAGE. */
+enum status command_unknown(const char *name);
+
+/* Prints a command's help, or with NULL the help of the whole, to standard output. */
+void help_print(const struct command *command);
+
+/*
+ * Opens the environment for a command that only makes sense where there is one. Where the caller may only read it, a
+ * read-only handle is good enough if `is_reading`. A failure has been reported.
+ */
+enum status environment_open_existing(const struct arguments *arguments, bool is_reading, onecopy **cache);
+
+#endif

@@ -1,0 +1,18 @@
+/* The commands, each in the file of its name. */
+#ifndef ONECOPY_CLI_COMMANDS_H
+#define ONECOPY_CLI_COMMANDS_H
+
+#include "command.h"
+
+extern const struct command command_init;
+extern const struct command command_put;
+extern const struct command command_get;
+extern const struct command command_ls;
+extern const struct command command_stat;
+extern const struct command command_rm;
+extern const struct command command_demo;
+extern const struct command command_demo_worker;
+extern const struct command command_help;
+extern const struct command command_version;
+
+#endif

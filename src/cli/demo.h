@@ -1,0 +1,92 @@
+/* The parts of the command `demo`: what is counted, where, by whom, and how it is shown. See demo.c. */
+#ifndef ONECOPY_CLI_DEMO_H
+#define ONECOPY_CLI_DEMO_H
+
+#include "command.h"
+
+/* What the demo is asked to do. */
+struct demo_plan {
+    const char *path; /* of the file */
+    uint64_t file_bytes;
+    unsigned n_workers;
+    const char *environment;
+    bool is_own_environment; /* made for the demo: it has the size of the file, and goes away afterwards */
+};
+
+/* ---- demo_runner.c ---- */
+
+/* Counts the file alone, then with workers that share one copy, then with workers that get copies, and shows it all. */
+enum status demo_run(const struct demo_plan *plan);
+
+/* ---- demo_place.c ---- */
+
+/* The largest readable regular file below /usr/lib of at most so many bytes. The caller's to free, or NULL. */
+char *demo_file_choose(uint64_t limit_bytes);
+
+/* The figure that a file below /proc gives in kB on the line that begins with the label, in bytes. 0: it does not. */
+uint64_t proc_bytes(const char *path, const char *label);
+
+/* Bytes of memory that programs can still take, and bytes free on a path's file system. UINT64_MAX when not known. */
+uint64_t memory_available(void);
+uint64_t space_available(const char *path);
+
+/* Removes a directory with all that is in it; a failure is reported. */
+enum status directory_remove(const char *path);
+
+/* ---- demo_count.c ---- */
+
+struct text_count {
+    uint64_t words;
+    uint64_t lines;
+};
+
+/*
+ * Adds the words that start, and the lines that end, among the bytes. `previous` is the byte before the first: where it
+ * is part of a word, that word has started earlier and is not counted here. A space stands for "none".
+ */
+void text_count_add(struct text_count *count, const unsigned char *bytes, size_t n_bytes, unsigned char previous);
+
+/* ---- demo_workers.c ---- */
+
+/* One way to get the argument to the workers, and what it cost. */
+struct demo_way {
+    struct text_count count; /* of all ranges together */
+    uint64_t *first_byte_ns; /* for each worker, from the sending of its task */
+    uint64_t *all_bytes_ns;  /* the same */
+    uint64_t before_bytes;   /* PSS of runner and workers together, before the first has the argument; 0: not known */
+    uint64_t holding_bytes;  /* the same while all have it */
+    uint64_t storing_ns;     /* time of putting the argument in the cache; 0 without one */
+    uint64_t job_ns;         /* from the start to the last answer, storing included */
+};
+
+struct worker_group;
+
+/*
+ * Starts the worker processes and waits until each is ready for its task. `environment`: the one that they open; NULL
+ * when they are to get the bytes themselves. *group: ends with worker_group_end(). A failure is reported.
+ */
+enum status worker_group_start(unsigned n_workers, const char *environment, struct worker_group **group);
+
+/*
+ * Gives each worker an equal range of the n_bytes bytes of the argument, waits for all answers, and files them in
+ * `way`. `argument` is how a task names it: a ref, or for bytes that follow through the pipe "bytes:" and their number,
+ * which are then those of `file` from its start. `file` is -1 for a ref. A failure is reported.
+ */
+enum status worker_group_count(struct worker_group *group, const char *argument, int file, uint64_t n_bytes,
+                               struct demo_way *way);
+
+/* PSS of this process and all workers together, as the kernel counts it now; 0 when it does not tell. */
+uint64_t worker_group_memory(const struct worker_group *group);
+
+/* Ends the workers, after two seconds the hard way; NULL does nothing. Returns NULL. */
+struct worker_group *worker_group_end(struct worker_group *group);
+
+/* The steady clock that runner and workers have in common. */
+uint64_t clock_now(void);
+
+/* ---- demo_report.c ---- */
+
+void demo_report(const struct demo_plan *plan, const struct text_count *expected, uint64_t reading_ns,
+                 const struct demo_way *shared, const struct demo_way *copied);
+
+#endif

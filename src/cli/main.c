@@ -1,0 +1,83 @@
+/*
+ * onecopy: the command line to an environment. This file has the table of commands and finds the one that was asked
+ * for; each command is a file of its own, named after it, that exports one `struct command`. What commands share is in
+ * arguments.c (reading the line), environment.c (opening) and print.c (speaking).
+ *
+ * Options before the command are those that are every command's as well, so `onecopy -e PATH ls` and `onecopy ls -e
+ * PATH` are the same. What comes after the command's name is the command's to read.
+ *
+ * Two things are put right before anything else. A descriptor 0, 1 or 2 that the caller has closed is taken up, so that
+ * no file of an environment is opened under a number to which somebody prints. And SIGPIPE is ignored, so that a reader
+ * that has left shows as EPIPE, which is not an error (see print.c).
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+
+#include "commands.h"
+#include "print.h"
+
+const struct command *const commands[] = {
+    &command_init, &command_put,  &command_get,     &command_ls,          &command_stat, &command_rm,
+    &command_demo, &command_help, &command_version, &command_demo_worker, NULL,
+};
+
+/* Reads and writes on what is taken up here fail as they would have on the closed descriptor. */
+static void descriptors_take_up(void)
+{
+    int taken = 0;
+
+    for (int fd = 0; fd <= 2 && taken >= 0; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            taken = open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+static enum status command_run(const struct command *command, const char *environment, int argc, char **argv)
+{
+    struct arguments arguments = {
+        .command = command,
+        .environment = environment,
+        .argc = argc,
+        .argv = argv,
+    };
+
+    optind = 0; /* getopt begins anew */
+    return command->run(&arguments);
+}
+
+static enum status line_run(int argc, char **argv)
+{
+    static const struct option options[] = {{"version", no_argument, NULL, 'v'}, OPTIONS_COMMON};
+    const char *environment = NULL;
+    const struct command *command;
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+:e:h", options, NULL)) >= 0) {
+        switch (option) {
+        case 'e':
+            environment = optarg;
+            break;
+        case 'h':
+            help_print(NULL);
+            return STATUS_OK;
+        case 'v':
+            return command_run(&command_version, NULL, 1, argv);
+        default:
+            return report_usage(NULL, "option %s is not known, or needs a value", argv[optind - 1]);
+        }
+    }
+    if (optind == argc)
+        return report_usage(NULL, "which command?");
+    command = command_find(argv[optind]);
+    if (!command)
+        return command_unknown(argv[optind]);
+    return command_run(command, environment, argc - optind, argv + optind);
+}
+
+int main(int argc, char **argv)
+{
+    descriptors_take_up();
+    signal(SIGPIPE, SIG_IGN);
+    return (int)output_finish(line_run(argc, argv));
+}

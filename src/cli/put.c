@@ -1,0 +1,58 @@
+/*
+ * The command `put`: stores a file or standard input, prints its ref. The bytes go from the descriptor to their place
+ * in the arena without a copy in this process, so it takes no memory to put a large file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "commands.h"
+#include "print.h"
+
+static enum status put_run(struct arguments *arguments)
+{
+    CLEANUP_CACHE onecopy *cache = NULL;
+    CLEANUP_CLOSE int file = -1;
+    char text[ONECOPY_REF_TEXT_BYTES];
+    const char *name = "standard input";
+    uint64_t ttl_ns = ONECOPY_UNSET;
+    onecopy_ref ref;
+    int option, result;
+
+    while ((option = arguments_next(arguments)) > 0)
+        if (argument_duration("--ttl", arguments->value, &ttl_ns) != STATUS_OK)
+            return STATUS_USAGE;
+    if (option < 0)
+        return arguments->status;
+    if (arguments->n_operands && strcmp(arguments->operands[0], "-") != 0) {
+        name = arguments->operands[0];
+        file = open(name, O_RDONLY | O_CLOEXEC);
+        if (file < 0)
+            return report_system(name);
+    }
+
+    result = onecopy_open(arguments->environment, NULL, &cache);
+    if (result < 0)
+        return report_failure(result, arguments->environment);
+    result = onecopy_put_fd(cache, file < 0 ? STDIN_FILENO : file, ONECOPY_UNSET, ttl_ns, &ref);
+    if (result < 0)
+        return report_failure(result, name);
+    puts(onecopy_ref_format(&ref, text));
+    return STATUS_OK;
+}
+
+static const struct option put_options[] = {{"ttl", required_argument, NULL, 't'}, OPTIONS_COMMON};
+
+const struct command command_put = {
+    .name = "put",
+    .synopsis = "[--ttl TIME] [FILE|-]",
+    .summary = "store a file or standard input, print its ref",
+    .help = "Stores the bytes of FILE, or of standard input, and prints their ref. The same bytes have the same\n"
+            "ref and are stored once. Makes the environment when there is none.\n"
+            "\n"
+            "  --ttl TIME   forget them after this time; 0: never; default: as the environment was made\n",
+    .options = put_options,
+    .max_operands = 1,
+    .run = put_run,
+};

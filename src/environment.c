@@ -1,0 +1,252 @@
+/*
+ * The environments that this process has open. There is one object for each directory, by device and inode, however often it
+ * is opened, because LMDB must not open a file twice in one process (closing either would drop the locks of both). This is the
+ * project's only table of the process; one mutex protects it, taken for opening, closing and forking.
+ *
+ * An environment ends with its last handle; if views are live then, with the last of those.
+ */
+#include "environment.h"
+
+#include "base/error.h"
+#include "base/system.h"
+#include "store/reap.h"
+#include "trust.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct environment *table;
+static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
+
+static void table_fork_prepare(void)
+{
+    pthread_mutex_lock(&table_mutex);
+    for (struct environment *environment = table; environment; environment = environment->next)
+        fork_prepare(environment);
+}
+
+static void table_fork_parent(void)
+{
+    for (struct environment *environment = table; environment; environment = environment->next)
+        fork_parent(environment);
+    pthread_mutex_unlock(&table_mutex);
+}
+
+static void table_fork_child(void)
+{
+    for (struct environment *environment = table; environment; environment = environment->next)
+        fork_child(environment);
+    pthread_mutex_unlock(&table_mutex);
+}
+
+static void handlers_register(void)
+{
+    pthread_atfork(table_fork_prepare, table_fork_parent, table_fork_child);
+}
+
+/* Whether the directory that was opened is still the one that the path names. */
+static bool directory_is_there(const struct environment *environment)
+{
+    struct stat status;
+    struct stat state;
+
+    return stat(environment->path, &status) == 0 && status.st_dev == environment->device &&
+           status.st_ino == environment->inode && fstat(environment->state_fd, &state) == 0 && state.st_nlink > 0;
+}
+
+static struct environment *table_find(const struct stat *directory)
+{
+    for (struct environment *environment = table; environment; environment = environment->next)
+        if (environment->device == directory->st_dev && environment->inode == directory->st_ino &&
+            !load_relaxed(&environment->is_stale) && directory_is_there(environment))
+            return environment;
+    return NULL;
+}
+
+static struct environment *environment_new(void)
+{
+    struct environment *environment = system_calls.calloc(1, sizeof *environment);
+
+    if (!environment)
+        return NULL;
+    environment->directory_fd = environment->state_fd = environment->arena_fd = environment->child_fd = -1;
+    pthread_mutex_init(&environment->store.mutex, NULL);
+    return environment;
+}
+
+/* Frees what environment_new() made and environment_attach() opened. */
+static struct environment *environment_free(struct environment *environment)
+{
+    if (!environment)
+        return NULL;
+    environment_detach(environment);
+    pthread_mutex_destroy(&environment->store.mutex);
+    free(environment);
+    return NULL;
+}
+
+static void environment_free_at(struct environment **environment)
+{
+    environment_free(*environment);
+}
+
+/* Makes the directory if need be, with the mode and group that were asked for. */
+static int directory_make(const char *path, const struct onecopy_options *options)
+{
+    bool has_group = options->group != (gid_t)-1;
+    mode_t mode = options->mode != UINT32_MAX ? options->mode : has_group ? 02770 : 0700;
+
+    if (options->no_create == 1 || options->read_only == 1)
+        return ONECOPY_OK;
+    if (mkdir(path, 0700) < 0) {
+        if (errno == EEXIST)
+            return ONECOPY_OK;
+        return error_system("cannot create the directory %s", path);
+    }
+    if (has_group && chown(path, (uid_t)-1, options->group) < 0)
+        return error_system("cannot give %s to group %u", path, options->group);
+    if (chmod(path, mode) < 0)
+        return error_system("cannot give %s the mode %04o", path, mode);
+    return ONECOPY_OK;
+}
+
+static int directory_open(struct environment *environment, const char *path, const struct onecopy_options *options,
+                          struct stat *status)
+{
+    int result = directory_make(path, options);
+
+    if (result < 0)
+        return result;
+    environment->directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (environment->directory_fd < 0) {
+        if (lstat(path, status) == 0 && S_ISLNK(status->st_mode))
+            return error_set(ONECOPY_EUNTRUSTED, "%s is a symbolic link: name the directory itself", path);
+        if (errno == ENOTDIR)
+            return error_set(ONECOPY_EFORMAT, "%s is not a directory, as an environment is", path);
+        if (errno == ENOENT)
+            return error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'", path,
+                             path);
+        return error_system("cannot open the directory %s", path);
+    }
+    if (!realpath(path, environment->path))
+        return error_system("cannot find the full path of %s", path);
+    return trust_directory(environment->directory_fd, environment->path, status, &environment->store.is_on_disk);
+}
+
+static int open_locked(const char *path, const struct onecopy_options *options, struct environment **out)
+{
+    __attribute__((cleanup(environment_free_at))) struct environment *environment = environment_new();
+    struct environment *found;
+    struct stat status;
+    int result;
+
+    if (!environment)
+        return error_set(ONECOPY_ENOMEMORY, "out of memory");
+    result = directory_open(environment, path, options, &status);
+    if (result < 0)
+        return result;
+    found = table_find(&status);
+    if (found) {
+        if (found->store.is_read_only && options->read_only != 1)
+            return error_set(ONECOPY_EREADONLY,
+                             "this process has %s open read-only: close that handle before opening it for writing",
+                             environment->path);
+        found->n_handles++;
+        store_relaxed(&found->is_closing, 0U);
+        *out = found;
+        return ONECOPY_OK;
+    }
+    environment->device = status.st_dev;
+    environment->inode = status.st_ino;
+    environment->n_handles = 1;
+    result = environment_attach(environment, options);
+    if (result < 0)
+        return result;
+    environment->next = table;
+    table = environment;
+    *out = environment;
+    environment = NULL;
+    return ONECOPY_OK;
+}
+
+int environment_open(const char *path, const struct onecopy_options *options, struct environment **environment)
+{
+    int result;
+
+    pthread_once(&handlers_once, handlers_register);
+    pthread_mutex_lock(&table_mutex);
+    result = open_locked(path, options, environment);
+    pthread_mutex_unlock(&table_mutex);
+    return result;
+}
+
+static void table_remove(struct environment *environment)
+{
+    for (struct environment **link = &table; *link; link = &(*link)->next)
+        if (*link == environment) {
+            *link = environment->next;
+            return;
+        }
+}
+
+/* Ends an environment that has no handle, unless views are live: then the last of them will. Under the mutex. */
+static void environment_end(struct environment *environment)
+{
+    store_exact(&environment->is_closing, 1U);
+    if (views_any(&environment->store.views))
+        return;
+    table_remove(environment);
+    environment_free(environment);
+}
+
+void environment_close(struct environment *environment)
+{
+    pthread_mutex_lock(&table_mutex);
+    if (--environment->n_handles == 0)
+        environment_end(environment);
+    pthread_mutex_unlock(&table_mutex);
+}
+
+void environment_view_released(struct environment *environment)
+{
+    bool is_known = false;
+
+    pthread_mutex_lock(&table_mutex);
+    /* Two last views may be released at once: the first to get here ends it. */
+    for (const struct environment *known = table; known; known = known->next)
+        is_known = is_known || known == environment;
+    if (is_known && environment->n_handles == 0)
+        environment_end(environment);
+    pthread_mutex_unlock(&table_mutex);
+}
+
+int environment_enter(struct environment *environment)
+{
+    if (!load_acquire(&environment->fork_page->is_here)) {
+        int result = fork_resume(environment);
+
+        if (result < 0)
+            return result;
+    }
+    if (load_relaxed(&environment->is_stale))
+        return error_set(ONECOPY_ESTALE, "the environment %s was removed or replaced: close it and open it again",
+                         environment->path);
+    return ONECOPY_OK;
+}
+
+int environment_enter_checked(struct environment *environment)
+{
+    uint64_t now = clock_tick_ns();
+
+    if (load_relaxed(&environment->checked_ns) != now) {
+        store_relaxed(&environment->checked_ns, now);
+        if (!directory_is_there(environment))
+            store_relaxed(&environment->is_stale, 1U);
+    }
+    return environment_enter(environment);
+}

@@ -1,0 +1,89 @@
+/* One environment as this process has it open; shared by all handles on the same directory. */
+#ifndef ONECOPY_ENVIRONMENT_H
+#define ONECOPY_ENVIRONMENT_H
+
+#include "store/store.h"
+
+#include <limits.h>
+
+/* A page that the kernel clears in a child, whichever way that was made: zero means "this is not the process that I was". */
+struct fork_page {
+    _Atomic uint32_t is_here;
+    _Atomic uint32_t lock; /* who sees to it that it is, after a fork: a spin lock that is free in every child */
+};
+
+/* LMDB's things of the parent, in a child: kept, not used and not closed. */
+struct abandoned {
+    struct abandoned *next;
+    MDB_env *environment;
+    MDB_txn *readers[LANES];
+};
+
+struct environment {
+    struct environment *next; /* in the table of this process */
+    dev_t device;
+    ino_t inode;
+    uint64_t n_handles;
+    _Atomic uint32_t is_closing; /* no handle is left, but views are */
+
+    struct store store;
+    int directory_fd;
+    int state_fd; /* its life is this client's life */
+    int arena_fd;
+    bool has_client;
+    char path[PATH_MAX];
+
+    _Atomic uint32_t is_stale;
+    _Atomic uint64_t checked_ns; /* when the directory was last looked at */
+
+    struct fork_page *fork_page;
+    struct abandoned *abandoned;
+    /* Between the two halves of a fork: what was prepared for the child. */
+    int child_fd;
+    uint32_t child_client;
+    bool has_child;
+};
+
+struct onecopy {
+    struct environment *environment;
+};
+
+/* Opens, or finds open, the environment in a directory, and counts one more handle on it. */
+int environment_open(const char *path, const struct onecopy_options *options, struct environment **environment);
+
+/* Counts one handle less; ends the environment with the last, or with the last view after that. */
+void environment_close(struct environment *environment);
+
+/* After a view was released: ends the environment when that was what it waited for. */
+void environment_view_released(struct environment *environment);
+
+/* To be called first by every function that uses the environment: a load, unless a fork has taken place. */
+int environment_enter(struct environment *environment);
+
+/*
+ * As environment_enter(), and makes sure that the directory is still there, once in a clock tick. ONECOPY_ESTALE.
+ */
+int environment_enter_checked(struct environment *environment);
+
+/* ---- its parts, for each other ---- */
+
+/* attach.c: opens files, maps, registers; on failure what was opened is for environment_detach() to close. */
+int environment_attach(struct environment *environment, const struct onecopy_options *options);
+/* Opens LMDB, whose files are known to be good. */
+int environment_open_index(struct environment *environment, bool is_protected, uint64_t map_bytes, mode_t mode);
+/* Registers this process as a client, on its own descriptor; clears dead ones when the table is full. */
+int environment_register(struct environment *environment);
+void environment_detach(struct environment *environment);
+
+/* fork.c */
+int fork_page_make(struct environment *environment);
+/* What environment_enter() does when the page says that a fork has taken place. */
+int fork_resume(struct environment *environment);
+/* Releasing a view in a child: false when the view is not one that the child was given. */
+bool fork_owns_views(const struct environment *environment);
+/* The handlers for all environments of the process: see environment.c. */
+void fork_prepare(struct environment *environment);
+void fork_parent(struct environment *environment);
+void fork_child(struct environment *environment);
+
+#endif

@@ -1,0 +1,191 @@
+/* The index: LMDB, opened and guarded. Every mdb_ call of the project is in this folder. */
+#ifndef ONECOPY_INDEX_INDEX_H
+#define ONECOPY_INDEX_INDEX_H
+
+#include <lmdb.h>
+#include <stdbool.h>
+
+#include "arena/arena.h"
+#include "shared/state.h"
+
+/* What an environment is, for good: kept in the index, from which everything else can be made anew. */
+struct index_identity {
+    uint32_t version;
+    uint32_t is_protected;
+    uint64_t identity; /* random */
+    uint64_t hash_seed;
+    uint64_t arena_bytes;
+    uint64_t max_bytes, max_entries, ttl_ns;
+    uint32_t max_clients, max_pins, max_slots;
+    uint32_t padding;
+};
+static_assert(sizeof(struct index_identity) == 72, "stored layout");
+
+struct index {
+    MDB_env *environment;
+    MDB_dbi meta, blobs, free_by_size, free_by_offset, limbo, pending, contested;
+    int data_fd; /* LMDB's own */
+    bool is_read_only;
+};
+
+/* Readers at once on the host; each takes 64 bytes of lock.mdb, whose length follows. */
+#define MAX_READERS      4096U
+#define INDEX_LOCK_BYTES ((MAX_READERS + 4) * 64U)
+
+/*
+ * Opens LMDB in a directory whose files were checked. map_bytes: 0 for an existing one, which knows. mode: of files it
+ * makes. Closes by index_close(); a child must not use or close what its parent opened.
+ */
+int index_open(const char *path, bool is_protected, bool is_read_only, uint64_t map_bytes, mode_t mode,
+               struct index *index);
+void index_close(struct index *index);
+
+/* Reads what the environment is: with a transaction of its own. ONECOPY_EFORMAT: this index is of no environment. */
+int index_identity_read(const struct index *index, struct index_identity *identity);
+
+/* As index_identity_read() of a directory that is not open, to learn how to open it. */
+int index_identity_peek(const char *path, struct index_identity *identity);
+
+/* The code for one of LMDB's, with a message. */
+int index_error(int mdb_code, const char *doing);
+
+/* ---- reading ---- */
+
+/* Transactions for reading are made once and renewed; a reader is used by one thread at a time. */
+int index_reader_begin(const struct index *index, MDB_txn **reader); /* makes it when *reader is NULL */
+void index_reader_end(MDB_txn *reader);
+void index_reader_free(MDB_txn *reader);
+
+/* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. */
+void index_clear_stale_readers(const struct index *index);
+
+/* ---- writing ---- */
+
+/* A write transaction: LMDB's, and the journal of what it changes in the state. One at a time on the whole host. */
+struct index_write {
+    const struct index *index;
+    struct state *state;
+    MDB_txn *txn;
+    bool must_rebuild; /* the slots have to be made anew from the index before anything else */
+};
+
+/* How many pages a transaction may take beyond those that LMDB finds free, at most. */
+#define INDEX_PAGES_BASE 40U
+#define INDEX_PAGES_EACH 6U /* and for each blob it puts or removes */
+
+/*
+ * Begins a write transaction, undoing first what a lost one left in the state; with must_rebuild set, the journal stays as
+ * it is until rebuild_slots(). (Everybody but that module calls write_begin() of store/rebuild.h, which sees to it.) Ends with index_commit(), if it has changed
+ * anything in the index, or with index_abort(): LMDB gives the number of an empty transaction again, and then a committed
+ * one could not be told from a lost one.
+ */
+int index_write_begin(const struct index *index, struct state *state, struct index_write *write);
+int index_commit(struct index_write *write);
+void index_abort(struct index_write *write);
+
+/* Pages that the file has allocated beyond the last one used. */
+uint64_t index_room_pages(const struct index_write *write);
+/* Pages below the last one used that hold nothing; most can be reused by the next transactions. */
+uint64_t index_free_pages(const struct index_write *write);
+/* Allocates n_bytes more for the file. ONECOPY_ENOSPACE. */
+int index_grow(const struct index_write *write, uint64_t n_bytes);
+
+/* Changes the index, to the effect of nothing: for a transaction that has to be committed all the same. */
+int index_touch(const struct index_write *write);
+
+int index_identity_write(const struct index_write *write, const struct index_identity *identity);
+
+/* ---- blobs ---- */
+
+/* Where a blob is and what it was when it was stored. In the index its bytes follow this record. */
+struct blob_record {
+    uint64_t generation;
+    uint64_t length_bytes;
+    uint64_t page; /* the first of its extent, or BLOB_IN_INDEX */
+    uint64_t stored_ns;
+    uint64_t expires_ns;
+    uint32_t slot;
+    uint32_t padding;
+};
+static_assert(sizeof(struct blob_record) == 48, "stored layout");
+
+#define BLOB_IN_INDEX UINT64_MAX
+
+/* The most bytes that fit in the index: two records of this size and their keys share one of LMDB's pages. */
+#define BLOB_INLINE_MAX 1960U
+
+static inline uint64_t blob_pages(uint64_t length_bytes)
+{
+    return (length_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+
+/*
+ * Finds a blob; *bytes (when not NULL) points at the bytes of one in the index, until the transaction ends. ONECOPY_ENOTFOUND without a
+ * message. ONECOPY_ECORRUPT: the record makes no sense.
+ */
+int index_blob_get(const struct index *index, MDB_txn *txn, const onecopy_ref *ref, struct blob_record *record,
+                   const void **bytes);
+/* Stores a new blob's record; with its bytes, gathered from the parts, when it is one for the index. */
+int index_blob_put(const struct index_write *write, const onecopy_ref *ref, const struct blob_record *record,
+                   const struct iovec *parts, size_t n_parts);
+int index_blob_delete(const struct index_write *write, const onecopy_ref *ref);
+
+/* The first blob whose ref is greater than *ref, or with `is_first` the very first. ONECOPY_ENOTFOUND: there is none. */
+typedef int index_blob_visit(void *context, const onecopy_ref *ref, const struct blob_record *record);
+/*
+ * Visits blobs in the order of their refs, from the first that is greater than *after (NULL: from the beginning), until
+ * the visitor returns something other than 0, which is returned, or the end, which is 0.
+ */
+int index_blobs_visit(const struct index *index, MDB_txn *txn, const onecopy_ref *after, index_blob_visit *visit,
+                      void *context);
+
+/* Addresses whose content was contested: different bytes met on them. They are never given out anew. */
+int index_contest(const struct index_write *write, const onecopy_ref *ref);
+bool index_is_contested(const struct index *index, MDB_txn *txn, const onecopy_ref *ref);
+
+/* ---- extents ---- */
+
+enum temperature { WARM = 0, COLD = 1 };
+
+/*
+ * Takes n_pages from the smallest free extent of that temperature that is large enough. The rest of it stays free.
+ * ONECOPY_ENOTFOUND: there is none.
+ */
+int index_extent_take(const struct index_write *write, enum temperature temperature, uint64_t n_pages, uint64_t *page);
+/* The largest free extent of that temperature. ONECOPY_ENOTFOUND. */
+int index_extent_largest(const struct index_write *write, enum temperature temperature, struct extent *extent);
+/* Makes an extent free, merging it with free neighbours of the same temperature. */
+int index_extent_free(const struct index_write *write, enum temperature temperature, struct extent extent);
+
+/* Extents that wait for their last pin to go. */
+int index_limbo_add(const struct index_write *write, struct extent extent);
+int index_limbo_delete(const struct index_write *write, uint64_t page);
+/* The first in limbo at or after *page. ONECOPY_ENOTFOUND. */
+int index_limbo_next(const struct index_write *write, uint64_t page, struct extent *extent);
+
+/* Extents that a client is filling, or making cold. */
+enum pending_kind { PENDING_WARM = 0, PENDING_COLD = 1, PENDING_PUNCH = 2 };
+struct pending {
+    uint32_t client;
+    enum pending_kind kind;
+    struct extent extent;
+};
+int index_pending_add(const struct index_write *write, const struct pending *pending);
+/* Takes one off the list. ONECOPY_ENOTFOUND: it is not there. */
+int index_pending_delete(const struct index_write *write, const struct pending *pending);
+/* The first one of this client or a later one. ONECOPY_ENOTFOUND. */
+int index_pending_first(const struct index_write *write, uint32_t client, struct pending *pending);
+
+/* For audits: every extent in a table, in order. */
+/* Empties the tables of extents. */
+int index_extents_clear(const struct index_write *write);
+/* How many blobs there are. */
+uint64_t index_blobs_count(const struct index_write *write);
+enum extent_table { TABLE_FREE, TABLE_LIMBO, TABLE_PENDING };
+typedef int index_extent_visit(void *context, struct extent extent, int kind);
+int index_extents_visit(const struct index *index, MDB_txn *txn, enum extent_table table, index_extent_visit *visit,
+                        void *context);
+/* Whether the two tables of free extents hold the same ones. */
+int index_free_tables_agree(const struct index *index, MDB_txn *txn, bool *agree);
+
+#endif

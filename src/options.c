@@ -1,0 +1,215 @@
+/*
+ * Where options come from. An option that the caller leaves unset is looked for in its variable, so that an operator can
+ * steer programs that know nothing of onecopy's options; a variable that cannot be understood is an error that names it,
+ * never ignored. Defaults that depend on the file system are chosen where the environment is created.
+ */
+#include "options.h"
+
+#include "base/error.h"
+#include "shared/layout.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEAST_BYTES (UINT64_C(2) << 20)
+
+void onecopy_options_init(struct onecopy_options *options)
+{
+    if (!options)
+        return;
+    *options = (struct onecopy_options){
+        .struct_bytes = sizeof *options,
+        .max_bytes = ONECOPY_UNSET,
+        .max_entries = ONECOPY_UNSET,
+        .ttl_ns = ONECOPY_UNSET,
+        .max_clients = ONECOPY_UNSET,
+        .max_pins = ONECOPY_UNSET,
+        .protect = -1,
+        .mode = UINT32_MAX,
+        .group = (gid_t)-1,
+        .read_only = -1,
+        .no_create = -1,
+    };
+}
+
+static int parse_count(const char *text, uint64_t *value)
+{
+    char *end;
+
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || *text < '0' || *text > '9')
+        return error_set(ONECOPY_EINVALID, "'%.64s' is not a number", text);
+    return ONECOPY_OK;
+}
+
+static int parse_flag(const char *text, int *value)
+{
+    if (strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
+        return error_set(ONECOPY_EINVALID, "'%.64s' is neither 0 nor 1", text);
+    *value = *text - '0';
+    return ONECOPY_OK;
+}
+
+static int parse_mode(const char *text, uint32_t *value)
+{
+    char *end;
+    unsigned long mode = strtoul(text, &end, 8);
+
+    if (*text < '0' || *text > '7' || *end != '\0' || mode > 07777)
+        return error_set(ONECOPY_EINVALID, "'%.64s' is not a mode in octal, as in 2770", text);
+    *value = (uint32_t)mode;
+    return ONECOPY_OK;
+}
+
+static int parse_group(const char *text, gid_t *value)
+{
+    struct group entry;
+    struct group *found = NULL;
+    char buffer[4096];
+    uint64_t number;
+
+    if (parse_count(text, &number) == ONECOPY_OK && number < (gid_t)-1) {
+        *value = (gid_t)number;
+        return ONECOPY_OK;
+    }
+    if (getgrnam_r(text, &entry, buffer, sizeof buffer, &found) != 0 || !found)
+        return error_set(ONECOPY_EINVALID, "there is no group '%.64s'", text);
+    *value = found->gr_gid;
+    return ONECOPY_OK;
+}
+
+/* What a variable says, when the option is unset; NULL: nothing. */
+static const char *variable(const char *name, bool is_unset)
+{
+    const char *text = is_unset ? getenv(name) : NULL;
+
+    return text && *text ? text : NULL;
+}
+
+/* Puts the variable's name before the message. */
+static int variable_error(const char *name, int result)
+{
+    char message[256];
+
+    if (result == ONECOPY_OK)
+        return ONECOPY_OK;
+    snprintf(message, sizeof message, "%s", onecopy_last_error());
+    return error_set(result, "the variable %s: %s", name, message);
+}
+
+static int numbers_resolve(struct onecopy_options *options)
+{
+    const struct {
+        const char *name;
+        uint64_t *value;
+        int (*parse)(const char *text, uint64_t *value);
+    } numbers[] = {
+        {"ONECOPY_MAX_BYTES", &options->max_bytes, onecopy_parse_bytes},
+        {"ONECOPY_MAX_ENTRIES", &options->max_entries, parse_count},
+        {"ONECOPY_TTL", &options->ttl_ns, onecopy_parse_duration},
+        {"ONECOPY_MAX_CLIENTS", &options->max_clients, parse_count},
+        {"ONECOPY_MAX_PINS", &options->max_pins, parse_count},
+    };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const char *text = variable(numbers[i].name, *numbers[i].value == ONECOPY_UNSET);
+        int result = text ? variable_error(numbers[i].name, numbers[i].parse(text, numbers[i].value)) : ONECOPY_OK;
+
+        if (result < 0)
+            return result;
+    }
+    return ONECOPY_OK;
+}
+
+static int flags_resolve(struct onecopy_options *options)
+{
+    const struct {
+        const char *name;
+        int *value;
+    } flags[] = {
+        {"ONECOPY_PROTECT", &options->protect},
+        {"ONECOPY_READ_ONLY", &options->read_only},
+        {"ONECOPY_NO_CREATE", &options->no_create},
+    };
+    const char *text;
+    int result = ONECOPY_OK;
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags && result == ONECOPY_OK; i++) {
+        text = variable(flags[i].name, *flags[i].value == -1);
+        if (text)
+            result = variable_error(flags[i].name, parse_flag(text, flags[i].value));
+    }
+    text = variable("ONECOPY_MODE", options->mode == UINT32_MAX);
+    if (text && result == ONECOPY_OK)
+        result = variable_error("ONECOPY_MODE", parse_mode(text, &options->mode));
+    text = variable("ONECOPY_GROUP", options->group == (gid_t)-1);
+    if (text && result == ONECOPY_OK)
+        result = variable_error("ONECOPY_GROUP", parse_group(text, &options->group));
+    return result;
+}
+
+static int range_check(const char *what, uint64_t value, uint64_t least, uint64_t most)
+{
+    if (value == ONECOPY_UNSET || (value >= least && value <= most))
+        return ONECOPY_OK;
+    return error_set(ONECOPY_EINVALID, "%s is %llu; it must be from %llu to %llu", what, (unsigned long long)value,
+                     (unsigned long long)least, (unsigned long long)most);
+}
+
+static int ranges_check(const struct onecopy_options *options)
+{
+    int result = range_check("the byte limit (max_bytes)", options->max_bytes, LEAST_BYTES, UINT64_C(1) << 44);
+
+    if (result == ONECOPY_OK)
+        result = range_check("the entry limit (max_entries)", options->max_entries, 1, MAX_SLOTS);
+    if (result == ONECOPY_OK)
+        result = range_check("the time to live (ttl_ns)", options->ttl_ns, 0, UINT64_C(1) << 62);
+    if (result == ONECOPY_OK)
+        result = range_check("the number of clients (max_clients)", options->max_clients, 1, MAX_CLIENTS);
+    if (result == ONECOPY_OK)
+        result = range_check("the number of views (max_pins)", options->max_pins, 1, MAX_PINS);
+    if (result == ONECOPY_OK && options->mode != UINT32_MAX &&
+        ((options->mode & 0700) != 0700 || (options->mode & 0007) != 0 || options->mode > 02770))
+        result = error_set(ONECOPY_EINVALID,
+                           "the mode %04o is refused: the owner needs rwx, and others than owner and group get nothing",
+                           options->mode);
+    return result;
+}
+
+int options_resolve(const struct onecopy_options *options, struct onecopy_options *resolved)
+{
+    int result;
+
+    if (options && options->struct_bytes != sizeof *options)
+        return error_set(ONECOPY_EINVALID, "the options were not begun with onecopy_options_init()");
+    if (options)
+        *resolved = *options;
+    else
+        onecopy_options_init(resolved);
+    result = numbers_resolve(resolved);
+    if (result == ONECOPY_OK)
+        result = flags_resolve(resolved);
+    return result == ONECOPY_OK ? ranges_check(resolved) : result;
+}
+
+int options_path(const char *path, char *buffer, size_t n_bytes)
+{
+    int length;
+
+    if (!path)
+        path = variable("ONECOPY_PATH", true);
+    if (path)
+        length = snprintf(buffer, n_bytes, "%s", path);
+    else
+        length = snprintf(buffer, n_bytes, "/dev/shm/onecopy-%u", (unsigned)geteuid());
+    if (length <= 0)
+        return error_set(ONECOPY_EINVALID, "the path of the environment is empty");
+    if ((size_t)length >= n_bytes)
+        return error_set(ONECOPY_EINVALID, "the path of the environment is longer than %zu bytes", n_bytes - 1);
+    return ONECOPY_OK;
+}

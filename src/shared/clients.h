@@ -1,0 +1,46 @@
+/* The table of clients: who has the environment open, and who only seems to. */
+#ifndef ONECOPY_SHARED_CLIENTS_H
+#define ONECOPY_SHARED_CLIENTS_H
+
+#include "shared/state.h"
+
+#define NO_CLIENT UINT32_MAX
+
+/*
+ * Takes the lock of opening, which keeps everybody else from creating, opening or rebuilding the environment. Waits for
+ * it up to `patience_ns`; ONECOPY_EBUSY after that. Released by opening_unlock() or by the descriptor's end.
+ */
+int opening_lock(int state_fd, uint64_t patience_ns);
+void opening_unlock(int state_fd);
+
+/*
+ * Registers a client on a descriptor of the state file that is its alone: its life is the lock that this descriptor
+ * holds. ONECOPY_ECLIENTS: the table is full (no message: the caller may clear dead ones and try again).
+ */
+int client_register(struct state *state, int fd, uint32_t *client);
+
+/* Says who a client is: the calling process. */
+void client_describe(struct state *state, uint32_t client);
+
+/*
+ * Takes over a client whose process is dead: true when there is one there and it is. The caller clears what it left, and
+ * ends with client_release_dead(); meanwhile nobody else can.
+ */
+bool client_seize_dead(struct state *state, uint32_t client);
+void client_release_dead(struct state *state, uint32_t client);
+/* Lets go of it without having cleared it. */
+void client_unseize(struct state *state, uint32_t client);
+
+/* The calling process's own client goes: its pins are already cleared. */
+void client_unregister(struct state *state, int fd, uint32_t client);
+
+/* The sums over all clients, present and gone. */
+void counters_sum(const struct state *state, uint64_t sums[COUNTERS]);
+
+/* Clients that are registered: alive, or dead and not yet cleared. */
+uint32_t clients_count(const struct state *state);
+
+/* Clients that were ever used since the state was made. */
+uint32_t clients_high(const struct state *state);
+
+#endif

@@ -1,0 +1,240 @@
+/*
+ * Slots are taken and freed inside LMDB write transactions, but live outside of LMDB's file, where readers can update
+ * them without a lock. LMDB forgets a transaction whose process is killed; the journal makes the slots forget it too.
+ * Under the write lock, a slot is copied to the journal before its first change, and the totals when the transaction
+ * begins. The next writer compares the journal's transaction number with its own: LMDB gives a number again when it was
+ * never committed, so an equal number means "lost", and a greater one that the commit took place and only the clearing of
+ * the journal did not. The kill is of a process, not of the machine: stores that the process has executed are all
+ * there, and a compiler barrier is all that "before" takes.
+ *
+ * Restoring puts the generation back too. That is safe because a generation given inside a lost transaction was never
+ * in a committed record: no reader can be holding it. A reader that met the advanced generation reported a miss.
+ *
+ * A transaction that changes more slots than the journal has room for marks it as overflowed; if that one is lost, the
+ * slots are made anew from the index, which takes some ten milliseconds for each hundred thousand blobs.
+ */
+#include "shared/slots.h"
+
+#include "base/atomic.h"
+#include "base/error.h"
+
+/*
+ * Word by word, as readers go on updating theirs meanwhile. The generation goes last: a slot that is being restored is
+ * missed until it is whole.
+ */
+static void slot_copy(struct slot *to, const struct slot *from)
+{
+    to->ref = from->ref;
+    to->next_free = from->next_free;
+    store_relaxed(&to->accessed_ns, load_relaxed(&from->accessed_ns));
+    store_relaxed(&to->expires_ns, load_relaxed(&from->expires_ns));
+    store_relaxed(&to->keep_until_ns, load_relaxed(&from->keep_until_ns));
+    store_relaxed(&to->hits, load_relaxed(&from->hits));
+    store_relaxed(&to->verified, load_relaxed(&from->verified));
+    store_relaxed(&to->kind, load_relaxed(&from->kind));
+    store_exact(&to->generation, load_relaxed(&from->generation));
+}
+
+static void totals_copy(struct totals *to, const struct totals *from)
+{
+    store_relaxed(&to->entries, load_relaxed(&from->entries));
+    store_relaxed(&to->content_bytes, load_relaxed(&from->content_bytes));
+    store_relaxed(&to->live_pages, load_relaxed(&from->live_pages));
+    store_relaxed(&to->warm_pages, load_relaxed(&from->warm_pages));
+    store_relaxed(&to->cold_pages, load_relaxed(&from->cold_pages));
+    store_relaxed(&to->limbo_pages, load_relaxed(&from->limbo_pages));
+    store_relaxed(&to->pending_pages, load_relaxed(&from->pending_pages));
+    store_relaxed(&to->punching_pages, load_relaxed(&from->punching_pages));
+    store_relaxed(&to->slot_free_head, load_relaxed(&from->slot_free_head));
+    store_relaxed(&to->slot_high, load_relaxed(&from->slot_high));
+}
+
+void journal_begin(struct state *state, uint64_t txn)
+{
+    struct journal *journal = state->journal;
+
+    store_relaxed(&journal->n_records, 0U);
+    store_relaxed(&journal->is_overflowed, 0U);
+    totals_copy(&journal->totals, &state->header->totals);
+    store_release(&journal->txn, txn);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* An exchange, because LMDB has let go of its lock: the next writer's number may stand there already. */
+void journal_commit(struct state *state, uint64_t txn)
+{
+    atomic_compare_exchange_strong(&state->journal->txn, &txn, UINT64_C(0));
+}
+
+void journal_abort(struct state *state)
+{
+    struct journal *journal = state->journal;
+    uint32_t n = load_relaxed(&journal->n_records);
+
+    /* Backwards: a slot that was changed twice has two images, and the first is the one to end with. */
+    for (uint32_t i = n < JOURNAL_RECORDS ? n : JOURNAL_RECORDS; i > 0; i--)
+        slot_copy(slot_at(state, journal->records[i - 1].slot), &journal->records[i - 1].before);
+    totals_copy(&state->header->totals, &journal->totals);
+    state->queue->n_records = 0; /* candidates that the transaction took from it are there again */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (!load_relaxed(&journal->is_overflowed))
+        store_release(&journal->txn, UINT64_C(0));
+}
+
+bool journal_recover(struct state *state, uint64_t txn)
+{
+    struct journal *journal = state->journal;
+    uint64_t lost = load_relaxed(&journal->txn);
+
+    if (lost == 0)
+        return false;
+    if (lost < txn) {
+        journal_commit(state, lost);
+        return false;
+    }
+    journal_abort(state);
+    return load_relaxed(&journal->is_overflowed);
+}
+
+void journal_distrust(struct state *state)
+{
+    store_relaxed(&state->journal->is_overflowed, 1U);
+}
+
+void journal_save(struct state *state, uint32_t slot)
+{
+    struct journal *journal = state->journal;
+    uint32_t n = load_relaxed(&journal->n_records);
+
+    if (n >= JOURNAL_RECORDS) {
+        store_relaxed(&journal->is_overflowed, 1U);
+    } else {
+        journal->records[n].slot = slot;
+        slot_copy(&journal->records[n].before, slot_at(state, slot));
+        atomic_signal_fence(memory_order_seq_cst);
+        store_relaxed(&journal->n_records, n + 1);
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* A slot that was never used, its page allocated. */
+static int slot_take_unused(struct state *state, uint32_t *slot)
+{
+    struct state_header *header = state->header;
+    uint32_t high = load_relaxed(&header->totals.slot_high);
+    uint64_t allocated = load_relaxed(&header->slots_allocated);
+
+    if (high >= state->max_slots)
+        return ONECOPY_EFULL;
+    if (high >= allocated) {
+        uint64_t step = SLOTS_STEP < state->max_slots - high ? SLOTS_STEP : state->max_slots - high;
+        int result = state_allocate(state, &state->slots[high], step * sizeof(struct slot));
+
+        if (result < 0)
+            return result;
+        store_relaxed(&header->slots_allocated, high + step);
+    }
+    *slot = high;
+    journal_save(state, high);
+    store_relaxed(&header->totals.slot_high, high + 1);
+    return ONECOPY_OK;
+}
+
+int slot_take(struct state *state, const onecopy_ref *ref, uint32_t *out)
+{
+    struct totals *totals = &state->header->totals;
+    uint32_t taken = load_relaxed(&totals->slot_free_head);
+    struct slot *slot;
+
+    if (taken < load_relaxed(&totals->slot_high)) {
+        journal_save(state, taken);
+        store_relaxed(&totals->slot_free_head, slot_at(state, taken)->next_free);
+    } else {
+        int result = slot_take_unused(state, &taken);
+
+        if (result < 0)
+            return result;
+    }
+    slot = slot_at(state, taken);
+    slot->ref = *ref;
+    slot->next_free = NO_SLOT;
+    store_relaxed(&slot->hits, 0U);
+    store_relaxed(&slot->verified, load_relaxed(&state->header->cold_opens));
+    store_relaxed(&slot->keep_until_ns, UINT64_C(0));
+    store_relaxed(&slot->kind, (uint32_t)SLOT_BLOB);
+    *out = taken;
+    return ONECOPY_OK;
+}
+
+/* The generation has been advanced: the slot goes to the free ones. */
+static void slot_release(struct state *state, uint32_t index)
+{
+    struct totals *totals = &state->header->totals;
+    struct slot *slot = slot_at(state, index);
+
+    store_relaxed(&slot->kind, (uint32_t)SLOT_FREE);
+    slot->next_free = load_relaxed(&totals->slot_free_head);
+    store_relaxed(&totals->slot_free_head, index);
+}
+
+void slot_retire(struct state *state, uint32_t index)
+{
+    struct slot *slot = slot_at(state, index);
+
+    journal_save(state, index);
+    /* Pairs with the check of the generation in pin_confirm(): see pins.c. */
+    store_exact(&slot->generation, load_relaxed(&slot->generation) + 1);
+    slot_release(state, index);
+}
+
+/*
+ * Pairs with slot_extend(): there the access is stored and then the generation read, here the generation is stored and then
+ * the access read, all four sequentially consistent. So either a put that finds its bytes stored sees the
+ * generation moved and stores them anew, or we see its access and let the blob live. Without the second look a put
+ * could return a ref whose blob goes the next moment as the least recently used. The generation may go back: nothing
+ * was published under the advanced one.
+ */
+bool slot_retire_idle(struct state *state, uint32_t index, uint64_t accessed_ns, uint64_t now_ns)
+{
+    struct slot *slot = slot_at(state, index);
+    uint64_t generation = load_relaxed(&slot->generation);
+
+    journal_save(state, index);
+    store_exact(&slot->generation, generation + 1);
+    if (load_exact(&slot->accessed_ns) != accessed_ns && load_exact(&slot->expires_ns) >= now_ns) {
+        store_exact(&slot->generation, generation);
+        return false;
+    }
+    slot_release(state, index);
+    return true;
+}
+
+bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, uint64_t now_ns)
+{
+    uint64_t present = load_acquire(&slot->expires_ns);
+    uint64_t accessed = load_acquire(&slot->accessed_ns);
+
+    /*
+     * The generation is checked between reading a word and replacing exactly that: were the slot given to another blob
+     * in between, the exchange would find that one's word and fail.
+     */
+    do {
+        if (load_exact(&slot->generation) != generation)
+            return false;
+    } while (present < expires_ns && !atomic_compare_exchange_weak(&slot->expires_ns, &present, expires_ns));
+    do {
+        if (load_exact(&slot->generation) != generation)
+            return false;
+    } while (!atomic_compare_exchange_weak(&slot->accessed_ns, &accessed,
+                                           accessed < now_ns ? now_ns : accessed + 1)); /* always a change */
+    return load_exact(&slot->generation) == generation;
+}
+
+void slot_access(struct slot *slot, uint64_t now_ns, uint32_t n_hits)
+{
+    /* A slot that changed hands a moment ago may get this by mistake: a tick of freshness, no more. */
+    if (load_relaxed(&slot->accessed_ns) < now_ns)
+        store_relaxed(&slot->accessed_ns, now_ns);
+    if (n_hits > 0)
+        add_relaxed(&slot->hits, n_hits);
+}

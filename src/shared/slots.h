@@ -1,0 +1,70 @@
+/* The table of slots and the journal that undoes changes of a lost transaction. */
+#ifndef ONECOPY_SHARED_SLOTS_H
+#define ONECOPY_SHARED_SLOTS_H
+
+#include "shared/state.h"
+
+/* Slots are allocated so many at a time: 64 KiB of the state file. */
+#define SLOTS_STEP 1024U
+
+/* ---- under the write lock ---- */
+
+/*
+ * Begins to record what write transaction `txn` changes here. Before it, journal_recover() has dealt with what an
+ * earlier one left behind.
+ */
+void journal_begin(struct state *state, uint64_t txn);
+
+/* Transaction `txn` has been committed. The write lock may be another's by now. */
+void journal_commit(struct state *state, uint64_t txn);
+
+/* The transaction has been, or is about to be, aborted by the process that began it: undoes what it changed. */
+void journal_abort(struct state *state);
+
+/*
+ * To be called first in a write transaction, with its number: undoes what a lost one has changed. True when that cannot
+ * be done from the journal, and the slots must be made anew from the index.
+ */
+bool journal_recover(struct state *state, uint64_t txn);
+
+/* Has the slots made anew by the next write transaction, once this one is aborted. */
+void journal_distrust(struct state *state);
+
+/* Records a slot as it is, before the caller changes it. */
+void journal_save(struct state *state, uint32_t slot);
+
+/*
+ * Takes a free slot for a blob; its generation is already its new owner's. ONECOPY_EFULL (no message): none is free.
+ * ONECOPY_ENOSPACE: the state file cannot grow.
+ */
+int slot_take(struct state *state, const onecopy_ref *ref, uint32_t *slot);
+
+/*
+ * The remover's half of the handshake with readers: advances the generation, so that whoever checks it from now on finds
+ * that the blob is being removed, and frees the slot.
+ */
+void slot_retire(struct state *state, uint32_t slot);
+
+/*
+ * The same for an evictor, which has chosen the slot because it was last accessed at accessed_ns or has expired at now_ns.
+ * False, and nothing changed, when that is not so any more.
+ */
+bool slot_retire_idle(struct state *state, uint32_t slot, uint64_t accessed_ns, uint64_t now_ns);
+
+/* ---- at any time ---- */
+
+static inline struct slot *slot_at(const struct state *state, uint32_t slot)
+{
+    return &state->slots[slot < state->max_slots ? slot : 0];
+}
+
+/*
+ * Makes expiry the later of the present one and this, and the slot the most recently used. True: the slot was of this
+ * generation, and nobody who has chosen it for eviction before will evict it.
+ */
+bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, uint64_t now_ns);
+
+/* Records an access at this time. */
+void slot_access(struct slot *slot, uint64_t now_ns, uint32_t n_hits);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * The state file is scratch: everything in it can be made anew from the index, save what was accessed when and who is
+ * looking. That is why it is bound to one boot of the machine, and why a damaged one is simply replaced as long as no
+ * process has the environment open. Its length is fixed when it is made, sparse, and most of it is never touched: pages
+ * are allocated with an error return before their first use, so that a full file system is an error and not a SIGBUS.
+ */
+#include "shared/state.h"
+
+#include "base/atomic.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct offsets {
+    uint64_t journal, queue, clients, cells, slots, end;
+};
+
+static uint64_t page_align(uint64_t n_bytes)
+{
+    return (n_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
+
+/* Where each part begins. The bounds on the three counts keep the sums far from overflow. */
+static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uint32_t max_slots)
+{
+    struct offsets at;
+
+    at.journal = PAGE_BYTES;
+    at.queue = at.journal + page_align(sizeof(struct journal));
+    at.clients = at.queue + page_align(sizeof(struct eviction_queue));
+    at.cells = at.clients + page_align(max_clients * sizeof(struct client));
+    at.slots = at.cells + page_align((uint64_t)max_clients * max_pins * sizeof(struct pin_cell));
+    at.end = at.slots + page_align(max_slots * sizeof(struct slot));
+    return at;
+}
+
+/* Sixteen bytes that differ from boot to boot; zeros where the kernel does not tell. */
+static void read_boot_id(uint8_t boot_id[16])
+{
+    char text[64] = "";
+    CLEANUP_CLOSE int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    size_t n = 0;
+
+    memset(boot_id, 0, 16);
+    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
+        return;
+    for (const char *at = text; *at && n < 16; at++) {
+        unsigned byte;
+
+        if (*at == '-' || sscanf(at, "%2x", &byte) != 1)
+            continue;
+        boot_id[n++] = (uint8_t)byte;
+        at++;
+    }
+}
+
+static int state_map_length(int fd, struct offsets at, struct state *state)
+{
+    uint8_t *base = system_calls.mmap(NULL, at.end, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (base == MAP_FAILED)
+        return error_system("cannot map %llu bytes of state", (unsigned long long)at.end);
+    state->fd = fd;
+    state->map_bytes = at.end;
+    state->header = (struct state_header *)base;
+    state->journal = (struct journal *)(base + at.journal);
+    state->queue = (struct eviction_queue *)(base + at.queue);
+    state->clients = (struct client *)(base + at.clients);
+    state->cells = (struct pin_cell *)(base + at.cells);
+    state->slots = (struct slot *)(base + at.slots);
+    return ONECOPY_OK;
+}
+
+int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_ns, struct state *state)
+{
+    struct offsets at = state_offsets(shape->max_clients, shape->max_pins, shape->max_slots);
+    struct state_header *header;
+    int result;
+
+    if (system_calls.ftruncate(fd, 0) < 0 || system_calls.ftruncate(fd, (off_t)at.end) < 0)
+        return error_system("cannot set the length of the state file to %llu bytes", (unsigned long long)at.end);
+    if (system_allocate(fd, 0, 0, at.clients) < 0)
+        return error_system("cannot allocate %llu bytes for the state file", (unsigned long long)at.clients);
+    result = state_map_length(fd, at, state);
+    if (result < 0)
+        return result;
+    state->max_clients = shape->max_clients;
+    state->max_pins = shape->max_pins;
+    state->max_slots = shape->max_slots;
+
+    header = state->header;
+    header->phase = shape->phase;
+    header->version = FORMAT_VERSION;
+    header->identity = shape->identity;
+    read_boot_id(header->boot_id);
+    header->clock_base_ns = clock_start_ns - clock_tick_ns();
+    header->max_clients = shape->max_clients;
+    header->max_pins = shape->max_pins;
+    header->max_slots = shape->max_slots;
+    header->is_protected = shape->is_protected;
+    header->max_bytes = shape->max_bytes;
+    header->max_entries = shape->max_entries;
+    header->ttl_ns = shape->ttl_ns;
+    header->totals.slot_free_head = NO_SLOT;
+    atomic_signal_fence(memory_order_seq_cst);
+    header->magic = STATE_MAGIC;
+    return ONECOPY_OK;
+}
+
+bool state_is_being_created(int fd)
+{
+    struct state_header header;
+
+    return pread(fd, &header, sizeof header, 0) == (ssize_t)sizeof header && header.magic == STATE_MAGIC &&
+           header.phase == STATE_CREATING;
+}
+
+void state_finish(struct state *state)
+{
+    store_release(&state->header->phase, (uint32_t)STATE_READY);
+}
+
+static bool header_is_good(const struct state_header *header, uint64_t identity)
+{
+    uint8_t boot_id[16];
+
+    read_boot_id(boot_id);
+    return header->magic == STATE_MAGIC && header->version == FORMAT_VERSION && header->phase == STATE_READY &&
+           (identity == 0 || header->identity == identity) && memcmp(header->boot_id, boot_id, sizeof boot_id) == 0 &&
+           header->max_clients > 0 && header->max_clients <= MAX_CLIENTS && header->max_pins > 0 &&
+           header->max_pins <= MAX_PINS && header->max_slots > 0 && header->max_slots <= MAX_SLOTS;
+}
+
+int state_map(int fd, uint64_t identity, struct state *state)
+{
+    struct stat status;
+    struct state_header header;
+    struct offsets at;
+    int result;
+
+    if (system_calls.fstat(fd, &status) < 0)
+        return error_system("cannot examine the state file");
+    if ((uint64_t)status.st_size < PAGE_BYTES)
+        return ONECOPY_ECORRUPT;
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || !header_is_good(&header, identity))
+        return ONECOPY_ECORRUPT;
+    at = state_offsets(header.max_clients, header.max_pins, header.max_slots);
+    if ((uint64_t)status.st_size != at.end)
+        return ONECOPY_ECORRUPT;
+    result = state_map_length(fd, at, state);
+    if (result < 0)
+        return result;
+    state->max_clients = header.max_clients;
+    state->max_pins = header.max_pins;
+    state->max_slots = header.max_slots;
+    return ONECOPY_OK;
+}
+
+void state_unmap(struct state *state)
+{
+    if (state->header)
+        munmap(state->header, state->map_bytes);
+    state->header = NULL;
+}
+
+int state_allocate(struct state *state, const void *start, size_t length)
+{
+    uint64_t offset = (uint64_t)((const uint8_t *)start - (const uint8_t *)state->header);
+    uint64_t first = offset / PAGE_BYTES * PAGE_BYTES;
+    uint64_t n_bytes;
+
+    if (system_allocate(state->fd, 0, first, page_align(offset + length) - first) < 0)
+        return error_system("cannot allocate %zu more bytes for the state file", length);
+    if (system_file_usage(state->fd, &n_bytes) == 0)
+        store_relaxed(&state->header->state_bytes, n_bytes);
+    return ONECOPY_OK;
+}

@@ -1,0 +1,448 @@
+/*
+ * Writing. A value is hashed, and looked for: bytes that are there already are compared, not copied. What is new goes one
+ * of three ways, by its size:
+ *
+ * - into the index, in one transaction;
+ * - into a free extent, copied inside the transaction that publishes it, while copying takes less time than a second
+ *   transaction would;
+ * - into an extent reserved by one transaction, copied with no lock held, and published by another.
+ *
+ * Each publishing transaction looks once more whether somebody else has stored the same bytes meanwhile; if so, the space
+ * goes back and the put begins again, to find them.
+ *
+ * Different bytes under one hash: the address is marked as contested for good, and whatever is not stored under it yet moves on to
+ * the address under the next seed. Otherwise, when the first of the two is gone, the second would be stored under its ref.
+ */
+#include "store/blob.h"
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/system.h"
+#include "base/test_point.h"
+#include "store/rebuild.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Up to here a value is copied inside its transaction, if a free extent fits. By measurement: see bench/store. */
+#define COPY_IN_TRANSACTION_MAX (UINT64_C(32) << 10)
+
+/* Collisions in a row that are put up with. One is not expected in the life of the universe, unless somebody makes it. */
+#define ATTEMPTS_MAX 8U
+
+/* Beside the public codes, what became of an attempt to publish. */
+enum { PUT_FOUND = 1, PUT_CONTESTED = 2 };
+
+/* One put under way. */
+struct put {
+    struct store *store;
+    const struct value *value;
+    onecopy_ref ref;
+    uint64_t now_ns;
+    uint64_t expires_ns;
+};
+
+/* Compares bytes that are stored with those of a value. */
+static bool value_equals(const struct value *value, const void *data, uint64_t length)
+{
+    const uint8_t *at = data;
+
+    if (length != value->length_bytes)
+        return false;
+    for (size_t i = 0; i < value->n_parts; i++) {
+        if (value->parts[i].iov_len > 0 && memcmp(at, value->parts[i].iov_base, value->parts[i].iov_len) != 0)
+            return false;
+        at += value->parts[i].iov_len;
+    }
+    return true;
+}
+
+static void value_copy(const struct value *value, uint8_t *to)
+{
+    for (size_t i = 0; i < value->n_parts; i++)
+        if (value->parts[i].iov_len > 0)
+            to = mempcpy(to, value->parts[i].iov_base, value->parts[i].iov_len);
+}
+
+static int mark_contested(struct store *store, const onecopy_ref *ref)
+{
+    struct index_write write;
+    int result = space_write_begin(store, 1, &write);
+
+    if (result < 0)
+        return result;
+    if (index_is_contested(&store->index, write.txn, ref)) {
+        index_abort(&write);
+        return PUT_CONTESTED;
+    }
+    result = index_contest(&write, ref);
+    if (result < 0) {
+        index_abort(&write);
+        return result;
+    }
+    result = index_commit(&write);
+    return result == ONECOPY_OK ? PUT_CONTESTED : result;
+}
+
+/*
+ * Looks whether the bytes are stored under this ref, and if so renews their promise. ONECOPY_OK: they are.
+ * ONECOPY_ENOTFOUND: they have to be stored. PUT_CONTESTED: other bytes are there.
+ */
+static int put_find(const struct put *put)
+{
+    struct store *store = put->store;
+    struct lane *lane = lane_enter(&store->views);
+    struct held held;
+    int result = blob_hold(store, lane, &put->ref, HOLD_EXPIRED, &held);
+
+    lane_leave(lane);
+    if (result < 0)
+        return result;
+    view_pass(&store->views, held.cell);
+    TEST_POINT("put_found");
+    if (value_equals(put->value, held.data, held.length_bytes)) {
+        struct slot *slot = slot_at(&store->state, held.slot);
+
+        /* See slot_retire_idle(): true here means that the ref is good when it is returned. */
+        if (!slot_extend(slot, held.generation, put->expires_ns, put->now_ns))
+            result = ONECOPY_ENOTFOUND;
+        else if (held.is_unverified)
+            store_relaxed(&slot->verified, load_relaxed(&store->state.header->cold_opens));
+    } else {
+        result = held.is_unverified ? blob_verify(store, &put->ref, &held) : ONECOPY_OK;
+        result = result == ONECOPY_ECORRUPT ? ONECOPY_ENOTFOUND : PUT_CONTESTED;
+    }
+    view_release(&store->views, held.cell);
+    return result == PUT_CONTESTED ? mark_contested(store, &put->ref) : result;
+}
+
+/* In a publishing transaction: whether the ref is still free to be given. */
+static int ref_check(const struct put *put, struct index_write *write)
+{
+    struct blob_record record;
+    int result = index_blob_get(write->index, write->txn, &put->ref, &record, NULL);
+
+    if (result == ONECOPY_OK && load_relaxed(&slot_at(write->state, record.slot)->generation) != record.generation)
+        return slots_disagree(write);
+    if (result == ONECOPY_OK)
+        return PUT_FOUND;
+    if (result != ONECOPY_ENOTFOUND)
+        return result;
+    return index_is_contested(write->index, write->txn, &put->ref) ? PUT_CONTESTED : ONECOPY_OK;
+}
+
+/* Gives the blob a slot and a record. `page`: of its bytes in the arena, or BLOB_IN_INDEX. */
+static int blob_file(const struct put *put, struct index_write *write, uint64_t page)
+{
+    struct store *store = put->store;
+    struct totals *totals = store_totals(store);
+    struct blob_record record = {.length_bytes = put->value->length_bytes,
+                                 .page = page,
+                                 .stored_ns = put->now_ns,
+                                 .expires_ns = put->expires_ns};
+    struct slot *slot;
+    int result = slot_take(&store->state, &put->ref, &record.slot);
+
+    if (result < 0)
+        return result == ONECOPY_EFULL ? error_set(result, "the environment has no slot for another blob") : result;
+    slot = slot_at(&store->state, record.slot);
+    record.generation = load_relaxed(&slot->generation);
+    store_relaxed(&slot->expires_ns, put->expires_ns);
+    store_relaxed(&slot->accessed_ns, put->now_ns);
+    result = index_blob_put(write, &put->ref, &record, put->value->parts, put->value->n_parts);
+    if (result < 0)
+        return result;
+    add_relaxed(&totals->entries, 1U);
+    add_relaxed(&totals->content_bytes, record.length_bytes);
+    return ONECOPY_OK;
+}
+
+/* Ends a publishing transaction by what has become of it. */
+static int publish_end(const struct put *put, struct index_write *write, int result)
+{
+    if (result != ONECOPY_OK) {
+        index_abort(write);
+        return result;
+    }
+    result = index_commit(write);
+    if (result == ONECOPY_OK)
+        store_count(put->store, COUNTER_PUTS, 1);
+    return result;
+}
+
+static int put_small(const struct put *put)
+{
+    struct index_write write;
+    int result = space_write_begin(put->store, 1, &write);
+
+    if (result < 0)
+        return result;
+    result = ref_check(put, &write);
+    if (result == ONECOPY_OK)
+        result = space_admit_blob(put->store, &write);
+    if (result == ONECOPY_OK)
+        result = blob_file(put, &write, BLOB_IN_INDEX);
+    return publish_end(put, &write, result);
+}
+
+static int writable_prepare(struct store *store)
+{
+    int result = ONECOPY_OK;
+
+    pthread_mutex_lock(&store->mutex);
+    if (!store->arena.writable)
+        result = arena_map_writable(&store->arena);
+    pthread_mutex_unlock(&store->mutex);
+    return result;
+}
+
+static uint8_t *arena_at(const struct store *store, uint64_t page)
+{
+    return store->arena.writable + page * PAGE_BYTES;
+}
+
+/* Takes, copies and publishes in one transaction; ONECOPY_ENOTFOUND: no free extent fits. */
+static int put_in_one(const struct put *put)
+{
+    struct store *store = put->store;
+    uint64_t n_pages = blob_pages(put->value->length_bytes);
+    struct index_write write;
+    uint64_t page = 0;
+    int result = space_write_begin(store, 1, &write);
+
+    if (result < 0)
+        return result;
+    result = ref_check(put, &write);
+    /* Before anything is evicted: only what was free before this transaction may be written to within it. */
+    if (result == ONECOPY_OK)
+        result = space_take(store, &write, n_pages, &page);
+    if (result == ONECOPY_OK) {
+        value_copy(put->value, arena_at(store, page));
+        TEST_POINT("copied_in_transaction");
+        result = space_admit_blob(store, &write);
+    }
+    if (result == ONECOPY_OK)
+        result = blob_file(put, &write, page);
+    return publish_end(put, &write, result);
+}
+
+/* Publishes a reservation that holds the value's bytes. Unless it is published, it is still the caller's. */
+static int reservation_publish(const struct put *put, const struct reservation *reservation)
+{
+    struct store *store = put->store;
+    struct index_write write;
+    int result = space_write_begin(store, 1, &write);
+
+    if (result < 0)
+        return result;
+    result = ref_check(put, &write);
+    if (result == ONECOPY_OK)
+        result = space_publish(store, &write, reservation);
+    if (result == ONECOPY_OK)
+        result = space_admit_blob(store, &write);
+    if (result == ONECOPY_OK)
+        result = blob_file(put, &write, reservation->extent.page);
+    return publish_end(put, &write, result);
+}
+
+static int put_in_two(const struct put *put)
+{
+    struct store *store = put->store;
+    struct reservation reservation;
+    int result = space_reserve(store, blob_pages(put->value->length_bytes), &reservation);
+
+    if (result < 0)
+        return result;
+    TEST_POINT("reserved");
+    value_copy(put->value, arena_at(store, reservation.extent.page));
+    TEST_POINT("copied");
+    result = reservation_publish(put, &reservation);
+    if (result != ONECOPY_OK)
+        space_return(store, &reservation);
+    return result;
+}
+
+static int put_new(const struct put *put, struct reservation *reserved)
+{
+    uint64_t length = put->value->length_bytes;
+    int result = ONECOPY_ENOTFOUND;
+
+    if (reserved)
+        return reservation_publish(put, reserved);
+    if (length <= BLOB_INLINE_MAX)
+        return put_small(put);
+    result = writable_prepare(put->store);
+    if (result < 0)
+        return result;
+    if (length > COPY_IN_TRANSACTION_MAX)
+        return put_in_two(put);
+    result = put_in_one(put);
+    return result == ONECOPY_ENOTFOUND ? put_in_two(put) : result;
+}
+
+/* Puts a value, from a reservation that holds it when there is one. *is_new: the reservation was used. */
+static int put_value(struct store *store, const struct value *value, struct reservation *reserved, uint64_t ttl_ns,
+                     onecopy_ref *ref, bool *is_new)
+{
+    struct put put = {.store = store, .value = value, .now_ns = store_now(store)};
+
+    put.expires_ns = store_expiry(store, ttl_ns, put.now_ns);
+    for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        int result;
+
+        hash_content(store->hash_seed, attempt, value->parts, value->n_parts, &put.ref);
+        do {
+            result = put_find(&put);
+            *is_new = result == ONECOPY_ENOTFOUND;
+            if (*is_new)
+                result = put_new(&put, reserved);
+        } while (result == PUT_FOUND);
+        if (result == PUT_CONTESTED)
+            continue;
+        if (result == ONECOPY_OK)
+            *ref = put.ref;
+        return result;
+    }
+    return error_set(ONECOPY_ECORRUPT, "different values share %u hashes in a row", ATTEMPTS_MAX);
+}
+
+static void count_duplicate(struct store *store, uint64_t length)
+{
+    store_count(store, COUNTER_PUTS, 1);
+    store_count(store, COUNTER_DEDUP_HITS, 1);
+    store_count(store, COUNTER_DEDUP_SAVED_BYTES, length);
+}
+
+/* A value that is one of this process's live views, passed on: its ref is known. ONECOPY_ENOTFOUND: it is not. */
+static int put_view(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref)
+{
+    uint64_t now = store_now(store);
+    struct view_record view;
+
+    if (value->n_parts != 1 || value->length_bytes == 0 ||
+        !view_find(&store->views, store->arena.readable, store->arena.n_bytes, value->parts->iov_base,
+                   value->length_bytes, &view))
+        return ONECOPY_ENOTFOUND;
+    if (!slot_extend(slot_at(&store->state, view.slot), view.generation, store_expiry(store, ttl_ns, now), now))
+        return ONECOPY_ENOTFOUND; /* removed since: its bytes are stored anew */
+    *ref = view.ref;
+    return ONECOPY_OK;
+}
+
+static int writable_check(const struct store *store)
+{
+    if (store->is_read_only)
+        return error_set(ONECOPY_EREADONLY, "the environment was opened read-only: nothing can be put");
+    return ONECOPY_OK;
+}
+
+int blob_put(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref)
+{
+    bool is_new = false;
+    int result = writable_check(store);
+
+    if (result < 0)
+        return result;
+    result = put_view(store, value, ttl_ns, ref);
+    if (result == ONECOPY_ENOTFOUND)
+        result = put_value(store, value, NULL, ttl_ns, ref, &is_new);
+    if (result == ONECOPY_OK && !is_new)
+        count_duplicate(store, value->length_bytes);
+    return result;
+}
+
+int blob_put_reserved(struct store *store, struct reservation *reservation, const struct value *value, uint64_t ttl_ns,
+                      onecopy_ref *ref)
+{
+    bool is_new = false;
+    int result = put_value(store, value, reservation, ttl_ns, ref, &is_new);
+
+    if (result != ONECOPY_OK || !is_new)
+        space_return(store, reservation);
+    if (result == ONECOPY_OK && !is_new)
+        count_duplicate(store, value->length_bytes);
+    return result;
+}
+
+/* ---- many at once ---- */
+
+/* Values published by one transaction at most. */
+#define BATCH_MAX 256U
+
+/* Publishes small values that were not found; *n_done: how many of them are dealt with, in order. */
+static int batch_publish(struct put *puts, size_t n, size_t *n_done)
+{
+    struct store *store = puts[0].store;
+    struct index_write write;
+    size_t n_new = 0;
+    int result = space_write_begin(store, (uint32_t)n, &write);
+
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < n && result == ONECOPY_OK; i++) {
+        result = ref_check(&puts[i], &write);
+        if (result == ONECOPY_OK)
+            result = space_admit_blob(store, &write);
+        if (result == ONECOPY_OK)
+            result = blob_file(&puts[i], &write, BLOB_IN_INDEX);
+        n_new += result == ONECOPY_OK;
+    }
+    /* One that somebody else has stored meanwhile, or that is contested, is put by itself. */
+    if (result < 0 || n_new == 0) {
+        index_abort(&write);
+        return result < 0 ? result : ONECOPY_OK;
+    }
+    result = index_commit(&write);
+    if (result == ONECOPY_OK) {
+        store_count(store, COUNTER_PUTS, n_new);
+        *n_done = n_new;
+    }
+    return result;
+}
+
+/* Puts values from the first on, as many as one transaction takes; *n_done: how many. */
+static int batch_put(struct store *store, const struct value *values, size_t n, uint64_t ttl_ns, onecopy_ref *refs,
+                     size_t *n_done)
+{
+    CLEANUP_FREE struct put *puts = system_calls.calloc(BATCH_MAX, sizeof *puts);
+    uint64_t now = store_now(store);
+    size_t n_puts = 0;
+    int result = ONECOPY_OK;
+
+    if (!puts)
+        return error_set(ONECOPY_ENOMEMORY, "out of memory for a batch of puts");
+    while (n_puts < n && n_puts < BATCH_MAX && values[n_puts].length_bytes <= BLOB_INLINE_MAX) {
+        struct put *put = &puts[n_puts];
+
+        *put = (struct put){
+            .store = store, .value = &values[n_puts], .now_ns = now, .expires_ns = store_expiry(store, ttl_ns, now)};
+        hash_content(store->hash_seed, 0, put->value->parts, put->value->n_parts, &put->ref);
+        refs[n_puts++] = put->ref;
+    }
+    *n_done = 0;
+    if (n_puts > 0)
+        result = batch_publish(puts, n_puts, n_done);
+    if (result == ONECOPY_OK && *n_done == 0) {
+        result = blob_put(store, values, ttl_ns, refs);
+        *n_done = 1;
+    }
+    return result;
+}
+
+int blob_put_many(struct store *store, const struct iovec *parts, size_t n, uint64_t ttl_ns, onecopy_ref *refs)
+{
+    CLEANUP_FREE struct value *values = system_calls.calloc(n + 1, sizeof *values);
+    CLEANUP_FREE onecopy_ref *own = system_calls.calloc(n + 1, sizeof *own);
+    size_t n_done = 0;
+    int result = writable_check(store);
+
+    if (!values || !own)
+        return error_set(ONECOPY_ENOMEMORY, "out of memory for %zu puts", n);
+    for (size_t i = 0; i < n; i++)
+        values[i] = (struct value){.parts = &parts[i], .n_parts = 1, .length_bytes = parts[i].iov_len};
+    for (size_t i = 0; i < n && result == ONECOPY_OK; i += n_done)
+        result = batch_put(store, values + i, n - i, ttl_ns, own + i, &n_done);
+    if (result == ONECOPY_OK)
+        memcpy(refs, own, n * sizeof *refs);
+    return result;
+}

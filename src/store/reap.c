@@ -1,0 +1,106 @@
+/*
+ * A client that was killed leaves pins, which keep extents in limbo; extents that it was filling or punching; and perhaps
+ * one of LMDB's readers. Whoever locks its byte (shared/clients.c) undoes each of these in a way that can be
+ * repeated, so a clearing process that is itself killed changes nothing for the next one.
+ */
+#include "store/reap.h"
+
+#include "base/error.h"
+#include "base/test_point.h"
+#include "shared/clients.h"
+#include "store/rebuild.h"
+
+/* Extents returned in one transaction. */
+#define PENDING_BATCH 16U
+
+static int pending_return(struct store *store, struct index_write *write, const struct pending *pending)
+{
+    struct totals *totals = store_totals(store);
+    enum temperature temperature = pending->kind == PENDING_WARM ? WARM : COLD;
+    int result = ONECOPY_OK;
+
+    /* Filled, half filled or still a hole, nobody knows: a hole is certain, and punching twice does no harm. */
+    if (temperature == COLD)
+        result = arena_punch(&store->arena, pending->extent);
+    if (result == ONECOPY_OK)
+        result = index_pending_delete(write, pending);
+    if (result == ONECOPY_OK)
+        result = index_extent_free(write, temperature, pending->extent);
+    if (result < 0)
+        return result;
+    subtract_relaxed(pending->kind == PENDING_PUNCH ? &totals->punching_pages : &totals->pending_pages,
+                     pending->extent.n_pages);
+    add_relaxed(temperature == WARM ? &totals->warm_pages : &totals->cold_pages, pending->extent.n_pages);
+    return ONECOPY_OK;
+}
+
+/* Returns up to a batch; *n: how many. */
+static int pending_return_some(struct store *store, uint32_t client, struct index_write *write, uint32_t *n)
+{
+    for (*n = 0; *n < PENDING_BATCH; ++*n) {
+        struct pending pending;
+        int result = index_pending_first(write, client, &pending);
+
+        if (result == ONECOPY_ENOTFOUND || (result == ONECOPY_OK && pending.client != client))
+            return ONECOPY_OK;
+        if (result == ONECOPY_OK)
+            result = pending_return(store, write, &pending);
+        if (result < 0)
+            return result;
+    }
+    return ONECOPY_OK;
+}
+
+int reap_pending(struct store *store, uint32_t client)
+{
+    uint32_t n = PENDING_BATCH;
+
+    while (n == PENDING_BATCH) {
+        struct index_write write;
+        int result = write_begin(store, &write);
+
+        if (result < 0)
+            return result;
+        result = pending_return_some(store, client, &write, &n);
+        if (result < 0 || n == 0) {
+            index_abort(&write);
+            return result;
+        }
+        result = index_commit(&write);
+        if (result < 0)
+            return result;
+    }
+    return ONECOPY_OK;
+}
+
+int reap_dead_clients(struct store *store, uint64_t interval_ns)
+{
+    struct state_header *header = store->state.header;
+    uint64_t now = store_now(store);
+    uint64_t last = load_relaxed(&header->reaped_at_ns);
+    uint32_t n = clients_high(&store->state);
+    bool any = false;
+
+    if (store->is_read_only || (interval_ns > 0 && now < clock_add(last, interval_ns)))
+        return ONECOPY_OK;
+    store_relaxed(&header->reaped_at_ns, now);
+    for (uint32_t client = 0; client < n; client++) {
+        int result;
+
+        if (client == store->client || !client_seize_dead(&store->state, client))
+            continue;
+        TEST_POINT("dead_client_seized");
+        pins_clear_all(&store->state, client);
+        result = reap_pending(store, client);
+        if (result < 0) {
+            client_unseize(&store->state, client);
+            return result;
+        }
+        add_relaxed(&header->dead_clients, 1U);
+        client_release_dead(&store->state, client);
+        any = true;
+    }
+    if (any)
+        index_clear_stale_readers(&store->index);
+    return ONECOPY_OK;
+}

@@ -1,0 +1,318 @@
+/*
+ * Everything in the state file follows from the index, but for accesses and pins. So a state that is lost (a reboot, a
+ * damaged file) or doubtful (a transaction too large for the journal that was lost with its process) is made again by one
+ * walk over the blobs, in which every record claims its slot. What does not fit, in an index that was damaged, is taken out.
+ *
+ * In a new state no blob counts as verified: its bytes are checked against its hash before their first use. Free space is
+ * made anew too, from the gaps between the blobs, and is given back: after a reboot nobody can vouch that pages
+ * which the index calls warm are still allocated, and nobody is left who was looking at limbo or filling pending extents.
+ */
+#include "store/rebuild.h"
+
+#include "base/error.h"
+#include "base/system.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct misfit {
+    struct misfit *next;
+    onecopy_ref ref;
+};
+
+struct rebuild {
+    struct store *store;
+    enum rebuild_mode mode;
+    uint8_t *is_claimed; /* for each slot */
+    uint32_t slot_high;
+    uint64_t latest_ns;
+    uint64_t entries, content_bytes, live_pages;
+    struct misfit *misfits;
+    struct live_extent *live; /* of the blobs, with REBUILD_ANEW */
+    size_t n_live;
+};
+
+struct live_extent {
+    struct extent extent;
+    onecopy_ref ref;
+};
+
+static int misfit_note(struct rebuild *rebuild, const onecopy_ref *ref)
+{
+    struct misfit *misfit = malloc(sizeof *misfit);
+
+    if (!misfit)
+        return error_set(ONECOPY_ENOMEMORY, "out of memory while the state is made anew");
+    *misfit = (struct misfit){.next = rebuild->misfits, .ref = *ref};
+    rebuild->misfits = misfit;
+    return ONECOPY_OK;
+}
+
+static void slot_fill(struct rebuild *rebuild, const onecopy_ref *ref, const struct blob_record *record)
+{
+    struct slot *slot = slot_at(&rebuild->store->state, record->slot);
+
+    if (rebuild->mode == REBUILD_KEEP && load_relaxed(&slot->kind) == SLOT_BLOB &&
+        load_relaxed(&slot->generation) == record->generation)
+        return;
+    slot->ref = *ref;
+    store_relaxed(&slot->accessed_ns, record->stored_ns);
+    store_relaxed(&slot->expires_ns, record->expires_ns);
+    store_relaxed(&slot->keep_until_ns, UINT64_C(0));
+    store_relaxed(&slot->hits, 0U);
+    store_relaxed(&slot->verified, 0U);
+    store_relaxed(&slot->kind, (uint32_t)SLOT_BLOB);
+    store_exact(&slot->generation, record->generation);
+}
+
+static int slots_allocate(struct state *state, uint32_t n)
+{
+    uint64_t allocated = load_relaxed(&state->header->slots_allocated);
+    int result;
+
+    if (n <= allocated)
+        return ONECOPY_OK;
+    n = n + n / 8 + 1024 < state->max_slots ? n + n / 8 + 1024 : state->max_slots;
+    result = state_allocate(state, &state->slots[allocated], (n - allocated) * sizeof(struct slot));
+    if (result == ONECOPY_OK)
+        store_relaxed(&state->header->slots_allocated, n);
+    return result;
+}
+
+static int rebuild_visit(void *context, const onecopy_ref *ref, const struct blob_record *record)
+{
+    struct rebuild *rebuild = context;
+    struct store *store = rebuild->store;
+    uint64_t n_pages = blob_pages(record->length_bytes);
+    int result;
+
+    if (record->slot >= store->state.max_slots || rebuild->is_claimed[record->slot] ||
+        (record->page != BLOB_IN_INDEX && !arena_contains(&store->arena, record->page, n_pages)))
+        return misfit_note(rebuild, ref);
+    result = slots_allocate(&store->state, record->slot + 1);
+    if (result < 0)
+        return result;
+    rebuild->is_claimed[record->slot] = 1;
+    if (record->slot >= rebuild->slot_high)
+        rebuild->slot_high = record->slot + 1;
+    if (record->stored_ns > rebuild->latest_ns)
+        rebuild->latest_ns = record->stored_ns;
+    slot_fill(rebuild, ref, record);
+    rebuild->entries++;
+    rebuild->content_bytes += record->length_bytes;
+    if (record->page != BLOB_IN_INDEX) {
+        rebuild->live_pages += n_pages;
+        if (rebuild->live)
+            rebuild->live[rebuild->n_live++] =
+                (struct live_extent){.extent = {.page = record->page, .n_pages = n_pages}, .ref = *ref};
+    }
+    return ONECOPY_OK;
+}
+
+struct extent_sums {
+    uint64_t warm, cold, limbo, pending, punching;
+};
+
+static int free_visit(void *context, struct extent extent, int kind)
+{
+    struct extent_sums *sums = context;
+
+    *(kind == WARM ? &sums->warm : &sums->cold) += extent.n_pages;
+    return ONECOPY_OK;
+}
+
+static int limbo_visit(void *context, struct extent extent, int kind)
+{
+    (void)kind;
+    ((struct extent_sums *)context)->limbo += extent.n_pages;
+    return ONECOPY_OK;
+}
+
+static int pending_visit(void *context, struct extent extent, int kind)
+{
+    struct extent_sums *sums = context;
+
+    *(kind == PENDING_PUNCH ? &sums->punching : &sums->pending) += extent.n_pages;
+    return ONECOPY_OK;
+}
+
+static int totals_rebuild(struct rebuild *rebuild, const struct index_write *write)
+{
+    struct state *state = &rebuild->store->state;
+    struct totals *totals = &state->header->totals;
+    struct extent_sums sums = {0};
+    uint32_t head = NO_SLOT;
+    int result = index_extents_visit(write->index, write->txn, TABLE_FREE, free_visit, &sums);
+
+    if (result == ONECOPY_OK)
+        result = index_extents_visit(write->index, write->txn, TABLE_LIMBO, limbo_visit, &sums);
+    if (result == ONECOPY_OK)
+        result = index_extents_visit(write->index, write->txn, TABLE_PENDING, pending_visit, &sums);
+    if (result < 0)
+        return result;
+    for (uint32_t i = rebuild->slot_high; i > 0; i--) {
+        struct slot *slot = slot_at(state, i - 1);
+
+        if (rebuild->is_claimed[i - 1])
+            continue;
+        store_relaxed(&slot->kind, (uint32_t)SLOT_FREE);
+        slot->next_free = head;
+        head = i - 1;
+    }
+    store_relaxed(&totals->entries, rebuild->entries);
+    store_relaxed(&totals->content_bytes, rebuild->content_bytes);
+    store_relaxed(&totals->live_pages, rebuild->live_pages);
+    store_relaxed(&totals->warm_pages, sums.warm);
+    store_relaxed(&totals->cold_pages, sums.cold);
+    store_relaxed(&totals->limbo_pages, sums.limbo);
+    store_relaxed(&totals->pending_pages, sums.pending);
+    store_relaxed(&totals->punching_pages, sums.punching);
+    store_relaxed(&totals->slot_free_head, head);
+    store_relaxed(&totals->slot_high, rebuild->slot_high);
+    return ONECOPY_OK;
+}
+
+static int live_compare(const void *a, const void *b)
+{
+    const struct live_extent *one = a;
+    const struct live_extent *other = b;
+
+    return (one->extent.page > other->extent.page) - (one->extent.page < other->extent.page);
+}
+
+/* The pages from *end to `page` are a gap: a hole from now on. */
+static int gap_free(struct store *store, const struct index_write *write, uint64_t end, uint64_t page)
+{
+    struct extent gap = {.page = end, .n_pages = page - end};
+    int result;
+
+    if (gap.n_pages == 0)
+        return ONECOPY_OK;
+    result = arena_punch(&store->arena, gap);
+    return result == ONECOPY_OK ? index_extent_free(write, COLD, gap) : result;
+}
+
+/*
+ * Files the gaps between the blobs as free. Of two blobs that overlap, in an index that was damaged, the later one goes; the
+ * other one's bytes are checked before their first use as everybody's are.
+ */
+static int free_space_rebuild(struct rebuild *rebuild, const struct index_write *write)
+{
+    struct store *store = rebuild->store;
+    uint64_t end = 0;
+    int result = index_extents_clear(write);
+
+    if (rebuild->n_live > 1)
+        qsort(rebuild->live, rebuild->n_live, sizeof *rebuild->live, live_compare);
+    for (size_t i = 0; i < rebuild->n_live && result == ONECOPY_OK; i++) {
+        struct extent extent = rebuild->live[i].extent;
+
+        if (extent.page < end) {
+            rebuild->live_pages -= extent.n_pages;
+            result = misfit_note(rebuild, &rebuild->live[i].ref);
+            continue;
+        }
+        result = gap_free(store, write, end, extent.page);
+        end = extent.page + extent.n_pages;
+    }
+    return result == ONECOPY_OK ? gap_free(store, write, end, store->arena.n_bytes / PAGE_BYTES) : result;
+}
+
+/* The clock goes on from the latest moment that it is known to have shown. */
+static void clock_adjust(struct rebuild *rebuild)
+{
+    struct state_header *header = rebuild->store->state.header;
+    uint64_t now = header->clock_base_ns + clock_tick_ns();
+
+    if (now < rebuild->latest_ns)
+        header->clock_base_ns += rebuild->latest_ns - now;
+}
+
+static int misfits_remove(struct rebuild *rebuild, struct index_write *write)
+{
+    for (struct misfit *misfit = rebuild->misfits; misfit; misfit = misfit->next) {
+        struct blob_record record;
+        int result = index_blob_get(write->index, write->txn, &misfit->ref, &record, NULL);
+
+        if (result == ONECOPY_OK)
+            result = index_blob_delete(write, &misfit->ref);
+        if (result < 0)
+            return result;
+        /* One that overlapped has been counted, and has a slot. */
+        if (record.slot < rebuild->store->state.max_slots && rebuild->is_claimed[record.slot] &&
+            memcmp(&slot_at(&rebuild->store->state, record.slot)->ref, &misfit->ref, sizeof misfit->ref) == 0) {
+            rebuild->is_claimed[record.slot] = 0;
+            rebuild->entries--;
+            rebuild->content_bytes -= record.length_bytes;
+        }
+    }
+    return ONECOPY_OK;
+}
+
+static void rebuild_end(struct rebuild *rebuild)
+{
+    while (rebuild->misfits) {
+        struct misfit *misfit = rebuild->misfits;
+
+        rebuild->misfits = misfit->next;
+        free(misfit);
+    }
+    free(rebuild->is_claimed);
+    free(rebuild->live);
+}
+
+/* Memory for the walk, and room in the index for what it may write. */
+static int rebuild_begin(struct rebuild *rebuild, const struct index_write *write)
+{
+    uint64_t n_blobs = index_blobs_count(write);
+
+    rebuild->is_claimed = system_calls.calloc(rebuild->store->state.max_slots, 1);
+    if (rebuild->mode == REBUILD_ANEW)
+        rebuild->live = system_calls.calloc(n_blobs + 1, sizeof *rebuild->live);
+    if (!rebuild->is_claimed || (rebuild->mode == REBUILD_ANEW && !rebuild->live))
+        return error_set(ONECOPY_ENOMEMORY, "out of memory while the state is made anew for %llu blobs",
+                         (unsigned long long)n_blobs);
+    if (rebuild->mode == REBUILD_ANEW)
+        return index_grow(write, (2 * INDEX_PAGES_BASE + n_blobs / 16) * PAGE_BYTES);
+    return ONECOPY_OK;
+}
+
+int rebuild_slots(struct store *store, struct index_write *write, enum rebuild_mode mode)
+{
+    struct state *state = &store->state;
+    struct rebuild rebuild = {.store = store, .mode = mode};
+    int result = rebuild_begin(&rebuild, write);
+
+    journal_distrust(state); /* until the commit: whoever comes after a process killed in here begins again */
+    if (result == ONECOPY_OK)
+        result = index_blobs_visit(write->index, write->txn, NULL, rebuild_visit, &rebuild);
+    if (result == ONECOPY_OK && mode == REBUILD_ANEW)
+        result = free_space_rebuild(&rebuild, write);
+    if (result == ONECOPY_OK)
+        result = misfits_remove(&rebuild, write);
+    if (result == ONECOPY_OK)
+        result = totals_rebuild(&rebuild, write);
+    if (result == ONECOPY_OK && mode == REBUILD_ANEW)
+        clock_adjust(&rebuild);
+    state->queue->n_records = 0;
+    rebuild_end(&rebuild);
+    if (result == ONECOPY_OK)
+        result = index_touch(write);
+    if (result == ONECOPY_OK)
+        return index_commit(write);
+    index_abort(write);
+    return result;
+}
+
+int write_begin(struct store *store, struct index_write *write)
+{
+    for (;;) {
+        int result = index_write_begin(&store->index, &store->state, write);
+
+        if (result < 0 || !write->must_rebuild)
+            return result;
+        result = rebuild_slots(store, write, REBUILD_KEEP);
+        if (result < 0)
+            return result;
+    }
+}

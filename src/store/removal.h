@@ -1,0 +1,49 @@
+/* Taking blobs out: removal, limbo, eviction by expiry and LRU. All inside a write transaction of the caller. */
+#ifndef ONECOPY_STORE_REMOVAL_H
+#define ONECOPY_STORE_REMOVAL_H
+
+#include "store/store.h"
+
+/* The most blobs that one transaction takes out. */
+#define REMOVAL_MAX 128U
+
+/* Blobs that a transaction has taken out of the index, until removal_settle() decides about their extents. */
+struct removal {
+    struct extent extents[REMOVAL_MAX];
+    uint32_t n_extents;
+    uint32_t n_blobs;
+    uint64_t n_pages;
+};
+
+/*
+ * Takes a blob out of the index after its slot was retired, or when the slot was another's already. At most REMOVAL_MAX
+ * times before removal_settle().
+ */
+int removal_add(struct store *store, struct index_write *write, const onecopy_ref *ref,
+                const struct blob_record *record, struct removal *removal);
+
+/*
+ * Sends the extents to the free space, or to limbo when they are pinned; looks through limbo for what is pinned no longer.
+ */
+int removal_settle(struct store *store, struct index_write *write, struct removal *removal);
+
+/*
+ * A slot and the index contradict each other, which only a stray write into the state file can bring about. The caller
+ * aborts the transaction; the next one makes the slots anew. Returns ONECOPY_ECORRUPT.
+ */
+int slots_disagree(struct index_write *write);
+
+/* What eviction is to achieve. */
+struct eviction_goal {
+    uint64_t n_pages; /* of the arena */
+    uint64_t n_blobs;
+    uint32_t max_blobs; /* no more than these, whatever is achieved */
+};
+
+/*
+ * Evicts expired blobs, then the least recently used, until the goal is reached; passes over pinned and kept ones. *n_evicted: how
+ * many blobs went, or came out of limbo; 0 when there is nothing that may be evicted.
+ */
+int evict(struct store *store, struct index_write *write, const struct eviction_goal *goal, uint64_t *n_evicted);
+
+#endif

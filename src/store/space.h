@@ -1,0 +1,54 @@
+/* Room in the index and in the arena, within the limits. */
+#ifndef ONECOPY_STORE_SPACE_H
+#define ONECOPY_STORE_SPACE_H
+
+#include "store/removal.h"
+
+/* Bytes that `du` counts for the environment. */
+uint64_t space_used_bytes(const struct store *store);
+
+/*
+ * Begins a write transaction that may put or remove n_blobs: sees to it that the index has room for that, evicting if it must;
+ * makes the slots anew when a lost transaction demands it. ONECOPY_EFULL, ONECOPY_ENOSPACE, ONECOPY_EREADONLY. Ends as
+ * index_write_begin()'s does.
+ */
+int space_write_begin(struct store *store, uint32_t n_blobs, struct index_write *write);
+
+/* Within such a transaction: evicts until one more blob is within the limit of entries. ONECOPY_EFULL. */
+int space_admit_blob(struct store *store, struct index_write *write);
+
+/* Extents that are made cold along with one reservation. */
+#define PUNCHES_MAX 32U
+
+/* Space that this process is filling. */
+struct reservation {
+    struct extent extent; /* resident, and nobody else's */
+    enum pending_kind kind;
+    uint32_t client;
+    uint32_t n_punches;
+    struct extent punches[PUNCHES_MAX]; /* already holes, not yet filed as such */
+};
+
+/*
+ * Reserves n_pages in transactions of its own; evicts, clears dead clients and gives warm pages back as needed. The
+ * pages are resident when it returns. Ends with space_publish() or space_return(). ONECOPY_EFULL: the message names who
+ * holds the space. ONECOPY_ENOSPACE: the file system is full, and nothing of ours can be evicted to help.
+ */
+int space_reserve(struct store *store, uint64_t n_pages, struct reservation *reservation);
+
+/* Within the transaction that publishes the bytes: the reservation's pages are live from its commit on. */
+int space_publish(struct store *store, struct index_write *write, const struct reservation *reservation);
+
+/* Gives reserved pages back, in a transaction of its own. */
+int space_return(struct store *store, const struct reservation *reservation);
+
+/*
+ * Takes an extent for bytes that are copied and published within this very transaction. Only one that was free before
+ * it began: so to be called before anything is removed in it. ONECOPY_ENOTFOUND, no message: none fits.
+ */
+int space_take(struct store *store, struct index_write *write, uint64_t n_pages, uint64_t *page);
+
+/* Gives warm pages back until the environment is within its limit, evicting if it must. */
+int space_enforce_limit(struct store *store);
+
+#endif

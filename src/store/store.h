@@ -1,0 +1,47 @@
+/* What the parts of the store work on together: one environment, as this process has it open. */
+#ifndef ONECOPY_STORE_STORE_H
+#define ONECOPY_STORE_STORE_H
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "index/index.h"
+#include "store/views.h"
+
+struct store {
+    struct state state;
+    struct arena arena;
+    struct index index;
+    struct views views;
+    uint32_t client;
+    uint64_t hash_seed;
+    bool is_read_only;
+    bool is_on_disk;
+    pthread_mutex_t mutex; /* for what is done seldom: growing, mapping */
+};
+
+/* The environment's clock. */
+static inline uint64_t store_now(const struct store *store)
+{
+    return state_clock_base(&store->state) + clock_tick_ns();
+}
+
+/* When something stored now with this time to live expires. */
+static inline uint64_t store_expiry(const struct store *store, uint64_t ttl_ns, uint64_t now_ns)
+{
+    if (ttl_ns == ONECOPY_UNSET)
+        ttl_ns = load_relaxed(&store->state.header->ttl_ns);
+    return ttl_ns == 0 ? ONECOPY_NEVER : clock_add(now_ns, ttl_ns);
+}
+
+static inline void store_count(struct store *store, enum counter counter, uint64_t n)
+{
+    add_relaxed(&store->state.clients[store->client].counters.values[counter], n);
+}
+
+static inline struct totals *store_totals(const struct store *store)
+{
+    return &store->state.header->totals;
+}
+
+#endif

@@ -1,0 +1,236 @@
+/*
+ * The program is tested as its users know it: by exit status, standard output and standard error of a process. The two
+ * outputs go to files in memory, so that a program that writes a lot need not be read while it runs.
+ *
+ * Each test has a directory of its own below /dev/shm for its environment and files; libcheck gives each a process, so
+ * its path is kept in static variables.
+ */
+#include "cli/program.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char place[64];
+char cache[96];
+
+static const char *program_path(void)
+{
+    const char *path = getenv("ONECOPY_BIN");
+
+    return path ? path : "build/onecopy";
+}
+
+void place_setup(void)
+{
+    static const char *const variables[] = {
+        "ONECOPY_PATH",     "ONECOPY_MAX_BYTES", "ONECOPY_MAX_ENTRIES", "ONECOPY_TTL",
+        "ONECOPY_MAX_PINS", "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS", "ONECOPY_MODE",
+        "ONECOPY_GROUP",    "ONECOPY_READ_ONLY", "ONECOPY_NO_CREATE",
+    };
+    int length;
+
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        unsetenv(variables[i]);
+    strcpy(place, "/dev/shm/onecopy-test-cli-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(place));
+    length = snprintf(cache, sizeof cache, "%s/cache", place);
+    ck_assert_int_lt(length, (int)sizeof cache);
+}
+
+static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *position)
+{
+    (void)status, (void)kind, (void)position;
+    return remove(path);
+}
+
+void place_teardown(void)
+{
+    ck_assert_int_eq(nftw(place, entry_remove, 16, FTW_PHYS | FTW_DEPTH), 0);
+}
+
+const char *place_file(const char *name)
+{
+    char *path;
+
+    ck_assert_int_gt(asprintf(&path, "%s/%s", place, name), 0);
+    return path;
+}
+
+const char *file_make(const char *name, const void *bytes, size_t n_bytes)
+{
+    const char *path = place_file(name);
+    FILE *file = fopen(path, "w");
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, n_bytes, file), n_bytes);
+    ck_assert_int_eq(fclose(file), 0);
+    return path;
+}
+
+const char *file_make_random(const char *name, size_t n_bytes)
+{
+    uint64_t *numbers = malloc(n_bytes + sizeof *numbers);
+    uint64_t state = 88172645463325252;
+    const char *path;
+
+    ck_assert_ptr_nonnull(numbers);
+    for (size_t i = 0; i <= n_bytes / sizeof *numbers; i++) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        numbers[i] = state;
+    }
+    path = file_make(name, numbers, n_bytes);
+    free(numbers);
+    return path;
+}
+
+static char *descriptor_read(int fd, size_t *n_bytes)
+{
+    off_t length = lseek(fd, 0, SEEK_END);
+    char *bytes;
+
+    ck_assert_int_ge(length, 0);
+    *n_bytes = (size_t)length;
+    bytes = calloc(1, *n_bytes + 1);
+    ck_assert_ptr_nonnull(bytes);
+    ck_assert_int_eq(pread(fd, bytes, *n_bytes, 0), length);
+    close(fd);
+    return bytes;
+}
+
+static char *file_read(const char *path, size_t *n_bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    return descriptor_read(fd, n_bytes);
+}
+
+void files_compare(const char *one, const char *other)
+{
+    size_t n_one, n_other;
+    char *bytes_of_one = file_read(one, &n_one), *bytes_of_other = file_read(other, &n_other);
+
+    ck_assert_uint_eq(n_one, n_other);
+    ck_assert(memcmp(bytes_of_one, bytes_of_other, n_one) == 0);
+    free(bytes_of_one);
+    free(bytes_of_other);
+}
+
+/* Signals as a login shell would pass them on, whatever the tests were started by. */
+static struct program process_start(const char *path, const char *const *words)
+{
+    struct program program = {.out = memfd_create("out", MFD_CLOEXEC), .err = memfd_create("err", MFD_CLOEXEC)};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t all, none;
+
+    ck_assert_int_ge(program.out, 0);
+    ck_assert_int_ge(program.err, 0);
+    sigfillset(&all);
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, program.out, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, program.err, STDERR_FILENO);
+    ck_assert_msg(posix_spawn(&program.pid, path, &actions, &attributes, (char *const *)words, environ) == 0,
+                  "%s: cannot be run", path);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return program;
+}
+
+struct program program_start(const char *const *words)
+{
+    const char *with_name[32] = {"onecopy"};
+    size_t n = 1;
+
+    while (*words) {
+        ck_assert_uint_lt(n, 31);
+        with_name[n++] = *words++;
+    }
+    return process_start(program_path(), with_name);
+}
+
+struct outcome program_wait(struct program program)
+{
+    struct outcome outcome;
+    size_t n_bytes;
+    int result;
+
+    ck_assert_int_eq(waitpid(program.pid, &result, 0), program.pid);
+    outcome.status = WIFSIGNALED(result) ? 128 + WTERMSIG(result) : WEXITSTATUS(result);
+    outcome.out = descriptor_read(program.out, &outcome.out_bytes);
+    outcome.err = descriptor_read(program.err, &n_bytes);
+    return outcome;
+}
+
+struct outcome program_run(const char *const *words)
+{
+    return program_wait(program_start(words));
+}
+
+struct outcome shell_run(const char *line)
+{
+    static const char beginning[] = "onecopy() { \"$ONECOPY_BIN\" \"$@\"; }\n";
+    char *script;
+    struct outcome outcome;
+
+    ck_assert_int_gt(asprintf(&script, "%s%s", beginning, line), 0);
+    setenv("ONECOPY_BIN", program_path(), 0);
+    setenv("ONECOPY_PATH", cache, 1);
+    setenv("PLACE", place, 1);
+    outcome = program_wait(process_start("/bin/sh", (const char *const[]){"sh", "-c", script, NULL}));
+    unsetenv("ONECOPY_PATH");
+    free(script);
+    return outcome;
+}
+
+void expect_success(struct outcome outcome)
+{
+    ck_assert_str_eq(outcome.err, "");
+    ck_assert_int_eq(outcome.status, 0);
+}
+
+void expect_error(struct outcome outcome, int status, const char *words)
+{
+    const char *end = strchr(outcome.err, '\n');
+
+    ck_assert_msg(strncmp(outcome.err, "onecopy: ", 9) == 0, "not a message of onecopy: %s", outcome.err);
+    ck_assert_msg(end && !end[1], "not one line: %s", outcome.err);
+    ck_assert_msg(strstr(outcome.err, words) != NULL, "nothing of '%s' in: %s", words, outcome.err);
+    ck_assert_str_eq(outcome.out, "");
+    ck_assert_int_eq(outcome.status, status);
+}
+
+char *put_file(const char *path, char ref[REF_BYTES])
+{
+    struct outcome put = RUN_IN_CACHE("put", path);
+
+    expect_success(put);
+    ck_assert_uint_eq(put.out_bytes, strlen("oc1:") + 32 + 1);
+    memcpy(ref, put.out, put.out_bytes - 1);
+    ref[put.out_bytes - 1] = '\0';
+    return ref;
+}
+
+char *put_text(const char *text, char ref[REF_BYTES])
+{
+    return put_file(file_make("text", text, strlen(text)), ref);
+}
