@@ -68,6 +68,14 @@ static void pool_free(struct pool *pool)
     free(pool);
 }
 
+/* Hits that wait in the lane go to their slot. */
+static void lane_flush_hits(struct views *views, struct lane *lane)
+{
+    if (lane->n_hits > 0)
+        add_relaxed(&slot_at(views->state, lane->slot)->hits, lane->n_hits);
+    lane->n_hits = 0;
+}
+
 void views_end(struct views *views)
 {
     struct pool *pool = load_relaxed(&views->pool);
@@ -103,14 +111,6 @@ struct lane *lane_enter(struct views *views)
 void lane_leave(struct lane *lane)
 {
     store_release(&lane->is_busy, 0U);
-}
-
-/* Hits that wait in the lane go to their slot. */
-static void lane_flush_hits(struct views *views, struct lane *lane)
-{
-    if (lane->n_hits > 0)
-        add_relaxed(&slot_at(views->state, lane->slot)->hits, lane->n_hits);
-    lane->n_hits = 0;
 }
 
 /*

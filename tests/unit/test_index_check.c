@@ -64,7 +64,7 @@ static char data_path[128];
 
 static void directory_make(void)
 {
-    snprintf(directory, sizeof directory, "%s/onecopy-test-XXXXXX",
+    snprintf(directory, sizeof directory, "%s/onecopy-test-check-XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(directory));
     snprintf(data_path, sizeof data_path, "%s/data.mdb", directory);
