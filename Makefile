@@ -14,8 +14,8 @@ LIBDIR ?= $(PREFIX)/lib
 # a word without one is a command and the package of the same name.
 LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
 CLI_NEEDS     := jansson:libjansson-dev
-TEST_NEEDS    := check:check
-BUILD_NEEDS   := pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS)
+TEST_NEEDS    := check:check jansson:libjansson-dev
+BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS))
 LINT_NEEDS    := $(BUILD_NEEDS) clang-format clang-tidy cppcheck shellcheck
 MODEL_NEEDS   := spin
 
