@@ -188,6 +188,8 @@ model: $(MODELS:tests/model/%.pml=build/model/%/sound/pan.out) \
 tidy = printf '%s\n' $(1) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- $(LANGUAGE) $(WARNINGS) $(2) \
     $(call pkg,--cflags,$(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS)) 2>/dev/null
 
+# readdir() of a stream that no other thread has is safe in glibc, which cppcheck does not know.
+
 ## lint: checks the format (clang-format), compiles with -Werror, and runs clang-tidy, cppcheck and shellcheck.
 .PHONY: lint
 lint: need-lint $(LIBRARY_SOURCES:src/%.c=build/lint/obj/%.o) $(CLI_SOURCES:src/%.c=build/lint/obj/%.o) \
@@ -201,7 +203,7 @@ lint: need-lint $(LIBRARY_SOURCES:src/%.c=build/lint/obj/%.o) $(CLI_SOURCES:src/
 	$(Q)$(call tidy,$(TEST_SOURCES),-DONECOPY_TESTING -Isrc -Itests)
 	$(call say,CPPCHECK,src tests bench)
 	$(Q)cppcheck --quiet -j $$(nproc) --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-	    --std=c11 --library=posix,gnu -Iinclude -Isrc -Itests -Ibench $(filter %.c,$(FORMATTED))
+	    --suppress=readdirCalled --std=c11 --library=posix,gnu -Iinclude -Isrc -Itests -Ibench $(filter %.c,$(FORMATTED))
 	$(call say,SHELL,.ci/run)
 	$(Q)shellcheck .ci/run
 

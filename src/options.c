@@ -102,28 +102,27 @@ static int variable_error(const char *name, int result)
     return error_set(result, "the variable %s: %s", name, message);
 }
 
+/* Takes a number that the caller left unset from its variable, when there is one. */
+static int number_resolve(const char *name, int (*parse)(const char *text, uint64_t *value), uint64_t *value)
+{
+    const char *text = variable(name, *value == ONECOPY_UNSET);
+
+    return text ? variable_error(name, parse(text, value)) : ONECOPY_OK;
+}
+
 static int numbers_resolve(struct onecopy_options *options)
 {
-    const struct {
-        const char *name;
-        uint64_t *value;
-        int (*parse)(const char *text, uint64_t *value);
-    } numbers[] = {
-        {"ONECOPY_MAX_BYTES", &options->max_bytes, onecopy_parse_bytes},
-        {"ONECOPY_MAX_ENTRIES", &options->max_entries, parse_count},
-        {"ONECOPY_TTL", &options->ttl_ns, onecopy_parse_duration},
-        {"ONECOPY_MAX_CLIENTS", &options->max_clients, parse_count},
-        {"ONECOPY_MAX_PINS", &options->max_pins, parse_count},
-    };
+    int result = number_resolve("ONECOPY_MAX_BYTES", onecopy_parse_bytes, &options->max_bytes);
 
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        const char *text = variable(numbers[i].name, *numbers[i].value == ONECOPY_UNSET);
-        int result = text ? variable_error(numbers[i].name, numbers[i].parse(text, numbers[i].value)) : ONECOPY_OK;
-
-        if (result < 0)
-            return result;
-    }
-    return ONECOPY_OK;
+    if (result == ONECOPY_OK)
+        result = number_resolve("ONECOPY_MAX_ENTRIES", parse_count, &options->max_entries);
+    if (result == ONECOPY_OK)
+        result = number_resolve("ONECOPY_TTL", onecopy_parse_duration, &options->ttl_ns);
+    if (result == ONECOPY_OK)
+        result = number_resolve("ONECOPY_MAX_CLIENTS", parse_count, &options->max_clients);
+    if (result == ONECOPY_OK)
+        result = number_resolve("ONECOPY_MAX_PINS", parse_count, &options->max_pins);
+    return result;
 }
 
 static int flags_resolve(struct onecopy_options *options)
@@ -187,10 +186,9 @@ int options_resolve(const struct onecopy_options *options, struct onecopy_option
 
     if (options && options->struct_bytes != sizeof *options)
         return error_set(ONECOPY_EINVALID, "the options were not begun with onecopy_options_init()");
+    onecopy_options_init(resolved);
     if (options)
         *resolved = *options;
-    else
-        onecopy_options_init(resolved);
     result = numbers_resolve(resolved);
     if (result == ONECOPY_OK)
         result = flags_resolve(resolved);

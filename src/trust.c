@@ -128,7 +128,6 @@ int trust_open(int directory_fd, const char *path, const struct stat *directory,
     result = file_check(fd, path, name, directory);
     if (result < 0)
         return result;
-    *out = fd;
-    fd = -1;
+    *out = system_take(&fd);
     return ONECOPY_OK;
 }

@@ -91,7 +91,7 @@ int arena_punch(const struct arena *arena, struct extent extent)
                                   (off_t)(extent.page * PAGE_BYTES), (off_t)(extent.n_pages * PAGE_BYTES)) < 0)
         if (errno != EINTR)
             return error_system("cannot give %llu bytes of the arena back",
-                                (unsigned long long)(extent.n_pages * PAGE_BYTES));
+                                (unsigned long long)extent.n_pages * PAGE_BYTES);
     return ONECOPY_OK;
 }
 

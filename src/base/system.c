@@ -56,6 +56,14 @@ int system_file_usage(int fd, uint64_t *n_bytes)
     return 0;
 }
 
+int system_take(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
 void system_close_at(int *fd)
 {
     if (*fd >= 0)

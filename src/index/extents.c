@@ -381,6 +381,8 @@ int index_free_tables_agree(const struct index *index, MDB_txn *txn, bool *agree
                  stored.kind == bytes[0];
     }
     mdb_cursor_close(cursor);
+    if (*agree && code != MDB_NOTFOUND)
+        return index_error(code, "comparing the tables of free extents");
     return ONECOPY_OK;
 }
 

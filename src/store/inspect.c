@@ -72,7 +72,7 @@ int inspect_blob(struct store *store, const onecopy_ref *ref, struct onecopy_inf
 {
     struct lane *lane = lane_enter(&store->views);
     struct pin_list pins = {0};
-    struct blob_record record;
+    struct blob_record record = {0};
     char text[ONECOPY_REF_TEXT_BYTES];
     int result = index_reader_begin(&store->index, &lane->reader);
 

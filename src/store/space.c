@@ -481,7 +481,7 @@ int space_reserve(struct store *store, uint64_t n_pages, struct reservation *res
             ONECOPY_ETOOBIG,
             "a value of %llu bytes is larger than the %llu that the limit of %llu bytes leaves beside index and "
             "state: raise the limit, or split the value",
-            (unsigned long long)(n_pages * PAGE_BYTES), (unsigned long long)(budget_pages(store) * PAGE_BYTES),
+            (unsigned long long)n_pages * PAGE_BYTES, (unsigned long long)budget_pages(store) * PAGE_BYTES,
             (unsigned long long)load_relaxed(&store->state.header->max_bytes));
     result = reap_dead_clients(store, REAP_INTERVAL_NS);
 
@@ -511,7 +511,7 @@ int space_reserve(struct store *store, uint64_t n_pages, struct reservation *res
                 ONECOPY_ENOSPACE,
                 "the file system is full: %llu more bytes could not be allocated, though the environment uses "
                 "%llu of its limit of %llu. Free space there, or lower the limit",
-                (unsigned long long)(n_pages * PAGE_BYTES), (unsigned long long)space_used_bytes(store),
+                (unsigned long long)n_pages * PAGE_BYTES, (unsigned long long)space_used_bytes(store),
                 (unsigned long long)load_relaxed(&store->state.header->max_bytes));
     }
     return result;
