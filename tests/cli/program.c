@@ -24,6 +24,22 @@
 static char place[64];
 char cache[96];
 
+/* What a test was given and need not free: paths, outputs. */
+static struct kept {
+    struct kept *next;
+    void *pointer;
+} * all_kept;
+
+static void *keep(void *pointer)
+{
+    struct kept *kept = malloc(sizeof *kept);
+
+    ck_assert_ptr_nonnull(kept);
+    *kept = (struct kept){.next = all_kept, .pointer = pointer};
+    all_kept = kept;
+    return pointer;
+}
+
 static const char *program_path(void)
 {
     const char *path = getenv("ONECOPY_BIN");
@@ -57,6 +73,13 @@ static int entry_remove(const char *path, const struct stat *status, int kind, s
 void place_teardown(void)
 {
     ck_assert_int_eq(nftw(place, entry_remove, 16, FTW_PHYS | FTW_DEPTH), 0);
+    while (all_kept) {
+        struct kept *kept = all_kept;
+
+        all_kept = kept->next;
+        free(kept->pointer);
+        free(kept);
+    }
 }
 
 const char *place_file(const char *name)
@@ -64,7 +87,7 @@ const char *place_file(const char *name)
     char *path;
 
     ck_assert_int_gt(asprintf(&path, "%s/%s", place, name), 0);
-    return path;
+    return keep(path);
 }
 
 const char *file_make(const char *name, const void *bytes, size_t n_bytes)
@@ -107,7 +130,7 @@ static char *descriptor_read(int fd, size_t *n_bytes)
     ck_assert_ptr_nonnull(bytes);
     ck_assert_int_eq(pread(fd, bytes, *n_bytes, 0), length);
     close(fd);
-    return bytes;
+    return keep(bytes);
 }
 
 static char *file_read(const char *path, size_t *n_bytes)
@@ -125,8 +148,6 @@ void files_compare(const char *one, const char *other)
 
     ck_assert_uint_eq(n_one, n_other);
     ck_assert(memcmp(bytes_of_one, bytes_of_other, n_one) == 0);
-    free(bytes_of_one);
-    free(bytes_of_other);
 }
 
 /* Signals as a login shell would pass them on, whatever the tests were started by. */
