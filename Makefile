@@ -114,6 +114,12 @@ build/exports: include/onecopy.h build/libonecopy.so.0 build/libonecopy.a
 	$(Q)nm -g --defined-only build/libonecopy.a | sed -n 's/.* [A-Z] //p' | sort -u | diff $@.declared -
 	$(Q)touch $@
 
+# The program in README.md, which stores what it reads.
+build/example: README.md build/libonecopy.a
+	$(call say,CC,$@)
+	$(Q)sed -n '/^```c$$/,/^```$$/ { /^```/!p }' $< | \
+	    $(CC) $(LANGUAGE) $(WARNINGS) -Werror -o $@ -x c - -x none build/libonecopy.a $(call pkg,--libs,$(LIBRARY_NEEDS))
+
 # Changes when the compiler or its flags do, and so has everything compiled again.
 build/flags: FORCE
 	@mkdir -p $(@D)
@@ -135,7 +141,7 @@ sanitized = $(shell setarch -R true 2>/dev/null && echo setarch -R) env CK_TIMEO
 
 ## check: runs the test suite; SUITE=name only that one, CASE=name only that test case.
 .PHONY: check
-check: $(if $(SUITE)$(CASE),,build/exports) build/onecopy build/test/run
+check: $(if $(SUITE)$(CASE),,build/exports build/example) build/onecopy build/test/run
 	$(call suite,build)
 
 # Both sanitizers leave SIGSEGV and SIGBUS alone, since tests expect them.
