@@ -76,6 +76,7 @@ static struct environment *environment_new(void)
         return NULL;
     environment->directory_fd = environment->state_fd = environment->arena_fd = environment->child_fd = -1;
     pthread_mutex_init(&environment->store.mutex, NULL);
+    pthread_mutex_init(&environment->store.reap_mutex, NULL);
     return environment;
 }
 
@@ -86,6 +87,7 @@ static struct environment *environment_free(struct environment *environment)
         return NULL;
     environment_detach(environment);
     pthread_mutex_destroy(&environment->store.mutex);
+    pthread_mutex_destroy(&environment->store.reap_mutex);
     free(environment);
     return NULL;
 }

@@ -128,6 +128,7 @@ void fork_child(struct environment *environment)
         return;
     index_abandon(environment);
     pthread_mutex_init(&store->mutex, NULL);
+    pthread_mutex_init(&store->reap_mutex, NULL);
     arena_forget_writable(&store->arena);
     if (!environment->has_child) {
         /* As if no handler had run. */
@@ -170,6 +171,7 @@ static int begin_anew(struct environment *environment)
     close(environment->state_fd);
     environment->state_fd = store->state.fd = fd;
     pthread_mutex_init(&store->mutex, NULL);
+    pthread_mutex_init(&store->reap_mutex, NULL);
     index_abandon(environment);
     arena_forget_writable(&store->arena);
     environment->has_client = false;

@@ -168,7 +168,7 @@ static int reserve_memory(struct store *store, size_t length, struct ticket *tic
             return error_system("cannot allocate a page");
         return ONECOPY_OK;
     }
-    result = space_reserve(store, blob_pages(length), &ticket->reservation);
+    result = space_reserve(store, length, &ticket->reservation);
     if (result < 0)
         return result;
     result = arena_map_window(&store->arena, ticket->reservation.extent, &ticket->memory);

@@ -209,5 +209,8 @@ int options_path(const char *path, char *buffer, size_t n_bytes)
         return error_set(ONECOPY_EINVALID, "the path of the environment is empty");
     if ((size_t)length >= n_bytes)
         return error_set(ONECOPY_EINVALID, "the path of the environment is longer than %zu bytes", n_bytes - 1);
+    /* With a slash behind it, the kernel would follow a symbolic link, whatever open() is told. */
+    while (length > 1 && buffer[length - 1] == '/')
+        buffer[--length] = '\0';
     return ONECOPY_OK;
 }

@@ -101,6 +101,7 @@ struct state_header {
     _Atomic uint32_t cold_opens;   /* how often the environment was opened with no other client alive */
     _Atomic uint32_t clients_high; /* clients from here on were never used */
     _Atomic uint64_t reaped_at_ns; /* when dead clients were last looked for */
+    _Atomic uint64_t limbo_page;   /* where the next look through a part of limbo begins; a hint */
     _Atomic uint64_t dead_clients;
 
     struct totals totals;

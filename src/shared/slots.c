@@ -18,6 +18,8 @@
 #include "base/atomic.h"
 #include "base/error.h"
 
+#include <string.h>
+
 /*
  * Word by word, as readers go on updating theirs meanwhile. The generation goes last: a slot that is being restored is
  * missed until it is whole.
@@ -33,6 +35,32 @@ static void slot_copy(struct slot *to, const struct slot *from)
     store_relaxed(&to->verified, load_relaxed(&from->verified));
     store_relaxed(&to->kind, load_relaxed(&from->kind));
     store_exact(&to->generation, load_relaxed(&from->generation));
+}
+
+static void word_raise(_Atomic uint64_t *word, uint64_t least)
+{
+    uint64_t present = load_relaxed(word);
+
+    while (present < least && !atomic_compare_exchange_weak(word, &present, least))
+        ;
+}
+
+/*
+ * Undoes what a transaction did to a slot. Where the slot has stayed with its blob, a put or touch may have extended it without
+ * a lock between the copy and the advance of its generation, and promised that to its caller: then access and expiry
+ * are what they are, only not less than they were.
+ */
+static void slot_restore(struct slot *slot, const struct slot *before)
+{
+    if (load_relaxed(&before->kind) == SLOT_BLOB && memcmp(&slot->ref, &before->ref, sizeof slot->ref) == 0) {
+        word_raise(&slot->accessed_ns, load_relaxed(&before->accessed_ns));
+        word_raise(&slot->expires_ns, load_relaxed(&before->expires_ns));
+        slot->next_free = before->next_free;
+        store_relaxed(&slot->kind, (uint32_t)SLOT_BLOB);
+        store_exact(&slot->generation, load_relaxed(&before->generation));
+    } else {
+        slot_copy(slot, before);
+    }
 }
 
 static void totals_copy(struct totals *to, const struct totals *from)
@@ -73,7 +101,7 @@ void journal_abort(struct state *state)
 
     /* Backwards: a slot that was changed twice has two images, and the first is the one to end with. */
     for (uint32_t i = n < JOURNAL_RECORDS ? n : JOURNAL_RECORDS; i > 0; i--)
-        slot_copy(slot_at(state, journal->records[i - 1].slot), &journal->records[i - 1].before);
+        slot_restore(slot_at(state, journal->records[i - 1].slot), &journal->records[i - 1].before);
     totals_copy(&state->header->totals, &journal->totals);
     state->queue->n_records = 0; /* candidates that the transaction took from it are there again */
     atomic_signal_fence(memory_order_seq_cst);

@@ -249,7 +249,7 @@ static int put_in_two(const struct put *put)
 {
     struct store *store = put->store;
     struct reservation reservation;
-    int result = space_reserve(store, blob_pages(put->value->length_bytes), &reservation);
+    int result = space_reserve(store, put->value->length_bytes, &reservation);
 
     if (result < 0)
         return result;

@@ -73,17 +73,13 @@ int reap_pending(struct store *store, uint32_t client)
     return ONECOPY_OK;
 }
 
-int reap_dead_clients(struct store *store, uint64_t interval_ns)
+/* With reap_mutex held. */
+static int dead_clients_clear(struct store *store)
 {
     struct state_header *header = store->state.header;
-    uint64_t now = store_now(store);
-    uint64_t last = load_relaxed(&header->reaped_at_ns);
     uint32_t n = clients_high(&store->state);
     bool any = false;
 
-    if (store->is_read_only || (interval_ns > 0 && now < clock_add(last, interval_ns)))
-        return ONECOPY_OK;
-    store_relaxed(&header->reaped_at_ns, now);
     for (uint32_t client = 0; client < n; client++) {
         int result;
 
@@ -103,4 +99,23 @@ int reap_dead_clients(struct store *store, uint64_t interval_ns)
     if (any)
         index_clear_stale_readers(&store->index);
     return ONECOPY_OK;
+}
+
+int reap_dead_clients(struct store *store, uint64_t interval_ns)
+{
+    struct state_header *header = store->state.header;
+    uint64_t now = store_now(store);
+    int result;
+
+    if (store->is_read_only || (interval_ns > 0 && now < clock_add(load_relaxed(&header->reaped_at_ns), interval_ns)))
+        return ONECOPY_OK;
+    /*
+     * The lock of a dead client's byte keeps other processes away, not other threads of this one, which share its
+     * descriptor: without the mutex, the slower of two would clear whoever has taken the number since.
+     */
+    pthread_mutex_lock(&store->reap_mutex);
+    store_relaxed(&header->reaped_at_ns, now);
+    result = dead_clients_clear(store);
+    pthread_mutex_unlock(&store->reap_mutex);
+    return result;
 }

@@ -42,16 +42,28 @@ int slots_disagree(struct index_write *write)
     return error_set(ONECOPY_ECORRUPT, "the state file did not agree with the index; it is being made anew: try again");
 }
 
-static int limbo_drain(struct store *store, struct index_write *write, const struct pin_list *pins, uint64_t *n_freed)
+/*
+ * Looks at the next extents in limbo, from where the last look ended, or with `is_whole` at all of them from the first: a
+ * part would do were it not that those that it has may all stay for long.
+ */
+static int limbo_drain(struct store *store, struct index_write *write, const struct pin_list *pins, bool is_whole,
+                       uint64_t *n_freed)
 {
     struct totals *totals = store_totals(store);
-    struct extent extent = {0};
+    _Atomic uint64_t *next = &store->state.header->limbo_page;
     int result = ONECOPY_OK;
 
-    for (unsigned i = 0; i < LIMBO_BATCH && load_relaxed(&totals->limbo_pages) > 0; i++) {
-        result = index_limbo_next(write, extent.page + extent.n_pages, &extent);
+    if (is_whole)
+        store_relaxed(next, UINT64_C(0));
+    for (unsigned i = 0; (is_whole || i < LIMBO_BATCH) && load_relaxed(&totals->limbo_pages) > 0; i++) {
+        struct extent extent;
+
+        result = index_limbo_next(write, load_relaxed(next), &extent);
+        if (result == ONECOPY_ENOTFOUND)
+            store_relaxed(next, UINT64_C(0));
         if (result < 0)
             break;
+        store_relaxed(next, extent.page + extent.n_pages);
         if (pin_list_count(pins, extent.page) > 0)
             continue;
         result = index_limbo_delete(write, extent.page);
@@ -83,7 +95,8 @@ static int settle(struct store *store, struct index_write *write, const struct p
     return ONECOPY_OK;
 }
 
-static int settle_with_limbo(struct store *store, struct index_write *write, struct removal *removal, uint64_t *n_freed)
+static int settle_with_limbo(struct store *store, struct index_write *write, struct removal *removal, bool is_whole,
+                             uint64_t *n_freed)
 {
     struct pin_list pins = {0};
     int result;
@@ -93,7 +106,7 @@ static int settle_with_limbo(struct store *store, struct index_write *write, str
     TEST_POINT("before_pins_collected");
     result = pins_collect(&store->state, &pins);
     if (result == ONECOPY_OK)
-        result = limbo_drain(store, write, &pins, n_freed);
+        result = limbo_drain(store, write, &pins, is_whole, n_freed);
     if (result == ONECOPY_OK)
         result = settle(store, write, &pins, removal);
     pin_list_free(&pins);
@@ -104,7 +117,7 @@ int removal_settle(struct store *store, struct index_write *write, struct remova
 {
     uint64_t n_freed = 0;
 
-    return settle_with_limbo(store, write, removal, &n_freed);
+    return settle_with_limbo(store, write, removal, false, &n_freed);
 }
 
 /* ---- eviction ---- */
@@ -294,7 +307,8 @@ int evict(struct store *store, struct index_write *write, const struct eviction_
     result = evict_candidates(&eviction, goal);
     free(eviction.pinned);
     if (result == ONECOPY_OK)
-        result = settle_with_limbo(store, write, &eviction.removal, &n_freed);
+        /* Nothing to evict: what limbo holds is the last hope. */
+        result = settle_with_limbo(store, write, &eviction.removal, eviction.removal.n_blobs == 0, &n_freed);
     if (result < 0)
         return result;
     store_count(store, COUNTER_EXPIRATIONS, eviction.n_expired);

@@ -415,13 +415,26 @@ static int reserve_settle(struct store *store, struct reservation *reservation)
     return result;
 }
 
-static int reserve_within_limit(struct store *store, uint64_t n_pages, struct reservation *reservation)
+/* Index and state grow at the cost of the arena, so what was not too big a moment ago may be now. */
+static int fits_budget(const struct store *store, uint64_t length_bytes)
+{
+    if (blob_pages(length_bytes) <= budget_pages(store))
+        return ONECOPY_OK;
+    return error_set(
+        ONECOPY_ETOOBIG,
+        "a value of %llu bytes is larger than the %llu that the limit of %llu bytes leaves beside index and "
+        "state: raise the limit, or split the value",
+        (unsigned long long)length_bytes, (unsigned long long)budget_pages(store) * PAGE_BYTES,
+        (unsigned long long)load_relaxed(&store->state.header->max_bytes));
+}
+
+static int reserve_within_limit(struct store *store, uint64_t length_bytes, struct reservation *reservation)
 {
     bool has_reaped = false;
 
     *reservation = (struct reservation){.client = store->client};
     while (reservation->extent.n_pages == 0) {
-        int result = reserve_step(store, n_pages, reservation);
+        int result = reserve_step(store, blob_pages(length_bytes), reservation);
 
         if (result == ONECOPY_EFULL && !has_reaped) {
             /* Perhaps the holders are dead. */
@@ -431,8 +444,10 @@ static int reserve_within_limit(struct store *store, uint64_t n_pages, struct re
                 return result;
             continue;
         }
-        if (result == ONECOPY_EFULL)
-            return full(store, "another value");
+        if (result == ONECOPY_EFULL) {
+            result = fits_budget(store, length_bytes);
+            return result < 0 ? result : full(store, "another value");
+        }
         if (result < 0)
             return result;
         TEST_POINT("after_reserve_commit");
@@ -472,24 +487,30 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
     return give_back(store, &write, n_pages);
 }
 
-int space_reserve(struct store *store, uint64_t n_pages, struct reservation *reservation)
+/* Gives pages of our own back to a file system that is full, for n_pages more. ONECOPY_ENOTFOUND: there are none. */
+static int file_system_relieve(struct store *store, uint64_t n_pages)
 {
-    int result;
+    uint64_t wanted = load_relaxed(&store_totals(store)->cold_pages) + n_pages;
+    bool has_helped = false;
 
-    if (n_pages > budget_pages(store))
-        return error_set(
-            ONECOPY_ETOOBIG,
-            "a value of %llu bytes is larger than the %llu that the limit of %llu bytes leaves beside index and "
-            "state: raise the limit, or split the value",
-            (unsigned long long)n_pages * PAGE_BYTES, (unsigned long long)budget_pages(store) * PAGE_BYTES,
-            (unsigned long long)load_relaxed(&store->state.header->max_bytes));
-    result = reap_dead_clients(store, REAP_INTERVAL_NS);
+    do {
+        int result = shrink_for_file_system(store, n_pages, &has_helped);
 
+        if (result < 0)
+            return result;
+    } while (has_helped && load_relaxed(&store_totals(store)->cold_pages) < wanted);
+    return has_helped ? ONECOPY_OK : ONECOPY_ENOTFOUND;
+}
+
+int space_reserve(struct store *store, uint64_t length_bytes, struct reservation *reservation)
+{
+    uint64_t n_pages = blob_pages(length_bytes);
+    int result = fits_budget(store, length_bytes);
+
+    if (result == ONECOPY_OK)
+        result = reap_dead_clients(store, REAP_INTERVAL_NS);
     while (result == ONECOPY_OK) {
-        bool has_helped = false;
-        uint64_t given;
-
-        result = reserve_within_limit(store, n_pages, reservation);
+        result = reserve_within_limit(store, length_bytes, reservation);
         if (result < 0 || reservation->kind == PENDING_WARM)
             return result;
         result = arena_fill(&store->arena, reservation->extent);
@@ -497,23 +518,14 @@ int space_reserve(struct store *store, uint64_t n_pages, struct reservation *res
         if (result != ONECOPY_ENOSPACE)
             return result;
         space_return(store, reservation);
-        given = load_relaxed(&store_totals(store)->cold_pages);
-        do {
-            int helped = shrink_for_file_system(store, n_pages, &has_helped);
-
-            if (helped < 0)
-                return helped;
-        } while (has_helped && load_relaxed(&store_totals(store)->cold_pages) < given + n_pages);
-        if (has_helped)
-            result = ONECOPY_OK;
-        else
-            return error_set(
-                ONECOPY_ENOSPACE,
-                "the file system is full: %llu more bytes could not be allocated, though the environment uses "
-                "%llu of its limit of %llu. Free space there, or lower the limit",
-                (unsigned long long)n_pages * PAGE_BYTES, (unsigned long long)space_used_bytes(store),
-                (unsigned long long)load_relaxed(&store->state.header->max_bytes));
+        result = file_system_relieve(store, n_pages);
     }
+    if (result == ONECOPY_ENOTFOUND)
+        return error_set(ONECOPY_ENOSPACE,
+                         "the file system is full: %llu more bytes could not be allocated, though the environment uses "
+                         "%llu of its limit of %llu. Free space there, or lower the limit",
+                         (unsigned long long)n_pages * PAGE_BYTES, (unsigned long long)space_used_bytes(store),
+                         (unsigned long long)load_relaxed(&store->state.header->max_bytes));
     return result;
 }
 

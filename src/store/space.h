@@ -30,11 +30,11 @@ struct reservation {
 };
 
 /*
- * Reserves n_pages in transactions of its own; evicts, clears dead clients and gives warm pages back as needed. The
+ * Reserves pages for length_bytes bytes in transactions of its own; evicts, clears dead clients and gives warm pages back as needed. The
  * pages are resident when it returns. Ends with space_publish() or space_return(). ONECOPY_EFULL: the message names who
  * holds the space. ONECOPY_ENOSPACE: the file system is full, and nothing of ours can be evicted to help.
  */
-int space_reserve(struct store *store, uint64_t n_pages, struct reservation *reservation);
+int space_reserve(struct store *store, uint64_t length_bytes, struct reservation *reservation);
 
 /* Within the transaction that publishes the bytes: the reservation's pages are live from its commit on. */
 int space_publish(struct store *store, struct index_write *write, const struct reservation *reservation);

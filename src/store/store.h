@@ -17,7 +17,8 @@ struct store {
     uint64_t hash_seed;
     bool is_read_only;
     bool is_on_disk;
-    pthread_mutex_t mutex; /* for what is done seldom: growing, mapping */
+    pthread_mutex_t mutex;      /* for what is done seldom: growing, mapping */
+    pthread_mutex_t reap_mutex; /* one thread at a time clears dead clients: the locks of their bytes are a process's */
 };
 
 /* The environment's clock. */
