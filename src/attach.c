@@ -121,19 +121,32 @@ static int state_open_locked(struct opening *opening)
     return result;
 }
 
+static int files_mismatch(const struct environment *environment)
+{
+    return error_set(ONECOPY_ECORRUPT,
+                     "files of %s were removed or replaced while other processes have the environment open: end them, "
+                     "then open it again",
+                     environment->path);
+}
+
 /* Whether nobody else has the arena's shared lock; takes it too. */
 static int arena_open_locked(struct opening *opening, bool *is_cold)
 {
     struct environment *environment = opening->environment;
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-    int flags = opening->is_read_only ? O_RDONLY : O_RDWR | (opening->may_create ? O_CREAT : 0);
+    bool has_clients = clients_any_alive(environment->state_fd);
+    int flags = opening->is_read_only ? O_RDONLY : O_RDWR | (opening->may_create && !has_clients ? O_CREAT : 0);
     int result = file_open(opening, "arena", flags, &environment->arena_fd);
 
+    if (result == ONECOPY_ENOTFOUND && has_clients)
+        return files_mismatch(environment);
     if (result < 0)
         return result;
     if (fcntl(environment->arena_fd, F_OFD_GETLK, &lock) < 0)
         return error_system("cannot examine the locks of %s/arena", environment->path);
     *is_cold = lock.l_type == F_UNLCK;
+    if (*is_cold && has_clients) /* they have another arena */
+        return files_mismatch(environment);
     lock = (struct flock){.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     if (fcntl(environment->arena_fd, F_OFD_SETLK, &lock) < 0)
         return error_system("cannot lock %s/arena", environment->path);
@@ -269,6 +282,14 @@ static int usage_read(struct environment *environment)
     return ONECOPY_OK;
 }
 
+/* Writes down which files the environment has, for those who join. */
+static int files_record(struct environment *environment)
+{
+    if (environment_files(environment, &environment->store.state.header->files))
+        return ONECOPY_OK;
+    return error_set(ONECOPY_ESTALE, "%s was removed while it was being opened: try again", environment->path);
+}
+
 static int environment_create(struct opening *opening)
 {
     struct environment *environment = opening->environment;
@@ -304,6 +325,8 @@ static int environment_create(struct opening *opening)
     result = index_fill(environment, &identity);
     if (result == ONECOPY_OK)
         result = usage_read(environment);
+    if (result == ONECOPY_OK)
+        result = files_record(environment);
     if (result < 0)
         return result;
     store->hash_seed = identity.hash_seed;
@@ -317,15 +340,31 @@ static int environment_create(struct opening *opening)
 
 /* ---- opening what is there ---- */
 
+/* LMDB's lock file. One that is missing or too short is made good ahead of LMDB, which would not allocate its pages. */
+static int lock_file_check(const struct opening *opening, bool is_cold)
+{
+    CLEANUP_CLOSE int fd = -1;
+    int result = file_open(opening, "lock.mdb", O_RDWR | (is_cold ? O_CREAT : 0), &fd);
+
+    if (result == ONECOPY_ENOTFOUND)
+        return files_mismatch(opening->environment);
+    if (result < 0 || !is_cold)
+        return result;
+    if (fchmod(fd, opening->file_mode) < 0 && errno != EPERM)
+        return error_system("cannot set the mode of %s/lock.mdb", opening->environment->path);
+    if (system_allocate(fd, 0, 0, INDEX_LOCK_BYTES) < 0)
+        return error_system("cannot allocate %u bytes for %s/lock.mdb", INDEX_LOCK_BYTES, opening->environment->path);
+    return ONECOPY_OK;
+}
+
 static int index_files_check(const struct opening *opening, bool is_cold)
 {
     struct index_check_report report = {0};
-    CLEANUP_CLOSE int lock_fd = -1;
     CLEANUP_CLOSE int fd = -1;
     int result = file_open(opening, "data.mdb", O_RDONLY, &fd);
 
-    if (result == ONECOPY_OK && file_exists(opening, "lock.mdb"))
-        result = file_open(opening, "lock.mdb", O_RDWR, &lock_fd);
+    if (result == ONECOPY_OK)
+        result = lock_file_check(opening, is_cold);
     if (result < 0 || !is_cold)
         return result;
     result = index_check(fd, &report);
@@ -414,6 +453,8 @@ static int state_attach_warm(struct opening *opening)
             "%s/state is damaged or was replaced, while other processes have the environment open: end them, "
             "then open it again",
             environment->path);
+    if (result == ONECOPY_OK && !environment_has_its_files(environment))
+        return files_mismatch(environment);
     return result;
 }
 
@@ -451,6 +492,8 @@ static int environment_open_existing(struct opening *opening, bool is_cold)
         result = arena_map(environment->arena_fd, identity.arena_bytes, &store->arena);
     if (result == ONECOPY_OK && is_cold)
         result = state_attach_cold(opening, &identity);
+    if (result == ONECOPY_OK && is_cold)
+        result = files_record(environment);
     store->hash_seed = identity.hash_seed;
     return result;
 }
@@ -523,11 +566,7 @@ static int attach_locked(struct opening *opening)
     if (exists)
         result = environment_open_existing(opening, is_cold);
     else if (!is_cold)
-        result =
-            error_set(ONECOPY_ECORRUPT,
-                      "%s/data.mdb was removed while other processes have the environment open: end them, then open "
-                      "it again",
-                      environment->path);
+        result = files_mismatch(environment);
     else if (!opening->may_create)
         result = error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'",
                            environment->path, environment->path);

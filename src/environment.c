@@ -49,14 +49,42 @@ static void handlers_register(void)
     pthread_atfork(table_fork_prepare, table_fork_parent, table_fork_child);
 }
 
-/* Whether the directory that was opened is still the one that the path names. */
+bool environment_files(const struct environment *environment, struct file_numbers *files)
+{
+    const struct {
+        const char *name;
+        _Atomic uint64_t *number;
+    } all[] = {
+        {"state", &files->state}, {"arena", &files->arena}, {"data.mdb", &files->index}, {"lock.mdb", &files->lock}};
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        struct stat status;
+
+        if (fstatat(environment->directory_fd, all[i].name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+            return false;
+        store_relaxed(all[i].number, (uint64_t)status.st_ino);
+    }
+    return true;
+}
+
+bool environment_has_its_files(const struct environment *environment)
+{
+    const struct file_numbers *own = &environment->store.state.header->files;
+    struct file_numbers present;
+
+    return environment_files(environment, &present) && load_relaxed(&own->state) == load_relaxed(&present.state) &&
+           load_relaxed(&own->arena) == load_relaxed(&present.arena) &&
+           load_relaxed(&own->index) == load_relaxed(&present.index) &&
+           load_relaxed(&own->lock) == load_relaxed(&present.lock);
+}
+
+/* Whether the directory that was opened is still the one that the path names, and has the same files. */
 static bool directory_is_there(const struct environment *environment)
 {
     struct stat status;
-    struct stat state;
 
     return stat(environment->path, &status) == 0 && status.st_dev == environment->device &&
-           status.st_ino == environment->inode && fstat(environment->state_fd, &state) == 0 && state.st_nlink > 0;
+           status.st_ino == environment->inode && environment_has_its_files(environment);
 }
 
 static struct environment *table_find(const struct stat *directory)

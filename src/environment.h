@@ -51,6 +51,13 @@ struct onecopy {
 /* Opens, or finds open, the environment in a directory, and counts one more handle on it. */
 int environment_open(const char *path, const struct onecopy_options *options, struct environment **environment);
 
+/*
+ * Looks which files are in the directory now. False: one of them is missing.
+ */
+bool environment_files(const struct environment *environment, struct file_numbers *files);
+/* Whether they are those that the processes in the environment work with: nobody may join with others. */
+bool environment_has_its_files(const struct environment *environment);
+
 /* Counts one handle less; ends the environment with the last, or with the last view after that. */
 void environment_close(struct environment *environment);
 

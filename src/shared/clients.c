@@ -56,6 +56,13 @@ void opening_unlock(int state_fd)
     byte_lock(state_fd, OPENING_BYTE, F_UNLCK);
 }
 
+bool clients_any_alive(int state_fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = CLIENT_BYTE(0), .l_len = 0};
+
+    return fcntl(state_fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
+}
+
 /* Pages for the client's record and its first cells. The cells of a free client are zero already. */
 static int client_allocate(struct state *state, uint32_t client)
 {

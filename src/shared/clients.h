@@ -13,6 +13,9 @@
 int opening_lock(int state_fd, uint64_t patience_ns);
 void opening_unlock(int state_fd);
 
+/* Whether any process is alive as a client, by the locks on the state file. */
+bool clients_any_alive(int state_fd);
+
 /*
  * Registers a client on a descriptor of the state file that is its alone: its life is the lock that this descriptor
  * holds. ONECOPY_ECLIENTS: the table is full (no message: the caller may clear dead ones and try again).

@@ -72,6 +72,11 @@ static_assert(sizeof(struct totals) == 72, "shared layout");
 /* A process that is killed while it makes a state leaves it in one of the first two phases. */
 enum state_phase { STATE_CREATING = 0, STATE_REBUILDING = 1, STATE_READY = 2 };
 
+/* Which files the environment consists of, by inode: set by a process that is alone in it. */
+struct file_numbers {
+    _Atomic uint64_t state, arena, index, lock;
+};
+
 /* How the state file is laid out and what the environment is: set when the file is made, constant afterwards. */
 struct state_header {
     uint64_t magic;
@@ -84,6 +89,7 @@ struct state_header {
     uint32_t max_pins; /* cells of each client */
     uint32_t max_slots;
     uint32_t is_protected; /* LMDB is opened without a writable map */
+    struct file_numbers files;
 
     _Atomic uint64_t max_bytes, max_entries, ttl_ns; /* the limits in force */
 
