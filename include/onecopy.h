@@ -192,7 +192,7 @@ int onecopy_open(const char *path, const struct onecopy_options *options, onecop
 
 /*
  * Ends a handle; NULL does nothing. Views taken through it stay valid until they are released: what they need is kept
- * until then. Reservations that are neither committed nor abandoned are abandoned with the last handle. Returns NULL.
+ * until then, and so it is with reservations. Returns NULL.
  */
 onecopy *onecopy_close(onecopy *cache);
 
@@ -238,7 +238,7 @@ int onecopy_put_iov(onecopy *cache, const struct iovec *parts, size_t n_parts, u
 int onecopy_put_fd(onecopy *cache, int fd, uint64_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
 
 /*
- * As onecopy_put() of n values, the small ones in a single transaction: each then costs a fraction of a put of its own.
+ * As onecopy_put() of n values, new small ones in transactions of up to 256: each costs a fraction of a put of its own.
  * refs: n refs. On failure some of the values may be stored; no ref is written.
  */
 int onecopy_put_many(onecopy *cache, const struct iovec *values, size_t n, uint64_t ttl_ns, onecopy_ref *refs);

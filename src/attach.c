@@ -99,7 +99,8 @@ static int directory_check_unused(const struct opening *opening)
 static int state_open_locked(struct opening *opening)
 {
     struct environment *environment = opening->environment;
-    int flags = O_RDWR | (opening->may_create ? O_CREAT : 0);
+    bool may_make = opening->may_create || (!opening->is_read_only && file_exists(opening, "data.mdb"));
+    int flags = O_RDWR | (may_make ? O_CREAT : 0);
     int result = file_open(opening, "state", flags, &environment->state_fd);
 
     if (result == ONECOPY_ENOTFOUND)
@@ -360,6 +361,7 @@ static int lock_file_check(const struct opening *opening, bool is_cold)
 static int index_files_check(const struct opening *opening, bool is_cold)
 {
     struct index_check_report report = {0};
+    struct stat status;
     CLEANUP_CLOSE int fd = -1;
     int result = file_open(opening, "data.mdb", O_RDONLY, &fd);
 
@@ -367,6 +369,12 @@ static int index_files_check(const struct opening *opening, bool is_cold)
         result = lock_file_check(opening, is_cold);
     if (result < 0 || !is_cold)
         return result;
+    if (system_calls.fstat(fd, &status) < 0)
+        return error_system("cannot examine %s/data.mdb", opening->environment->path);
+    if (status.st_size == 0)
+        return error_set(ONECOPY_ECORRUPT,
+                         "%s/data.mdb is empty: what it held is lost. Remove the directory to begin anew",
+                         opening->environment->path);
     result = index_check(fd, &report);
     if (result == ONECOPY_EFORMAT)
         return error_set(result,
@@ -567,6 +575,11 @@ static int attach_locked(struct opening *opening)
         result = environment_open_existing(opening, is_cold);
     else if (!is_cold)
         result = files_mismatch(environment);
+    else if (state_is_ready(environment->state_fd))
+        result = error_set(ONECOPY_ECORRUPT,
+                           "%s/data.mdb was removed, and with it what the environment held: remove the directory to "
+                           "begin anew",
+                           environment->path);
     else if (!opening->may_create)
         result = error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'",
                            environment->path, environment->path);
@@ -609,7 +622,8 @@ static void client_leave(struct environment *environment)
 
     if (!environment->has_client)
         return;
-    if (store->index.environment && !store->is_read_only && load_relaxed(&environment->fork_page->is_here))
+    if (store->index.environment && !store->is_read_only &&
+        load_relaxed(&environment->fork_page->presence) == PRESENCE_HERE)
         reap_pending(store, store->client);
     pins_clear_all(&store->state, store->client);
     client_unregister(&store->state, environment->state_fd, store->client);
@@ -618,7 +632,7 @@ static void client_leave(struct environment *environment)
 void environment_detach(struct environment *environment)
 {
     struct store *store = &environment->store;
-    bool is_inherited = environment->fork_page && !load_relaxed(&environment->fork_page->is_here);
+    bool is_inherited = environment->fork_page && load_relaxed(&environment->fork_page->presence) != PRESENCE_HERE;
 
     if (environment->fork_page && (!is_inherited || fork_owns_views(environment)))
         client_leave(environment);

@@ -14,13 +14,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static pthread_mutex_t table_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct environment *table;
+/* Environments in the table that have no handle, only views or reservations. */
+static _Atomic uint32_t n_ending;
 static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
 
 static void table_fork_prepare(void)
@@ -136,6 +140,8 @@ static int directory_make(const char *path, const struct onecopy_options *option
     if (mkdir(path, 0700) < 0) {
         if (errno == EEXIST)
             return ONECOPY_OK;
+        if (errno == ENOENT)
+            return error_set(ONECOPY_ESYSTEM, "cannot create %s: the directory above it does not exist", path);
         return error_system("cannot create the directory %s", path);
     }
     if (has_group && chown(path, (uid_t)-1, options->group) < 0)
@@ -187,7 +193,9 @@ static int open_locked(const char *path, const struct onecopy_options *options, 
                              "this process has %s open read-only: close that handle before opening it for writing",
                              environment->path);
         found->n_handles++;
-        store_relaxed(&found->is_closing, 0U);
+        if (found->is_ending)
+            subtract_relaxed(&n_ending, 1U);
+        found->is_ending = false;
         *out = found;
         return ONECOPY_OK;
     }
@@ -224,12 +232,33 @@ static void table_remove(struct environment *environment)
         }
 }
 
-/* Ends an environment that has no handle, unless views are live: then the last of them will. Under the mutex. */
+/*
+ * A barrier in every thread of this process at once. The ending of an environment is rare and pays for it, so that the release of
+ * a view need not execute a fence.
+ */
+static void threads_fence(void)
+{
+    syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+/*
+ * Ends an environment that has no handle, unless views or reservations are live: then the last of them will. Under the mutex.
+ *
+ * Pairs with environment_released(). There a thread frees its view's record and then loads n_ending; here n_ending is stored and
+ * then the records are loaded, with a barrier in every thread in between. So either we see the record free, or that
+ * thread sees that it may have to end the environment. Should both be so, the table tells the slower that it is gone.
+ */
 static void environment_end(struct environment *environment)
 {
-    store_exact(&environment->is_closing, 1U);
-    if (views_any(&environment->store.views))
+    if (!environment->is_ending)
+        add_relaxed(&n_ending, 1U);
+    environment->is_ending = true;
+    threads_fence();
+    if (views_any(&environment->store.views) || load_acquire(&environment->n_reservations) > 0)
         return;
+    subtract_relaxed(&n_ending, 1U);
     table_remove(environment);
     environment_free(environment);
 }
@@ -242,12 +271,14 @@ void environment_close(struct environment *environment)
     pthread_mutex_unlock(&table_mutex);
 }
 
-void environment_view_released(struct environment *environment)
+void environment_released(struct environment *environment)
 {
     bool is_known = false;
 
+    atomic_signal_fence(memory_order_seq_cst);
+    if (load_relaxed(&n_ending) == 0)
+        return;
     pthread_mutex_lock(&table_mutex);
-    /* Two last views may be released at once: the first to get here ends it. */
     for (const struct environment *known = table; known; known = known->next)
         is_known = is_known || known == environment;
     if (is_known && environment->n_handles == 0)
@@ -257,7 +288,7 @@ void environment_view_released(struct environment *environment)
 
 int environment_enter(struct environment *environment)
 {
-    if (!load_acquire(&environment->fork_page->is_here)) {
+    if (load_acquire(&environment->fork_page->presence) != PRESENCE_HERE) {
         int result = fork_resume(environment);
 
         if (result < 0)

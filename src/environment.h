@@ -6,9 +6,15 @@
 
 #include <limits.h>
 
-/* A page that the kernel clears in a child, whichever way that was made: zero means "this is not the process that I was". */
+/* What a process knows of itself: in a page that the kernel clears in every child, whichever way that was made. */
+enum presence {
+    PRESENCE_UNKNOWN = 0, /* a child that no handler has prepared */
+    PRESENCE_FORKED = 1,  /* a child whose handlers ran; its index is not open yet */
+    PRESENCE_HERE = 2,
+};
+
 struct fork_page {
-    _Atomic uint32_t is_here;
+    _Atomic uint32_t presence; /* an enum presence */
     _Atomic uint32_t lock; /* who sees to it that it is, after a fork: a spin lock that is free in every child */
 };
 
@@ -24,7 +30,9 @@ struct environment {
     dev_t device;
     ino_t inode;
     uint64_t n_handles;
-    _Atomic uint32_t is_closing; /* no handle is left, but views are */
+    bool is_ending; /* no handle is left, but views or reservations are */
+    _Atomic uint32_t n_reservations; /* not yet committed or abandoned */
+    uint64_t incarnation;            /* of the process: a child that fork() or clone() made has another */
 
     struct store store;
     int directory_fd;
@@ -61,8 +69,11 @@ bool environment_has_its_files(const struct environment *environment);
 /* Counts one handle less; ends the environment with the last, or with the last view after that. */
 void environment_close(struct environment *environment);
 
-/* After a view was released: ends the environment when that was what it waited for. */
-void environment_view_released(struct environment *environment);
+/*
+ * After a view or a reservation has ended, with which the environment may have ended as well: ends it when that was what it
+ * waited for. The pointer is compared, not followed, before that is known.
+ */
+void environment_released(struct environment *environment);
 
 /* To be called first by every function that uses the environment: a load, unless a fork has taken place. */
 int environment_enter(struct environment *environment);

@@ -40,7 +40,7 @@ int fork_page_make(struct environment *environment)
         return result;
     }
     environment->fork_page = page;
-    store_release(&environment->fork_page->is_here, 1U);
+    store_release(&environment->fork_page->presence, (uint32_t)PRESENCE_HERE);
     return ONECOPY_OK;
 }
 
@@ -82,7 +82,8 @@ void fork_prepare(struct environment *environment)
     if (!environment->has_client)
         return;
     /* Room for the child in the table; not possible in a child that has not used its environment yet. */
-    if (load_relaxed(&environment->fork_page->is_here) && clients_count(&store->state) >= store->state.max_clients)
+    if (load_relaxed(&environment->fork_page->presence) == PRESENCE_HERE &&
+        clients_count(&store->state) >= store->state.max_clients)
         reap_dead_clients(store, 0);
     views_fork_prepare(&store->views);
     pthread_mutex_lock(&store->mutex);
@@ -120,16 +121,26 @@ static void index_abandon(struct environment *environment)
     store->index.environment = NULL;
 }
 
+/* What belongs to the parent, or to threads that are not here. */
+static void inherited_forget(struct environment *environment)
+{
+    struct store *store = &environment->store;
+
+    index_abandon(environment);
+    pthread_mutex_init(&store->mutex, NULL);
+    pthread_mutex_init(&store->reap_mutex, NULL);
+    arena_forget_writable(&store->arena);
+    environment->incarnation++;
+    store_relaxed(&environment->n_reservations, 0U);
+}
+
 void fork_child(struct environment *environment)
 {
     struct store *store = &environment->store;
 
     if (!environment->has_client)
         return;
-    index_abandon(environment);
-    pthread_mutex_init(&store->mutex, NULL);
-    pthread_mutex_init(&store->reap_mutex, NULL);
-    arena_forget_writable(&store->arena);
+    inherited_forget(environment);
     if (!environment->has_child) {
         /* As if no handler had run. */
         environment->has_client = false;
@@ -144,19 +155,14 @@ void fork_child(struct environment *environment)
     store->client = environment->child_client;
     views_fork_child(&store->views, store->client);
     client_describe(&store->state, store->client);
+    store_release(&environment->fork_page->presence, (uint32_t)PRESENCE_FORKED);
 }
 
 /* ---- afterwards ---- */
 
-/* A child whose handlers ran has a client, and LMDB's things set aside; one that inherited both ran none. */
-static bool handlers_have_run(const struct environment *environment)
-{
-    return environment->has_client && !environment->store.index.environment;
-}
-
 bool fork_owns_views(const struct environment *environment)
 {
-    return load_acquire(&environment->fork_page->is_here) || handlers_have_run(environment);
+    return load_acquire(&environment->fork_page->presence) != PRESENCE_UNKNOWN;
 }
 
 /* In a child that ran no handler, or had none prepared: a new client with no views. */
@@ -170,10 +176,7 @@ static int begin_anew(struct environment *environment)
         return result;
     close(environment->state_fd);
     environment->state_fd = store->state.fd = fd;
-    pthread_mutex_init(&store->mutex, NULL);
-    pthread_mutex_init(&store->reap_mutex, NULL);
-    index_abandon(environment);
-    arena_forget_writable(&store->arena);
+    inherited_forget(environment);
     environment->has_client = false;
     views_forget(&store->views);
     return environment_register(environment);
@@ -186,15 +189,15 @@ int fork_resume(struct environment *environment)
 
     while (atomic_exchange(&page->lock, 1U))
         sched_yield();
-    if (!load_acquire(&page->is_here)) {
+    if (load_acquire(&page->presence) != PRESENCE_HERE) {
         struct store *store = &environment->store;
 
-        if (!handlers_have_run(environment))
+        if (load_acquire(&page->presence) == PRESENCE_UNKNOWN)
             result = begin_anew(environment);
         if (result == ONECOPY_OK && !store->index.environment)
             result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);
         if (result == ONECOPY_OK)
-            store_release(&page->is_here, 1U);
+            store_release(&page->presence, (uint32_t)PRESENCE_HERE);
     }
     store_release(&page->lock, 0U);
     return result;

@@ -153,7 +153,7 @@ struct ticket {
     struct reservation reservation;
     void *memory; /* a window on the extent, or memory of its own for a value that goes into the index */
     size_t map_bytes;
-    uint32_t client;
+    uint64_t incarnation; /* of the process that it belongs to */
 };
 
 static int reserve_memory(struct store *store, size_t length, struct ticket *ticket)
@@ -201,7 +201,8 @@ int onecopy_reserve(onecopy *cache, size_t length_bytes, onecopy_reservation *re
         free(ticket);
         return result;
     }
-    ticket->client = store->client;
+    ticket->incarnation = cache->environment->incarnation;
+    add_relaxed(&cache->environment->n_reservations, 1U);
     *reservation =
         (onecopy_reservation){.data = ticket->memory,
                               .length_bytes = length_bytes,
@@ -209,18 +210,29 @@ int onecopy_reserve(onecopy *cache, size_t length_bytes, onecopy_reservation *re
     return ONECOPY_OK;
 }
 
-/* Takes a reservation out of its owner's hands; NULL when there is none, or when it is a parent's. */
+/*
+ * Takes a reservation out of its owner's hands; NULL when it is a parent's, whose space it is and whose memory was not
+ * inherited. What is taken ends with ticket_end().
+ */
 static struct ticket *ticket_take(onecopy_reservation *reservation)
 {
     struct ticket *ticket = (struct ticket *)(uintptr_t)reservation->private_.ticket;
     const struct environment *environment = reservation->private_.environment;
+    bool is_own = fork_owns_views(environment) && ticket->incarnation == environment->incarnation;
 
     *reservation = (onecopy_reservation){0};
-    if (ticket && ticket->client != environment->store.client) {
-        free(ticket); /* its memory was not inherited, and its space is the parent's */
-        return NULL;
-    }
-    return ticket;
+    if (is_own)
+        return ticket;
+    free(ticket);
+    return NULL;
+}
+
+/* The environment may be gone afterwards. */
+static void ticket_end(struct environment *environment, struct ticket *ticket)
+{
+    free(ticket);
+    atomic_fetch_sub_explicit(&environment->n_reservations, 1U, memory_order_release);
+    environment_released(environment);
 }
 
 int onecopy_commit(onecopy_reservation *reservation, uint64_t ttl_ns, onecopy_ref *ref)
@@ -257,7 +269,7 @@ int onecopy_commit(onecopy_reservation *reservation, uint64_t ttl_ns, onecopy_re
             (void *)(uintptr_t)(environment->store.arena.readable + ticket->reservation.extent.page * PAGE_BYTES);
         result = blob_put_reserved(&environment->store, &ticket->reservation, &value, ttl_ns, ref);
     }
-    free(ticket);
+    ticket_end(environment, ticket);
     return result;
 }
 
@@ -275,7 +287,7 @@ void onecopy_abandon(onecopy_reservation *reservation)
     munmap(ticket->memory, ticket->map_bytes);
     if (ticket->reservation.extent.n_pages > 0)
         space_return(&environment->store, &ticket->reservation);
-    free(ticket);
+    ticket_end(environment, ticket);
 }
 
 /* ---- putting from a descriptor ---- */
@@ -418,8 +430,7 @@ void onecopy_release(onecopy_view *view)
     if (!fork_owns_views(environment))
         return;
     view_release(&environment->store.views, cell);
-    if (load_exact(&environment->is_closing))
-        environment_view_released(environment);
+    environment_released(environment);
 }
 
 int onecopy_contains(onecopy *cache, const onecopy_ref *ref)
@@ -493,13 +504,13 @@ int onecopy_iterator_next(onecopy_iterator *iterator, struct onecopy_info *info)
     if (iterator->next == iterator->n) {
         int result = environment_enter(iterator->environment);
 
+        iterator->next = iterator->n = 0;
         if (result == ONECOPY_OK)
             result = inspect_batch(&iterator->environment->store, iterator->has_begun ? &iterator->last : NULL,
                                    iterator->infos, ITERATOR_BATCH, &iterator->n, &iterator->last);
         if (result < 0)
             return result;
         iterator->has_begun = true;
-        iterator->next = 0;
         if (iterator->n == 0)
             return error_set(ONECOPY_ENOTFOUND, "there are no more blobs");
     }

@@ -102,27 +102,60 @@ static int variable_error(const char *name, int result)
     return error_set(result, "the variable %s: %s", name, message);
 }
 
+/* What a number may be. */
+struct range {
+    const char *what;
+    uint64_t least, most;
+};
+
+static const struct range bytes_range = {"the byte limit (max_bytes)", LEAST_BYTES, UINT64_C(1) << 44};
+static const struct range entries_range = {"the entry limit (max_entries)", 1, MAX_SLOTS};
+static const struct range ttl_range = {"the time to live (ttl_ns)", 0, UINT64_C(1) << 62};
+static const struct range clients_range = {"the number of clients (max_clients)", 1, MAX_CLIENTS};
+static const struct range pins_range = {"the number of views (max_pins)", 1, MAX_PINS};
+
+static int range_check(const struct range *range, uint64_t value)
+{
+    if (value == ONECOPY_UNSET || (value >= range->least && value <= range->most))
+        return ONECOPY_OK;
+    return error_set(ONECOPY_EINVALID, "%s is %llu; it must be from %llu to %llu", range->what,
+                     (unsigned long long)value, (unsigned long long)range->least, (unsigned long long)range->most);
+}
+
 /* Takes a number that the caller left unset from its variable, when there is one. */
-static int number_resolve(const char *name, int (*parse)(const char *text, uint64_t *value), uint64_t *value)
+static int number_resolve(const char *name, int (*parse)(const char *text, uint64_t *value), const struct range *range,
+                          uint64_t *value)
 {
     const char *text = variable(name, *value == ONECOPY_UNSET);
+    int result = text ? parse(text, value) : ONECOPY_OK;
 
-    return text ? variable_error(name, parse(text, value)) : ONECOPY_OK;
+    if (text && result == ONECOPY_OK)
+        result = range_check(range, *value);
+    return text ? variable_error(name, result) : range_check(range, *value);
 }
 
 static int numbers_resolve(struct onecopy_options *options)
 {
-    int result = number_resolve("ONECOPY_MAX_BYTES", onecopy_parse_bytes, &options->max_bytes);
+    int result = number_resolve("ONECOPY_MAX_BYTES", onecopy_parse_bytes, &bytes_range, &options->max_bytes);
 
     if (result == ONECOPY_OK)
-        result = number_resolve("ONECOPY_MAX_ENTRIES", parse_count, &options->max_entries);
+        result = number_resolve("ONECOPY_MAX_ENTRIES", parse_count, &entries_range, &options->max_entries);
     if (result == ONECOPY_OK)
-        result = number_resolve("ONECOPY_TTL", onecopy_parse_duration, &options->ttl_ns);
+        result = number_resolve("ONECOPY_TTL", onecopy_parse_duration, &ttl_range, &options->ttl_ns);
     if (result == ONECOPY_OK)
-        result = number_resolve("ONECOPY_MAX_CLIENTS", parse_count, &options->max_clients);
+        result = number_resolve("ONECOPY_MAX_CLIENTS", parse_count, &clients_range, &options->max_clients);
     if (result == ONECOPY_OK)
-        result = number_resolve("ONECOPY_MAX_PINS", parse_count, &options->max_pins);
+        result = number_resolve("ONECOPY_MAX_PINS", parse_count, &pins_range, &options->max_pins);
     return result;
+}
+
+static int mode_check(uint32_t mode)
+{
+    if (mode == UINT32_MAX || ((mode & 0700) == 0700 && (mode & 0007) == 0 && mode <= 02770))
+        return ONECOPY_OK;
+    return error_set(ONECOPY_EINVALID,
+                     "the mode %04o is refused: the owner needs rwx, and others than owner and group get nothing",
+                     mode);
 }
 
 static int flags_resolve(struct onecopy_options *options)
@@ -144,39 +177,13 @@ static int flags_resolve(struct onecopy_options *options)
             result = variable_error(flags[i].name, parse_flag(text, flags[i].value));
     }
     text = variable("ONECOPY_MODE", options->mode == UINT32_MAX);
-    if (text && result == ONECOPY_OK)
-        result = variable_error("ONECOPY_MODE", parse_mode(text, &options->mode));
+    if (text && result == ONECOPY_OK) {
+        result = parse_mode(text, &options->mode);
+        result = variable_error("ONECOPY_MODE", result == ONECOPY_OK ? mode_check(options->mode) : result);
+    }
     text = variable("ONECOPY_GROUP", options->group == (gid_t)-1);
     if (text && result == ONECOPY_OK)
         result = variable_error("ONECOPY_GROUP", parse_group(text, &options->group));
-    return result;
-}
-
-static int range_check(const char *what, uint64_t value, uint64_t least, uint64_t most)
-{
-    if (value == ONECOPY_UNSET || (value >= least && value <= most))
-        return ONECOPY_OK;
-    return error_set(ONECOPY_EINVALID, "%s is %llu; it must be from %llu to %llu", what, (unsigned long long)value,
-                     (unsigned long long)least, (unsigned long long)most);
-}
-
-static int ranges_check(const struct onecopy_options *options)
-{
-    int result = range_check("the byte limit (max_bytes)", options->max_bytes, LEAST_BYTES, UINT64_C(1) << 44);
-
-    if (result == ONECOPY_OK)
-        result = range_check("the entry limit (max_entries)", options->max_entries, 1, MAX_SLOTS);
-    if (result == ONECOPY_OK)
-        result = range_check("the time to live (ttl_ns)", options->ttl_ns, 0, UINT64_C(1) << 62);
-    if (result == ONECOPY_OK)
-        result = range_check("the number of clients (max_clients)", options->max_clients, 1, MAX_CLIENTS);
-    if (result == ONECOPY_OK)
-        result = range_check("the number of views (max_pins)", options->max_pins, 1, MAX_PINS);
-    if (result == ONECOPY_OK && options->mode != UINT32_MAX &&
-        ((options->mode & 0700) != 0700 || (options->mode & 0007) != 0 || options->mode > 02770))
-        result = error_set(ONECOPY_EINVALID,
-                           "the mode %04o is refused: the owner needs rwx, and others than owner and group get nothing",
-                           options->mode);
     return result;
 }
 
@@ -192,7 +199,7 @@ int options_resolve(const struct onecopy_options *options, struct onecopy_option
     result = numbers_resolve(resolved);
     if (result == ONECOPY_OK)
         result = flags_resolve(resolved);
-    return result == ONECOPY_OK ? ranges_check(resolved) : result;
+    return result == ONECOPY_OK ? mode_check(resolved->mode) : result;
 }
 
 int options_path(const char *path, char *buffer, size_t n_bytes)

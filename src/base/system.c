@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -54,6 +56,27 @@ int system_file_usage(int fd, uint64_t *n_bytes)
         return -1;
     *n_bytes = (uint64_t)status.st_blocks * 512;
     return 0;
+}
+
+int system_keep_from_children(const void *address)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    uintptr_t wanted = (uintptr_t)address;
+    char line[PATH_MAX + 128];
+    int result = -1;
+
+    if (!maps)
+        return -1;
+    errno = ENOENT;
+    while (result < 0 && fgets(line, sizeof line, maps)) {
+        unsigned long start;
+        unsigned long end;
+
+        if (sscanf(line, "%lx-%lx", &start, &end) == 2 && wanted >= start && wanted < end)
+            result = madvise((void *)start, end - start, MADV_DONTFORK);
+    }
+    fclose(maps);
+    return result;
 }
 
 int system_take(int *fd)

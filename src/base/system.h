@@ -37,6 +37,9 @@ int system_allocate(int fd, int mode, uint64_t offset, uint64_t length);
 /* Bytes of memory or disk that a file takes, as `du` counts them. 0, or -1 with errno. */
 int system_file_usage(int fd, uint64_t *n_bytes);
 
+/* Has children not inherit the map that an address lies in (MADV_DONTFORK). 0, or -1 with errno. */
+int system_keep_from_children(const void *address);
+
 /* The descriptor, which the variable then no longer holds: for one that outlives its CLEANUP_CLOSE. */
 int system_take(int *fd);
 

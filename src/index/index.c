@@ -27,6 +27,7 @@
 
 static const char identity_key[] = "identity";
 static const char touched_key[] = "touched";
+static const char main_key[] = "meta"; /* in LMDB's own table of tables */
 
 int index_error(int mdb_code, const char *doing)
 {
@@ -46,7 +47,6 @@ int index_error(int mdb_code, const char *doing)
         return error_set(ONECOPY_EFORMAT, "data.mdb is not an index of this version (%s): %s", doing,
                          mdb_strerror(mdb_code));
     case EAGAIN:
-    case EACCES:
         return error_set(ONECOPY_EBUSY,
                          "the index could not be locked (%s): %s. Do containers with PID namespaces of their own share "
                          "this environment, with equal pids? Let them share one PID namespace",
@@ -102,10 +102,38 @@ static int environment_make(const char *path, unsigned flags, uint64_t map_bytes
     code = mdb_env_open(environment, path, flags, mode);
     if (code != MDB_SUCCESS) {
         mdb_env_close(environment);
+        if (code == EACCES || code == EPERM || code == EROFS)
+            return error_set(
+                ONECOPY_EPERMISSION,
+                "data.mdb or lock.mdb may not be opened %s: open the environment read-only, or ask its owner",
+                flags & MDB_RDONLY ? "even for reading" : "for writing");
         return index_error(code, "opening data.mdb");
     }
     *out = environment;
     return ONECOPY_OK;
+}
+
+/*
+ * A child opens an index of its own, and must not pay for the parent's map, nor stray into it. LMDB does not tell where its map is;
+ * an address inside it does, and the kernel's list of maps.
+ */
+static int map_keep_from_children(const struct index *index)
+{
+    MDB_val key = {sizeof main_key - 1, (void *)(uintptr_t)main_key};
+    MDB_val value;
+    MDB_txn *txn;
+    MDB_dbi table;
+    int code = mdb_txn_begin(index->environment, NULL, MDB_RDONLY, &txn);
+
+    if (code == MDB_SUCCESS)
+        code = mdb_dbi_open(txn, NULL, 0, &table);
+    if (code != MDB_SUCCESS)
+        return index_error(code, "opening its tables");
+    code = mdb_get(txn, table, &key, &value);
+    if (code == MDB_SUCCESS && system_keep_from_children(value.mv_data) < 0)
+        code = errno;
+    mdb_txn_abort(txn);
+    return index_error(code, "keeping its map from children");
 }
 
 int index_open(const char *path, bool is_protected, bool is_read_only, uint64_t map_bytes, mode_t mode,
@@ -114,7 +142,6 @@ int index_open(const char *path, bool is_protected, bool is_read_only, uint64_t 
     unsigned flags = MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD;
     bool is_new = map_bytes > 0;
     MDB_txn *txn;
-    MDB_envinfo info;
     int code;
     int result;
 
@@ -143,10 +170,7 @@ int index_open(const char *path, bool is_protected, bool is_read_only, uint64_t 
         result = index_error(code, "opening its tables");
         goto fail;
     }
-    /* A child opens an index of its own and must not pay for, or stray into, the parent's map. */
-    if (mdb_env_info(index->environment, &info) == MDB_SUCCESS && info.me_mapaddr)
-        madvise(info.me_mapaddr, info.me_mapsize, MADV_DONTFORK);
-    return ONECOPY_OK;
+    return map_keep_from_children(index);
 fail:
     index_close(index);
     return result;
@@ -250,6 +274,11 @@ int index_reader_begin(const struct index *index, MDB_txn **reader)
         code = mdb_txn_renew(*reader);
     else
         code = mdb_txn_begin(index->environment, NULL, MDB_RDONLY, reader);
+    if (code == MDB_READERS_FULL) {
+        /* Perhaps with those of the dead. */
+        index_clear_stale_readers(index);
+        code = mdb_txn_begin(index->environment, NULL, MDB_RDONLY, reader);
+    }
     return code == MDB_SUCCESS ? ONECOPY_OK : index_error(code, "beginning to read");
 }
 

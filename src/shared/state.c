@@ -113,12 +113,22 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
     return ONECOPY_OK;
 }
 
-bool state_is_being_created(int fd)
+static bool state_is_in_phase(int fd, enum state_phase phase)
 {
     struct state_header header;
 
     return pread(fd, &header, sizeof header, 0) == (ssize_t)sizeof header && header.magic == STATE_MAGIC &&
-           header.phase == STATE_CREATING;
+           header.phase == (uint32_t)phase;
+}
+
+bool state_is_being_created(int fd)
+{
+    return state_is_in_phase(fd, STATE_CREATING);
+}
+
+bool state_is_ready(int fd)
+{
+    return state_is_in_phase(fd, STATE_READY);
 }
 
 void state_finish(struct state *state)

@@ -36,6 +36,9 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
  */
 bool state_is_being_created(int fd);
 
+/* Whether the file says that it is the finished state of an environment; no more than its first page is looked at. */
+bool state_is_ready(int fd);
+
 /* Marks a new state as finished: from now on others may use it. */
 void state_finish(struct state *state);
 

@@ -30,6 +30,9 @@ enum hold_mode { HOLD_LIVE, HOLD_EXPIRED };
  */
 int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, enum hold_mode mode, struct held *held);
 
+/* Whether what a record says may be followed into the arena and the table of slots: ONECOPY_ECORRUPT if not. */
+int blob_record_check(const struct store *store, const struct blob_record *record);
+
 /* Checks bytes that were held; when they are not what the ref says, the blob is removed: ONECOPY_ECORRUPT. */
 int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *held);
 

@@ -16,7 +16,7 @@
 /* Where a view of no bytes points. */
 static const _Alignas(64) char nothing[64];
 
-static int record_check(const struct store *store, const struct blob_record *record)
+int blob_record_check(const struct store *store, const struct blob_record *record)
 {
     bool is_sound = record->slot < store->state.max_slots;
 
@@ -101,7 +101,7 @@ int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, en
         return result;
     result = index_blob_get(&store->index, lane->reader, ref, &record, &bytes);
     if (result == ONECOPY_OK)
-        result = record_check(store, &record);
+        result = blob_record_check(store, &record);
     if (result < 0)
         goto end;
     slot = slot_at(&store->state, record.slot);
@@ -147,11 +147,14 @@ int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *
         store_relaxed(&slot->verified, load_relaxed(&store->state.header->cold_opens));
         return ONECOPY_OK;
     }
-    if (!store->is_read_only)
-        blob_remove(store, ref);
-    return error_set(ONECOPY_ECORRUPT, "the bytes of %s were damaged while nobody had the environment open; %s",
-                     onecopy_ref_format(ref, text),
-                     store->is_read_only ? "it should be removed" : "it was removed: put it again");
+    if (store->is_read_only || blob_remove(store, ref) < 0)
+        return error_set(
+            ONECOPY_ECORRUPT,
+            "the bytes of %s were damaged while nobody had the environment open: remove it and put it again",
+            onecopy_ref_format(ref, text));
+    return error_set(ONECOPY_ECORRUPT,
+                     "the bytes of %s were damaged while nobody had the environment open; it was removed: put it again",
+                     onecopy_ref_format(ref, text));
 }
 
 static int reader_missed(struct store *store, const onecopy_ref *ref)
@@ -199,7 +202,7 @@ static int blob_find(struct store *store, const onecopy_ref *ref, struct blob_re
     }
     lane_leave(lane);
     if (result == ONECOPY_OK)
-        result = record_check(store, record);
+        result = blob_record_check(store, record);
     if (result < 0)
         return result;
     slot = slot_at(&store->state, record->slot);
@@ -247,7 +250,7 @@ int blob_remove(struct store *store, const onecopy_ref *ref)
         return result;
     result = index_blob_get(&store->index, write.txn, ref, &record, NULL);
     if (result == ONECOPY_OK)
-        result = record_check(store, &record);
+        result = blob_record_check(store, &record);
     if (result < 0) {
         index_abort(&write);
         return result == ONECOPY_ENOTFOUND ? not_found(ref) : result;

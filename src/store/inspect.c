@@ -31,7 +31,7 @@ struct batch {
     struct onecopy_info *infos;
     size_t capacity;
     size_t n;
-    onecopy_ref *last;
+    onecopy_ref last;
 };
 
 enum { BATCH_FULL = 1 };
@@ -40,7 +40,7 @@ static int batch_visit(void *context, const onecopy_ref *ref, const struct blob_
 {
     struct batch *batch = context;
 
-    *batch->last = *ref;
+    batch->last = *ref;
     if (info_fill(batch->store, batch->pins, ref, record, &batch->infos[batch->n]))
         batch->n++;
     return batch->n == batch->capacity ? BATCH_FULL : ONECOPY_OK;
@@ -50,7 +50,7 @@ int inspect_batch(struct store *store, const onecopy_ref *after, struct onecopy_
                   onecopy_ref *last)
 {
     struct pin_list pins = {0};
-    struct batch batch = {.store = store, .pins = &pins, .infos = infos, .capacity = capacity, .last = last};
+    struct batch batch = {.store = store, .pins = &pins, .infos = infos, .capacity = capacity};
     struct lane *lane;
     int result = pins_collect(&store->state, &pins);
 
@@ -64,8 +64,11 @@ int inspect_batch(struct store *store, const onecopy_ref *after, struct onecopy_
     }
     lane_leave(lane);
     pin_list_free(&pins);
+    if (result < 0)
+        return result;
     *n = batch.n;
-    return result < 0 ? result : ONECOPY_OK;
+    *last = batch.last;
+    return ONECOPY_OK;
 }
 
 int inspect_blob(struct store *store, const onecopy_ref *ref, struct onecopy_info *info)

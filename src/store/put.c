@@ -84,6 +84,32 @@ static int mark_contested(struct store *store, const onecopy_ref *ref)
     return result == ONECOPY_OK ? PUT_CONTESTED : result;
 }
 
+/* As put_find(), for a process that has no pin left: under the write lock nothing is removed. */
+static int put_find_unpinned(const struct put *put)
+{
+    struct store *store = put->store;
+    struct blob_record record;
+    struct index_write write;
+    const void *bytes;
+    int result = space_write_begin(store, 1, &write);
+
+    if (result < 0)
+        return result;
+    result = index_blob_get(write.index, write.txn, &put->ref, &record, &bytes);
+    if (result == ONECOPY_OK)
+        result = blob_record_check(store, &record);
+    if (result == ONECOPY_OK) {
+        if (record.page != BLOB_IN_INDEX)
+            bytes = store->arena.readable + record.page * PAGE_BYTES;
+        if (!value_equals(put->value, bytes, record.length_bytes))
+            result = PUT_CONTESTED;
+        else if (!slot_extend(slot_at(&store->state, record.slot), record.generation, put->expires_ns, put->now_ns))
+            result = slots_disagree(&write);
+    }
+    index_abort(&write);
+    return result == PUT_CONTESTED ? mark_contested(store, &put->ref) : result;
+}
+
 /*
  * Looks whether the bytes are stored under this ref, and if so renews their promise. ONECOPY_OK: they are.
  * ONECOPY_ENOTFOUND: they have to be stored. PUT_CONTESTED: other bytes are there.
@@ -95,10 +121,13 @@ static int put_find(const struct put *put)
     struct held held;
     int result = blob_hold(store, lane, &put->ref, HOLD_EXPIRED, &held);
 
+    if (result == ONECOPY_OK)
+        view_pass(&store->views, held.cell); /* before a fork can come in between */
     lane_leave(lane);
+    if (result == ONECOPY_EPINS)
+        return put_find_unpinned(put);
     if (result < 0)
         return result;
-    view_pass(&store->views, held.cell);
     TEST_POINT("put_found");
     if (value_equals(put->value, held.data, held.length_bytes)) {
         struct slot *slot = slot_at(&store->state, held.slot);
@@ -369,79 +398,104 @@ int blob_put_reserved(struct store *store, struct reservation *reservation, cons
 /* Values published by one transaction at most. */
 #define BATCH_MAX 256U
 
-/* Publishes small values that were not found; *n_done: how many of them are dealt with, in order. */
-static int batch_publish(struct put *puts, size_t n, size_t *n_done)
+/* Small values that were not found, waiting to be published together. */
+struct batch {
+    struct put puts[BATCH_MAX];
+    size_t numbers[BATCH_MAX]; /* which of the caller's values each is */
+    size_t n;
+};
+
+/*
+ * Publishes a batch in one transaction. What somebody else has stored meanwhile, what the batch has twice, and what is
+ * contested stays in the batch.
+ */
+static int batch_publish(struct store *store, struct batch *batch)
 {
-    struct store *store = puts[0].store;
     struct index_write write;
-    size_t n_new = 0;
-    int result = space_write_begin(store, (uint32_t)n, &write);
+    size_t n_left = 0;
+    int result = space_write_begin(store, (uint32_t)batch->n, &write);
 
     if (result < 0)
         return result;
-    for (size_t i = 0; i < n && result == ONECOPY_OK; i++) {
-        result = ref_check(&puts[i], &write);
+    for (size_t i = 0; i < batch->n; i++) {
+        result = ref_check(&batch->puts[i], &write);
+        if (result == PUT_FOUND || result == PUT_CONTESTED) {
+            batch->puts[n_left] = batch->puts[i];
+            batch->numbers[n_left++] = batch->numbers[i];
+            continue;
+        }
         if (result == ONECOPY_OK)
             result = space_admit_blob(store, &write);
         if (result == ONECOPY_OK)
-            result = blob_file(&puts[i], &write, BLOB_IN_INDEX);
-        n_new += result == ONECOPY_OK;
+            result = blob_file(&batch->puts[i], &write, BLOB_IN_INDEX);
+        if (result < 0) {
+            index_abort(&write);
+            return result;
+        }
     }
-    /* One that somebody else has stored meanwhile, or that is contested, is put by itself. */
-    if (result < 0 || n_new == 0) {
+    if (n_left == batch->n) {
         index_abort(&write);
-        return result < 0 ? result : ONECOPY_OK;
+        return ONECOPY_OK;
     }
     result = index_commit(&write);
-    if (result == ONECOPY_OK) {
-        store_count(store, COUNTER_PUTS, n_new);
-        *n_done = n_new;
-    }
+    if (result == ONECOPY_OK)
+        store_count(store, COUNTER_PUTS, batch->n - n_left);
+    batch->n = n_left;
     return result;
 }
 
-/* Puts values from the first on, as many as one transaction takes; *n_done: how many. */
-static int batch_put(struct store *store, const struct value *values, size_t n, uint64_t ttl_ns, onecopy_ref *refs,
-                     size_t *n_done)
+/* Publishes a batch, and puts what is left of it one by one. */
+static int batch_flush(struct store *store, struct batch *batch, uint64_t ttl_ns, onecopy_ref *refs)
 {
-    CLEANUP_FREE struct put *puts = system_calls.calloc(BATCH_MAX, sizeof *puts);
-    uint64_t now = store_now(store);
-    size_t n_puts = 0;
-    int result = ONECOPY_OK;
+    int result = batch->n > 0 ? batch_publish(store, batch) : ONECOPY_OK;
 
-    if (!puts)
-        return error_set(ONECOPY_ENOMEMORY, "out of memory for a batch of puts");
-    while (n_puts < n && n_puts < BATCH_MAX && values[n_puts].length_bytes <= BLOB_INLINE_MAX) {
-        struct put *put = &puts[n_puts];
-
-        *put = (struct put){
-            .store = store, .value = &values[n_puts], .now_ns = now, .expires_ns = store_expiry(store, ttl_ns, now)};
-        hash_content(store->hash_seed, 0, put->value->parts, put->value->n_parts, &put->ref);
-        refs[n_puts++] = put->ref;
-    }
-    *n_done = 0;
-    if (n_puts > 0)
-        result = batch_publish(puts, n_puts, n_done);
-    if (result == ONECOPY_OK && *n_done == 0) {
-        result = blob_put(store, values, ttl_ns, refs);
-        *n_done = 1;
-    }
+    for (size_t i = 0; i < batch->n && result == ONECOPY_OK; i++)
+        result = blob_put(store, batch->puts[i].value, ttl_ns, &refs[batch->numbers[i]]);
+    batch->n = 0;
     return result;
+}
+
+/* Puts one of many: at once if it is large or there already, else into the batch. */
+static int batch_add(struct store *store, struct batch *batch, const struct value *value, size_t number,
+                     uint64_t ttl_ns, onecopy_ref *refs)
+{
+    struct put *put = &batch->puts[batch->n];
+    int result;
+
+    if (value->length_bytes > BLOB_INLINE_MAX)
+        return blob_put(store, value, ttl_ns, &refs[number]);
+    *put = (struct put){.store = store, .value = value, .now_ns = store_now(store)};
+    put->expires_ns = store_expiry(store, ttl_ns, put->now_ns);
+    hash_content(store->hash_seed, 0, value->parts, value->n_parts, &put->ref);
+    result = put_find(put);
+    if (result == PUT_CONTESTED)
+        return blob_put(store, value, ttl_ns, &refs[number]);
+    if (result < 0 && result != ONECOPY_ENOTFOUND)
+        return result;
+    refs[number] = put->ref;
+    if (result == ONECOPY_OK) {
+        count_duplicate(store, value->length_bytes);
+        return ONECOPY_OK;
+    }
+    batch->numbers[batch->n++] = number;
+    return batch->n == BATCH_MAX ? batch_flush(store, batch, ttl_ns, refs) : ONECOPY_OK;
 }
 
 int blob_put_many(struct store *store, const struct iovec *parts, size_t n, uint64_t ttl_ns, onecopy_ref *refs)
 {
     CLEANUP_FREE struct value *values = system_calls.calloc(n + 1, sizeof *values);
     CLEANUP_FREE onecopy_ref *own = system_calls.calloc(n + 1, sizeof *own);
-    size_t n_done = 0;
+    CLEANUP_FREE struct batch *batch = system_calls.calloc(1, sizeof *batch);
     int result = writable_check(store);
 
-    if (!values || !own)
+    if (!values || !own || !batch)
         return error_set(ONECOPY_ENOMEMORY, "out of memory for %zu puts", n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && result == ONECOPY_OK; i++) {
         values[i] = (struct value){.parts = &parts[i], .n_parts = 1, .length_bytes = parts[i].iov_len};
-    for (size_t i = 0; i < n && result == ONECOPY_OK; i += n_done)
-        result = batch_put(store, values + i, n - i, ttl_ns, own + i, &n_done);
+        result = batch_add(store, batch, &values[i], i, ttl_ns, own);
+    }
+    if (result == ONECOPY_OK)
+        result = batch_flush(store, batch, ttl_ns, own);
     if (result == ONECOPY_OK)
         memcpy(refs, own, n * sizeof *refs);
     return result;

@@ -13,8 +13,9 @@
 
 #include <stdlib.h>
 
-/* Extents looked at in limbo in one transaction, which bounds its length. */
-#define LIMBO_BATCH 64U
+/* Extents looked at in limbo in one transaction, as a rule; and those that may leave it beside what is removed. */
+#define LIMBO_BATCH     64U
+#define LIMBO_FREED_MAX 4U
 
 int removal_add(struct store *store, struct index_write *write, const onecopy_ref *ref,
                 const struct blob_record *record, struct removal *removal)
@@ -43,11 +44,11 @@ int slots_disagree(struct index_write *write)
 }
 
 /*
- * Looks at the next extents in limbo, from where the last look ended, or with `is_whole` at all of them from the first: a
- * part would do were it not that those that it has may all stay for long.
+ * Looks at the next extents in limbo, from where the last look ended; with `is_whole` at all of them, as a part may consist
+ * of nothing but extents that are still pinned. Frees max_freed of them at most, as the index has room for so much.
  */
 static int limbo_drain(struct store *store, struct index_write *write, const struct pin_list *pins, bool is_whole,
-                       uint64_t *n_freed)
+                       uint32_t max_freed, uint64_t *n_freed)
 {
     struct totals *totals = store_totals(store);
     _Atomic uint64_t *next = &store->state.header->limbo_page;
@@ -55,7 +56,8 @@ static int limbo_drain(struct store *store, struct index_write *write, const str
 
     if (is_whole)
         store_relaxed(next, UINT64_C(0));
-    for (unsigned i = 0; (is_whole || i < LIMBO_BATCH) && load_relaxed(&totals->limbo_pages) > 0; i++) {
+    for (unsigned i = 0;
+         (is_whole || i < LIMBO_BATCH) && *n_freed < max_freed && load_relaxed(&totals->limbo_pages) > 0; i++) {
         struct extent extent;
 
         result = index_limbo_next(write, load_relaxed(next), &extent);
@@ -96,7 +98,7 @@ static int settle(struct store *store, struct index_write *write, const struct p
 }
 
 static int settle_with_limbo(struct store *store, struct index_write *write, struct removal *removal, bool is_whole,
-                             uint64_t *n_freed)
+                             uint32_t max_freed, uint64_t *n_freed)
 {
     struct pin_list pins = {0};
     int result;
@@ -106,7 +108,7 @@ static int settle_with_limbo(struct store *store, struct index_write *write, str
     TEST_POINT("before_pins_collected");
     result = pins_collect(&store->state, &pins);
     if (result == ONECOPY_OK)
-        result = limbo_drain(store, write, &pins, is_whole, n_freed);
+        result = limbo_drain(store, write, &pins, is_whole, max_freed, n_freed);
     if (result == ONECOPY_OK)
         result = settle(store, write, &pins, removal);
     pin_list_free(&pins);
@@ -117,7 +119,7 @@ int removal_settle(struct store *store, struct index_write *write, struct remova
 {
     uint64_t n_freed = 0;
 
-    return settle_with_limbo(store, write, removal, false, &n_freed);
+    return settle_with_limbo(store, write, removal, false, LIMBO_FREED_MAX, &n_freed);
 }
 
 /* ---- eviction ---- */
@@ -307,8 +309,9 @@ int evict(struct store *store, struct index_write *write, const struct eviction_
     result = evict_candidates(&eviction, goal);
     free(eviction.pinned);
     if (result == ONECOPY_OK)
-        /* Nothing to evict: what limbo holds is the last hope. */
-        result = settle_with_limbo(store, write, &eviction.removal, eviction.removal.n_blobs == 0, &n_freed);
+        /* With nothing to evict, what limbo holds is the last hope. */
+        result = settle_with_limbo(store, write, &eviction.removal, eviction.removal.n_blobs == 0,
+                                   eviction.removal.n_blobs == 0 ? goal->max_blobs : LIMBO_FREED_MAX, &n_freed);
     if (result < 0)
         return result;
     store_count(store, COUNTER_EXPIRATIONS, eviction.n_expired);

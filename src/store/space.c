@@ -24,6 +24,8 @@
 #include "store/reap.h"
 #include "store/rebuild.h"
 
+#include <stdio.h>
+
 /* The index grows by 1/64 of the limit, between these two. */
 #define INDEX_STEP_MIN (UINT64_C(64) << 10)
 #define INDEX_STEP_MAX (UINT64_C(1) << 20)
@@ -72,10 +74,21 @@ static uint64_t resident_pages(const struct store *store)
            load_relaxed(&totals->pending_pages);
 }
 
+/* What the table of slots will take for the next blob: nothing as long as it has a slot to give. */
+static uint64_t slots_step_bytes(const struct store *store)
+{
+    const struct state_header *header = store->state.header;
+
+    if (load_relaxed(&header->totals.slot_free_head) != NO_SLOT ||
+        load_relaxed(&header->totals.slot_high) < load_relaxed(&header->slots_allocated))
+        return 0;
+    return SLOTS_STEP * sizeof(struct slot);
+}
+
 static uint64_t budget_pages(const struct store *store)
 {
     uint64_t limit = limit_bytes(store);
-    uint64_t fixed = fixed_bytes(store);
+    uint64_t fixed = fixed_bytes(store) + slots_step_bytes(store);
 
     return limit > fixed ? (limit - fixed) / PAGE_BYTES : 0;
 }
@@ -101,17 +114,22 @@ static uint32_t eviction_allowance(const struct index_write *write)
     return n < 1 ? 1 : (uint32_t)minimum(n, REMOVAL_MAX);
 }
 
+/* Who is in the way: holders of views, and writers under way. */
 static int full(const struct store *store, const char *what)
 {
+    uint64_t n_pending = load_relaxed(&store_totals(store)->pending_pages) * PAGE_BYTES;
+    char pending[64] = "";
     char holders[512];
 
     pins_describe_holders(&store->state, holders, sizeof holders);
+    if (n_pending > 0)
+        snprintf(pending, sizeof pending, "; %llu bytes are being written", (unsigned long long)n_pending);
     return error_set(
         ONECOPY_EFULL,
-        "no space for %s: all that is stored within the limit of %llu bytes and %llu entries is in use; %s. "
+        "no space for %s: all that is stored within the limit of %llu bytes and %llu entries is in use; %s%s. "
         "Release views, or raise the limit",
         what, (unsigned long long)load_relaxed(&store->state.header->max_bytes),
-        (unsigned long long)load_relaxed(&store->state.header->max_entries), holders);
+        (unsigned long long)load_relaxed(&store->state.header->max_entries), holders, pending);
 }
 
 /* ---- punching ---- */
@@ -186,8 +204,10 @@ static int give_back(struct store *store, struct index_write *write, uint64_t n_
         return result;
     }
     if (punches.n_punches == 0) {
+        /* The totals said that there is something to give. */
+        result = slots_disagree(write);
         index_abort(write);
-        return ONECOPY_OK;
+        return result;
     }
     result = index_commit(write);
     if (result == ONECOPY_OK)
@@ -280,11 +300,9 @@ int space_write_begin(struct store *store, uint32_t n_blobs, struct index_write 
 /* Whether one more slot is there, or may be allocated. */
 static bool slots_may_grow(const struct store *store)
 {
-    const struct state_header *header = store->state.header;
+    uint64_t step = slots_step_bytes(store);
 
-    return load_relaxed(&header->totals.slot_free_head) != NO_SLOT ||
-           load_relaxed(&header->totals.slot_high) < load_relaxed(&header->slots_allocated) ||
-           space_used_bytes(store) + SLOTS_STEP * sizeof(struct slot) <= limit_bytes(store);
+    return step == 0 || space_used_bytes(store) + step <= limit_bytes(store);
 }
 
 int space_admit_blob(struct store *store, struct index_write *write)
@@ -454,8 +472,13 @@ static int reserve_within_limit(struct store *store, uint64_t length_bytes, stru
         result = punches_carry_out(store, reservation);
         if (result == ONECOPY_OK && reservation->extent.n_pages == 0)
             result = reserve_settle(store, reservation);
-        if (result < 0)
+        if (result < 0) {
+            /* What cannot be given back now is given back when this client ends. */
+            reservation->n_punches = 0;
+            if (reservation->extent.n_pages > 0)
+                space_return(store, reservation);
             return result;
+        }
     }
     return ONECOPY_OK;
 }

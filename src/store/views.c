@@ -256,11 +256,15 @@ void view_set(struct views *views, uint32_t cell, enum view_kind kind, const str
 
 void view_pass(struct views *views, uint32_t cell)
 {
-    if (load_relaxed(&views->records[cell].kind) == VIEW_ARENA)
-        store_relaxed(&views->records[cell].kind, (uint32_t)VIEW_PASSING);
+    _Atomic uint32_t *kind = &views->records[cell].kind;
+
+    store_relaxed(kind, (uint32_t)(load_relaxed(kind) == VIEW_ARENA ? VIEW_PASSING : VIEW_PASSING_SMALL));
 }
 
-/* The pin goes before the record: as soon as the record is free, the next view may publish a pin in the same cell. */
+/*
+ * The pin goes before the record: as soon as the record is free, the next view may publish a pin in the same cell. And nothing
+ * of the environment may be touched after the record is free, unless a handle or another view keeps it: see environment_end().
+ */
 void view_release(struct views *views, uint32_t cell)
 {
     uint32_t kind = load_relaxed(&views->records[cell].kind);
@@ -315,6 +319,11 @@ bool view_find(struct views *views, const uint8_t *arena, uint64_t arena_bytes, 
     return false;
 }
 
+static bool is_small(uint32_t kind)
+{
+    return kind == VIEW_SMALL || kind == VIEW_PASSING_SMALL;
+}
+
 static bool pool_is_used(const struct views *views, const struct pool *pool)
 {
     for (uint32_t cell = 0; cell < views->n_cells; cell++) {
@@ -322,7 +331,7 @@ static bool pool_is_used(const struct views *views, const struct pool *pool)
 
         if (cell % POOL_BLOCK_CELLS == 0 && !load_relaxed(&pool->allocated[cell / POOL_BLOCK_CELLS]))
             cell += POOL_BLOCK_CELLS - 1;
-        else if (load_acquire(&record->kind) == VIEW_SMALL && record->page == pool->number)
+        else if (is_small(load_acquire(&record->kind)) && record->page == pool->number)
             return true;
     }
     return false;

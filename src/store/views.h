@@ -22,7 +22,7 @@ struct lane {
 };
 
 /* A passing view is the library's own, for the length of a call: a child that is made meanwhile has no use for it. */
-enum view_kind { VIEW_NONE = 0, VIEW_CLAIMED, VIEW_ARENA, VIEW_SMALL, VIEW_PASSING };
+enum view_kind { VIEW_NONE = 0, VIEW_CLAIMED, VIEW_ARENA, VIEW_SMALL, VIEW_PASSING, VIEW_PASSING_SMALL };
 
 /* This process's side of one pin cell. */
 struct view_record {
@@ -77,7 +77,7 @@ int view_buffer(struct views *views, uint32_t cell, void **writable, const void 
 /* Marks a claimed cell as a view's. */
 void view_set(struct views *views, uint32_t cell, enum view_kind kind, const struct view_record *record);
 
-/* Makes a view that the library took for itself a passing one. */
+/* Makes a view that the library took for itself a passing one; in the lane in which it was taken. */
 void view_pass(struct views *views, uint32_t cell);
 
 /* Ends a view, or a claim. */
