@@ -183,6 +183,9 @@ void index_reader_free(MDB_txn *reader)
 
 void index_close(struct index *index)
 {
+    if (index->counter)
+        mdb_txn_abort(index->counter);
+    index->counter = NULL;
     if (index->environment)
         mdb_env_close(index->environment);
     index->environment = NULL;
@@ -294,7 +297,7 @@ void index_clear_stale_readers(const struct index *index)
     mdb_reader_check(index->environment, &n_dead);
 }
 
-int index_write_begin(const struct index *index, struct state *state, struct index_write *write)
+int index_write_begin(struct index *index, struct state *state, struct index_write *write)
 {
     MDB_txn *txn;
     int code = mdb_txn_begin(index->environment, NULL, 0, &txn);
@@ -334,49 +337,10 @@ void index_abort(struct index_write *write)
     write->txn = NULL;
 }
 
-static uint64_t last_page(const struct index_write *write)
-{
-    MDB_envinfo info;
-
-    return mdb_env_info(write->index->environment, &info) == MDB_SUCCESS ? info.me_last_pgno : 0;
-}
-
-uint64_t index_room_pages(const struct index_write *write)
-{
-    uint64_t allocated = load_relaxed(&write->state->header->index_end_bytes) / PAGE_BYTES;
-    uint64_t used = last_page(write) + 1;
-
-    return allocated > used ? allocated - used : 0;
-}
-
-uint64_t index_free_pages(const struct index_write *write)
-{
-    const struct index *index = write->index;
-    const MDB_dbi tables[] = {0,
-                              1,
-                              index->meta,
-                              index->blobs,
-                              index->free_by_size,
-                              index->free_by_offset,
-                              index->limbo,
-                              index->pending,
-                              index->contested};
-    uint64_t used = 2; /* LMDB's own two */
-    uint64_t all = last_page(write) + 1;
-
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        MDB_stat stat;
-
-        if (mdb_stat(write->txn, tables[i], &stat) == MDB_SUCCESS)
-            used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
-    }
-    return all > used ? all - used : 0;
-}
-
 int index_grow(const struct index_write *write, uint64_t n_bytes)
 {
     struct state_header *header = write->state->header;
-    uint64_t used = (last_page(write) + 1) * PAGE_BYTES;
+    uint64_t used = index_used_pages(write) * PAGE_BYTES;
     uint64_t end = load_relaxed(&header->index_end_bytes);
     uint64_t n_usage;
 

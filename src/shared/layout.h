@@ -3,7 +3,7 @@
  * nothing in it is trusted for memory safety: indices and counts read from it are checked against the sizes that were
  * validated at opening.
  *
- *     header | journal | eviction queue | clients | pin cells | slots
+ *     header | journal | eviction queues | clients | pin cells | slots
  *
  * Each part begins on a page. The header and the two small parts are allocated when the file is made; pages of the three
  * tables before their first use. Shared words that are read without LMDB's write lock are _Atomic; the others are
@@ -96,6 +96,7 @@ struct state_header {
     /* Bytes allocated to the files besides the arena, as `du` counts them. */
     _Atomic uint64_t index_bytes, lock_bytes, state_bytes;
     _Atomic uint64_t index_end_bytes; /* up to here data.mdb is allocated */
+    _Atomic uint64_t index_credit;    /* pages of it that transactions may still count on: see store/room.c */
     _Atomic uint64_t slots_allocated; /* slots whose pages are allocated */
 
     /*
@@ -147,7 +148,7 @@ struct pin_cell {
 };
 static_assert(sizeof(struct pin_cell) == 32, "shared layout");
 
-enum slot_kind { SLOT_FREE = 0, SLOT_BLOB = 1 };
+enum slot_kind { SLOT_FREE = 0, SLOT_BLOB = 1, SLOT_SMALL_BLOB = 2 /* its bytes are in the index */ };
 
 /*
  * The hot metadata of one blob. A blob's record in the index names its slot and the generation that the slot had when
@@ -184,13 +185,16 @@ struct journal {
     struct journal_record records[JOURNAL_RECORDS];
 };
 
-/* The oldest blobs at the time of the last scan, oldest first, that nobody has evicted yet. */
+/* Of which blobs a queue holds the oldest. */
+enum queue_number { QUEUE_ALL, QUEUE_SMALL, QUEUES };
+
 struct queue_record {
     uint32_t slot;
     uint32_t padding;
     uint64_t accessed_ns;
 };
 
+/* The oldest blobs at the time of the last scan, oldest first, that nobody has evicted yet. */
 struct eviction_queue {
     uint32_t next;
     uint32_t n_records;
