@@ -154,11 +154,15 @@ struct onecopy_stat {
     uint64_t max_bytes, max_entries, ttl_ns, max_clients, max_pins; /* the limits in force; ttl_ns 0: none */
     bool is_protected, is_read_only;
 
-    uint64_t used_bytes;  /* arena, index and state together; never above max_bytes */
-    uint64_t index_bytes; /* of those: data.mdb and lock.mdb */
-    uint64_t state_bytes; /* of those: state */
-    uint64_t arena_bytes; /* of those: the arena's resident bytes, which are the next five together */
-    uint64_t live_bytes, free_bytes, limbo_bytes, pending_bytes, punching_bytes;
+    uint64_t used_bytes;          /* arena, index and state together; never above max_bytes */
+    uint64_t index_bytes;         /* of those: data.mdb and lock.mdb */
+    uint64_t state_bytes;         /* of those: state */
+    uint64_t arena_bytes;         /* of those: the arena's resident bytes, which are the next four together */
+    uint64_t live_bytes;          /* of blobs that can be found */
+    uint64_t free_bytes;          /* kept for the next puts */
+    uint64_t limbo_bytes;         /* of blobs that were removed and are still in view */
+    uint64_t pending_bytes;       /* being written, or on their way back to the file system */
+    uint64_t punching_bytes;      /* on their way back as well: their share is a pending extent's already */
     uint64_t pinned_bytes;        /* live or limbo bytes under at least one pin */
     uint64_t content_bytes;       /* the blobs' own lengths */
     uint64_t arena_address_bytes; /* the arena's address space, holes included */

@@ -49,6 +49,7 @@ int onecopy_open(const char *path, const struct onecopy_options *options, onecop
         free(handle);
         return result;
     }
+    handle->is_read_only = resolved.read_only == 1;
     *cache = handle;
     return ONECOPY_OK;
 }
@@ -70,6 +71,14 @@ const char *onecopy_path(const onecopy *cache)
 uint64_t onecopy_now(const onecopy *cache)
 {
     return cache ? store_now(&cache->environment->store) : 0;
+}
+
+/* As environment_enter_checked(), for what a read-only handle may not do. */
+static int writable_enter(const onecopy *cache)
+{
+    if (cache->is_read_only)
+        return error_set(ONECOPY_EREADONLY, "this handle on %s was opened read-only", cache->environment->path);
+    return environment_enter_checked(cache->environment);
 }
 
 /* ---- putting ---- */
@@ -107,7 +116,7 @@ static int put_checked(const char *function, onecopy *cache, const struct iovec 
     if (result == ONECOPY_OK)
         result = value_make(function, parts, n_parts, &value);
     if (result == ONECOPY_OK)
-        result = environment_enter_checked(cache->environment);
+        result = writable_enter(cache);
     return result == ONECOPY_OK ? blob_put(&cache->environment->store, &value, ttl_ns, ref) : result;
 }
 
@@ -142,7 +151,7 @@ int onecopy_put_many(onecopy *cache, const struct iovec *values, size_t n, uint6
         result = value_make(__func__, &values[i], 1, &value);
     }
     if (result == ONECOPY_OK)
-        result = environment_enter_checked(cache->environment);
+        result = writable_enter(cache);
     return result == ONECOPY_OK && n > 0 ? blob_put_many(&cache->environment->store, values, n, ttl_ns, refs) : result;
 }
 
@@ -186,11 +195,9 @@ int onecopy_reserve(onecopy *cache, size_t length_bytes, onecopy_reservation *re
     REQUIRE(cache);
     REQUIRE(reservation);
     store = &cache->environment->store;
-    result = environment_enter_checked(cache->environment);
+    result = writable_enter(cache);
     if (result < 0)
         return result;
-    if (store->is_read_only)
-        return error_set(ONECOPY_EREADONLY, "the environment was opened read-only: nothing can be reserved");
     if (length_bytes > SIZE_MAX / 2)
         return error_set(ONECOPY_ETOOBIG, "onecopy_reserve: %zu bytes are more than 2^63", length_bytes);
     ticket = system_calls.calloc(1, sizeof *ticket);
@@ -374,7 +381,7 @@ int onecopy_put_fd(onecopy *cache, int fd, uint64_t length_bytes, uint64_t ttl_n
 
     REQUIRE(cache);
     REQUIRE(ref);
-    result = environment_enter_checked(cache->environment);
+    result = writable_enter(cache);
     if (result == ONECOPY_OK)
         result = ttl_check(__func__, ttl_ns);
     if (result < 0)
@@ -410,24 +417,28 @@ int onecopy_get(onecopy *cache, const onecopy_ref *ref, onecopy_view *view)
     }
     if (result < 0)
         return result;
-    *view = (onecopy_view){.data = held.data,
-                           .length_bytes = held.length_bytes,
-                           .ref = *ref,
-                           .private_ = {.environment = cache->environment, .pin = held.cell + UINT64_C(1)}};
+    *view =
+        (onecopy_view){.data = held.data,
+                       .length_bytes = held.length_bytes,
+                       .ref = *ref,
+                       .private_ = {.environment = cache->environment,
+                                    .pin = (uint64_t)cache->environment->store.views.epoch << 32 | (held.cell + 1)}};
     return ONECOPY_OK;
 }
 
 void onecopy_release(onecopy_view *view)
 {
     struct environment *environment;
+    uint32_t epoch;
     uint32_t cell;
 
     if (!view || view->private_.pin == 0)
         return;
     environment = view->private_.environment;
-    cell = (uint32_t)(view->private_.pin - 1);
+    cell = (uint32_t)view->private_.pin - 1;
+    epoch = (uint32_t)(view->private_.pin >> 32);
     *view = (onecopy_view){0};
-    if (!fork_owns_views(environment))
+    if (!fork_owns_views(environment) || epoch != environment->store.views.epoch)
         return;
     view_release(&environment->store.views, cell);
     environment_released(environment);
@@ -461,7 +472,7 @@ int onecopy_remove(onecopy *cache, const onecopy_ref *ref)
 
     REQUIRE(cache);
     REQUIRE(ref);
-    result = environment_enter_checked(cache->environment);
+    result = writable_enter(cache);
     return result == ONECOPY_OK ? blob_remove(&cache->environment->store, ref) : result;
 }
 
@@ -531,7 +542,11 @@ int onecopy_stat(onecopy *cache, struct onecopy_stat *stat)
     REQUIRE(cache);
     REQUIRE(stat);
     result = environment_enter_checked(cache->environment);
-    return result == ONECOPY_OK ? inspect_stat(&cache->environment->store, stat) : result;
+    if (result == ONECOPY_OK)
+        result = inspect_stat(&cache->environment->store, stat);
+    if (result == ONECOPY_OK)
+        stat->is_read_only = cache->is_read_only;
+    return result;
 }
 
 int onecopy_info(onecopy *cache, const onecopy_ref *ref, struct onecopy_info *info)
