@@ -33,6 +33,9 @@
 /* A batch may ask for this part of the limit. */
 #define BATCH_PART 16U
 
+/* What eviction makes beyond what is asked for, at most this part of the limit. */
+#define SURPLUS_PART 32U
+
 /* Pages held back by readers that are worth a short wait: so many, and a quarter of the file. */
 #define HELD_PAGES_MIN 256U
 #define HELD_PART      4U
@@ -77,8 +80,11 @@ uint32_t room_batch(const struct store *store, uint32_t most)
 static uint64_t wanted_pages(const struct search *search)
 {
     uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
+    uint64_t surplus = budget_limit_bytes(search->store) / PAGE_BYTES / SURPLUS_PART;
 
-    return search->is_making ? 2 * wanted : wanted; /* so that the next puts need not evict as well */
+    if (!search->is_making)
+        return wanted;
+    return wanted + (surplus < wanted ? surplus : wanted); /* so that the next puts need not evict as well */
 }
 
 static bool room_is_known(const struct search *search, const struct index_write *write)

@@ -548,6 +548,33 @@ START_TEST(an_expiry_extended_during_a_transaction_survives_its_loss)
 }
 END_TEST
 
+/*
+ * The evictor's second look: a put may find a blob, and give its ref out, after the evictor has chosen that blob as the
+ * oldest and before it advances the generation.
+ */
+START_TEST(an_evictor_lets_a_blob_live_that_a_put_has_found_since_it_was_chosen)
+{
+    struct store *store = store_of(cache);
+    uint64_t now = store_now(store);
+    struct index_write write;
+    struct slot *slot;
+    uint64_t chosen;
+    onecopy_view view;
+
+    ref = put_content(cache, SEED, LARGE);
+    slot = slot_at(&store->state, 0);
+    EXPECT(memcmp(&slot->ref, &ref, sizeof ref) == 0);
+    chosen = load_relaxed(&slot->accessed_ns);
+    EXPECT_OK(write_begin(store, &write));
+    put_content(cache, SEED, LARGE);
+    EXPECT(!slot_retire_idle(&store->state, 0, chosen, now));
+    index_abort(&write);
+    view = get_content(cache, &ref, SEED);
+    onecopy_release(&view);
+    expect_nothing_left(cache);
+}
+END_TEST
+
 /* ---- limbo ---- */
 
 START_TEST(what_is_released_leaves_limbo_however_much_else_stays_there)
@@ -713,6 +740,7 @@ SUITE(handshake)
     tcase_add_test(put, a_view_that_is_put_after_its_blob_was_removed_is_stored_anew);
     tcase_add_test(put, two_processes_that_put_the_same_bytes_at_once_get_one_blob);
     tcase_add_test(put, an_expiry_extended_during_a_transaction_survives_its_loss);
+    tcase_add_test(put, an_evictor_lets_a_blob_live_that_a_put_has_found_since_it_was_chosen);
     tcase_add_test(limbo, what_is_released_leaves_limbo_however_much_else_stays_there);
     tcase_add_test(clients, a_process_killed_while_it_clears_a_dead_client_leaves_that_to_the_next);
     tcase_add_test(clients, two_threads_that_clear_a_dead_client_leave_its_successor_alone);
