@@ -718,7 +718,7 @@ SUITE(handshake)
     TCase *put = tcase_create("put against remove");
     TCase *limbo = tcase_create("limbo");
     TCase *clients = tcase_create("clients");
-    TCase *all[] = {get, killed, put, limbo, clients};
+    TCase *all[] = {get, killed, put, limbo, clients, NULL};
 
     tcase_add_test(get, a_reader_about_to_pin_misses_what_was_removed_and_overwritten);
     tcase_add_test(get, a_reader_that_pinned_before_the_removers_look_misses_and_its_bytes_wait_in_limbo);
@@ -745,10 +745,10 @@ SUITE(handshake)
     tcase_add_test(clients, a_process_killed_while_it_clears_a_dead_client_leaves_that_to_the_next);
     tcase_add_test(clients, two_threads_that_clear_a_dead_client_leave_its_successor_alone);
     tcase_add_test(clients, a_process_killed_while_it_copies_pins_for_a_child_leaves_no_pin);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        scratch_add(all[i]);
-        tcase_add_checked_fixture(all[i], setup, teardown);
-        tcase_set_timeout(all[i], 60);
-        suite_add_tcase(suite, all[i]);
+    for (TCase **tcase = all; *tcase; tcase++) {
+        scratch_add(*tcase);
+        tcase_add_checked_fixture(*tcase, setup, teardown);
+        tcase_set_timeout(*tcase, 60);
+        suite_add_tcase(suite, *tcase);
     }
 }

@@ -178,7 +178,8 @@ START_TEST(everybody_killed_at_once_leaves_an_environment_that_opens_again)
         onecopy *cache;
 
         for (size_t i = 0; i < N_PROCESSES; i++) {
-            victims[i] = (struct victim){.number = number++};
+            victims[i] = (struct victim){.number = number};
+            number++;
             victims[i].process = process_start(work, &victims[i]);
         }
         AWAIT(workload->n_steps > goal);
@@ -284,16 +285,16 @@ SUITE(kill)
 {
     TCase *killed = tcase_create("killed");
     TCase *creation = tcase_create("creation");
-    TCase *all[] = {killed, creation};
+    TCase *all[] = {killed, creation, NULL};
 
     tcase_add_test(killed, processes_killed_at_any_moment_and_point_leave_everything_in_order);
     tcase_add_test(killed, everybody_killed_at_once_leaves_an_environment_that_opens_again);
     tcase_add_loop_test(creation, an_environment_whose_creation_is_killed_is_created_by_the_next, 0, 5);
     tcase_add_test(creation, processes_that_race_to_create_all_get_the_same_environment);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        scratch_add(all[i]);
-        tcase_add_checked_fixture(all[i], setup, NULL);
-        tcase_set_timeout(all[i], 120 + (double)setting("ONECOPY_KILLS", 0));
-        suite_add_tcase(suite, all[i]);
+    for (TCase **tcase = all; *tcase; tcase++) {
+        scratch_add(*tcase);
+        tcase_add_checked_fixture(*tcase, setup, NULL);
+        tcase_set_timeout(*tcase, 120 + (double)setting("ONECOPY_KILLS", 0));
+        suite_add_tcase(suite, *tcase);
     }
 }

@@ -10,8 +10,9 @@
 #include "support/suite.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
+#include <sys/mman.h>
 
 #define MIB       ((size_t)1 << 20)
 #define BUDGET    (24 * MIB)
@@ -88,6 +89,47 @@ START_TEST(views_of_threads_that_share_a_few_cells_stay_pinned_until_released)
     open_with_pins(N_THREADS - 1);
     test_seed();
     threads_run(get_and_release, 1500000000);
+    expect_nothing_left(cache);
+}
+END_TEST
+
+/* The page that holds the pin of the only view, and what that view's record said when the pin was about to be cleared. */
+static void *page_of_pin;
+static _Atomic uint32_t *record_kind;
+static _Atomic uint32_t kind_then;
+
+static void look_at_record(int signal)
+{
+    (void)signal;
+    kind_then = *record_kind;
+    /* A system call and no more, so safe in a handler. NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c) */
+    mprotect(page_of_pin, PAGE_BYTES, PROT_READ | PROT_WRITE);
+}
+
+/*
+ * In the other order the next thread could claim the cell, publish its pin there, and lose it to the first one's clearing.
+ * Clearing is made to fault, to see what has been done by then.
+ */
+START_TEST(a_pin_is_cleared_before_its_cell_can_be_claimed_again)
+{
+    struct store *store;
+    onecopy_view view;
+    uint32_t cell;
+
+    open_with_pins(100);
+    store = store_of(cache);
+    view = get_content(cache, &refs[0], 1);
+    cell = (uint32_t)(view.private_.pin - 1);
+    record_kind = &store->views.records[cell].kind;
+    page_of_pin = (void *)((uintptr_t)&store->state.cells[(uint64_t)store->client * store->state.max_pins + cell] &
+                           ~(uintptr_t)(PAGE_BYTES - 1));
+    kind_then = UINT32_MAX;
+    EXPECT(signal(SIGSEGV, look_at_record) != SIG_ERR);
+    EXPECT(mprotect(page_of_pin, PAGE_BYTES, PROT_READ) == 0);
+    onecopy_release(&view);
+    signal(SIGSEGV, SIG_DFL);
+    EXPECT_EQUAL(kind_then, VIEW_ARENA);
+    EXPECT_EQUAL(*record_kind, VIEW_NONE);
     expect_nothing_left(cache);
 }
 END_TEST
@@ -191,6 +233,7 @@ SUITE(threads)
     scratch_add(tcase);
     tcase_add_checked_fixture(tcase, NULL, teardown);
     tcase_add_test(tcase, views_of_threads_that_share_a_few_cells_stay_pinned_until_released);
+    tcase_add_test(tcase, a_pin_is_cleared_before_its_cell_can_be_claimed_again);
     tcase_add_test(tcase, cells_are_used_again_from_the_lowest_up);
     tcase_add_test(tcase, the_last_views_may_be_released_by_several_threads_at_once);
     tcase_add_test(tcase, threads_that_open_and_close_at_once_share_one_environment);
