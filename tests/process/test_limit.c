@@ -3,6 +3,8 @@
  * something; and a cache that is full can be emptied.
  */
 #include "base/system.h"
+#include "store/room.h"
+#include "store/space.h"
 #include "support/content.h"
 #include "support/process.h"
 #include "support/scratch.h"
@@ -58,12 +60,16 @@ static int hold_before_punch(int fd, int mode, off_t offset, off_t length)
     return fallocate(fd, mode, offset, length);
 }
 
-static void put_small_held_before_punch(void *context)
+static void give_back_held_before_punch(void *context)
 {
+    struct store *store = store_of(cache);
+    struct index_write write;
+
     (void)context;
     system_calls.fallocate = hold_before_punch;
-    for (size_t i = 0; i < 8000 && system_calls.fallocate == hold_before_punch; i++)
-        put_small(1);
+    EXPECT_OK(room_write_begin(store, 1, &write));
+    EXPECT_OK(space_give_back(store, &write, 2 * MIB / PAGE_BYTES));
+    EXPECT(system_calls.fallocate == fallocate);
 }
 
 START_TEST(pages_that_are_being_given_back_are_not_given_out_before_they_are)
@@ -78,7 +84,7 @@ START_TEST(pages_that_are_being_given_back_are_not_given_out_before_they_are)
         refs[n++ % 64] = put_content(cache, seed++, 200000);
     for (size_t i = 0; i < 64; i += 3)
         EXPECT(onecopy_remove(cache, &refs[i]) != ONECOPY_EFULL);
-    giver = process_start(put_small_held_before_punch, NULL);
+    giver = process_start(give_back_held_before_punch, NULL);
     hold_await(&scene->hold);
     for (unsigned i = 0; i < 8; i++) {
         put_content(cache, seed++, MIB);
@@ -240,6 +246,24 @@ START_TEST(a_refusal_says_that_the_space_is_reserved)
 }
 END_TEST
 
+START_TEST(small_values_find_room_after_large_ones_filled_the_cache)
+{
+    enum { N_LARGE = 60, N_SMALL = 4000 };
+    onecopy_ref refs[N_LARGE];
+
+    for (uint64_t i = 0; i < N_LARGE; i++)
+        refs[i] = put_content(cache, i + 1, 200000);
+    for (uint64_t i = 0; i < N_LARGE; i += 2)
+        EXPECT_OK(onecopy_remove(cache, &refs[i]));
+    put_small(N_SMALL); /* they fit in what was freed, and what is left is older anyway */
+    EXPECT_MSG(stat_of(cache).entries > N_SMALL * 3 / 4,
+               "of %u small values %llu are left, in a cache that is not full", N_SMALL,
+               (unsigned long long)stat_of(cache).entries);
+    expect_within(BUDGET);
+    expect_nothing_left(cache);
+}
+END_TEST
+
 START_TEST(large_values_find_room_after_small_ones_filled_the_cache)
 {
     put_small(4 * BUDGET / 1000);
@@ -267,6 +291,7 @@ SUITE(limit)
     tcase_add_test(readers, a_reader_stopped_in_a_lookup_does_not_break_the_limit);
     tcase_add_test(full, what_is_stored_can_be_removed_from_a_cache_full_of_reservations);
     tcase_add_test(full, a_refusal_says_that_the_space_is_reserved);
+    tcase_add_test(full, small_values_find_room_after_large_ones_filled_the_cache);
     tcase_add_test(full, large_values_find_room_after_small_ones_filled_the_cache);
     for (TCase **tcase = all; *tcase; tcase++) {
         scratch_add(*tcase);
