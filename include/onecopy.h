@@ -345,13 +345,13 @@ int onecopy_ref_parse(const char *text, onecopy_ref *ref);
  * Reads a size: digits with an optional K, M, G or T (powers of 1,024), an optional B or iB. EINVALID: malformed, or
  * more than 2^63 bytes.
  */
-int onecopy_parse_bytes(const char *text, uint64_t *n_bytes);
+int onecopy_bytes_parse(const char *text, uint64_t *n_bytes);
 
 /*
  * Reads a duration: digits with s, m, h or d, or ms, us, ns; without a unit, seconds. EINVALID: malformed, or more than
  * 2^62 ns (146 years).
  */
-int onecopy_parse_duration(const char *text, uint64_t *duration_ns);
+int onecopy_duration_parse(const char *text, uint64_t *duration_ns);
 
 /*
  * A code's meaning in a few words; static. Never NULL, whatever the code.

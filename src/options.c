@@ -136,12 +136,12 @@ static int number_resolve(const char *name, int (*parse)(const char *text, uint6
 
 static int numbers_resolve(struct onecopy_options *options)
 {
-    int result = number_resolve("ONECOPY_MAX_BYTES", onecopy_parse_bytes, &bytes_range, &options->max_bytes);
+    int result = number_resolve("ONECOPY_MAX_BYTES", onecopy_bytes_parse, &bytes_range, &options->max_bytes);
 
     if (result == ONECOPY_OK)
         result = number_resolve("ONECOPY_MAX_ENTRIES", parse_count, &entries_range, &options->max_entries);
     if (result == ONECOPY_OK)
-        result = number_resolve("ONECOPY_TTL", onecopy_parse_duration, &ttl_range, &options->ttl_ns);
+        result = number_resolve("ONECOPY_TTL", onecopy_duration_parse, &ttl_range, &options->ttl_ns);
     if (result == ONECOPY_OK)
         result = number_resolve("ONECOPY_MAX_CLIENTS", parse_count, &clients_range, &options->max_clients);
     if (result == ONECOPY_OK)

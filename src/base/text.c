@@ -87,7 +87,7 @@ static int parse_quantity(const char *text, const struct unit *units, size_t n_u
     return -1;
 }
 
-int onecopy_parse_bytes(const char *text, uint64_t *n_bytes)
+int onecopy_bytes_parse(const char *text, uint64_t *n_bytes)
 {
     static const struct unit units[] = {
         {"", 1},
@@ -107,13 +107,13 @@ int onecopy_parse_bytes(const char *text, uint64_t *n_bytes)
     };
 
     if (!text || !n_bytes)
-        return error_set(ONECOPY_EINVALID, "onecopy_parse_bytes: an argument is NULL");
+        return error_set(ONECOPY_EINVALID, "onecopy_bytes_parse: an argument is NULL");
     if (parse_quantity(text, units, sizeof units / sizeof *units, UINT64_C(1) << 63, n_bytes) < 0)
         return error_set(ONECOPY_EINVALID, "'%.64s' is not a size: digits and K, M, G or T, as in 512M", text);
     return ONECOPY_OK;
 }
 
-int onecopy_parse_duration(const char *text, uint64_t *duration_ns)
+int onecopy_duration_parse(const char *text, uint64_t *duration_ns)
 {
     static const struct unit units[] = {
         {"", 1000000000},
@@ -127,7 +127,7 @@ int onecopy_parse_duration(const char *text, uint64_t *duration_ns)
     };
 
     if (!text || !duration_ns)
-        return error_set(ONECOPY_EINVALID, "onecopy_parse_duration: an argument is NULL");
+        return error_set(ONECOPY_EINVALID, "onecopy_duration_parse: an argument is NULL");
     if (parse_quantity(text, units, sizeof units / sizeof *units, UINT64_C(1) << 62, duration_ns) < 0)
         return error_set(ONECOPY_EINVALID, "'%.64s' is not a duration: digits and s, m, h or d, as in 90s", text);
     return ONECOPY_OK;

@@ -80,12 +80,12 @@ static enum status argument_malformed(const char *name)
 
 enum status argument_bytes(const char *name, const char *text, uint64_t *n_bytes)
 {
-    return onecopy_parse_bytes(text, n_bytes) < 0 ? argument_malformed(name) : STATUS_OK;
+    return onecopy_bytes_parse(text, n_bytes) < 0 ? argument_malformed(name) : STATUS_OK;
 }
 
 enum status argument_duration(const char *name, const char *text, uint64_t *duration_ns)
 {
-    return onecopy_parse_duration(text, duration_ns) < 0 ? argument_malformed(name) : STATUS_OK;
+    return onecopy_duration_parse(text, duration_ns) < 0 ? argument_malformed(name) : STATUS_OK;
 }
 
 bool numbers_read(const char *text, size_t n, uint64_t *numbers)
