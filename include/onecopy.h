@@ -5,16 +5,16 @@
  * content. Any process that has the environment open turns the ref into a view, a pointer to the one physical copy.
  * The view stays good until it is released, whatever is evicted, removed or killed in the meantime.
  *
- *     onecopy *cache;
+ *     onecopy *handle;
  *     onecopy_ref ref;
  *     onecopy_view view;
  *
- *     if (onecopy_open(NULL, NULL, &cache) < 0)
+ *     if (onecopy_open(NULL, NULL, &handle) < 0)
  *         errx(1, "%s", onecopy_last_error());
- *     onecopy_put(cache, bytes, n_bytes, ONECOPY_UNSET, &ref);       in the runner: pass the ref on
- *     onecopy_get(cache, &ref, &view);                               in a worker: read view.data
+ *     onecopy_put(handle, bytes, n_bytes, ONECOPY_UNSET, &ref);      in the runner: pass the ref on
+ *     onecopy_get(handle, &ref, &view);                              in a worker: read view.data
  *     onecopy_release(&view);
- *     onecopy_close(cache);
+ *     onecopy_close(handle);
  *
  * Conventions, for all functions unless theirs says otherwise:
  *
@@ -179,7 +179,7 @@ void onecopy_options_init(struct onecopy_options *options);
  * Opens the environment in the directory `path`, creating both when they are not there. Processes that race to create
  * one all get the same. The process opens an environment once however many handles it has.
  *
- * path: NULL means $ONECOPY_PATH, then /dev/shm/onecopy-<effective uid>. options: NULL means all unset. *cache: the
+ * path: NULL means $ONECOPY_PATH, then /dev/shm/onecopy-<effective uid>. options: NULL means all unset. *handle: the
  * caller's; ends with onecopy_close().
  *
  * ONECOPY_EINVALID: an option or a variable (named in the message) is malformed. ENOTFOUND: no_create, and nothing
@@ -188,23 +188,23 @@ void onecopy_options_init(struct onecopy_options *options);
  *
  * Cost: some twenty system calls; the first process to open an environment also checks its index, at memory speed.
  */
-int onecopy_open(const char *path, const struct onecopy_options *options, onecopy **cache);
+int onecopy_open(const char *path, const struct onecopy_options *options, onecopy **handle);
 
 /*
  * Ends a handle; NULL does nothing. Views taken through it stay valid until they are released: what they need is kept
  * until then, and so it is with reservations. Returns NULL.
  */
-onecopy *onecopy_close(onecopy *cache);
+onecopy *onecopy_close(onecopy *handle);
 
 /*
  * The directory of the environment, as it was opened. Valid until the handle is closed.
  */
-const char *onecopy_path(const onecopy *cache);
+const char *onecopy_path(const onecopy *handle);
 
 /*
  * The time on the environment's clock, to the clock's tick (1 to 10 ms). No system call.
  */
-uint64_t onecopy_now(const onecopy *cache);
+uint64_t onecopy_now(const onecopy *handle);
 
 /* ---- putting ---- */
 
@@ -222,26 +222,26 @@ uint64_t onecopy_now(const onecopy *cache);
  * Cost: up to about 2 KB one short transaction in the index; above, hashing and one copy at memory speed, with no lock
  * held while copying more than a few pages. Bytes already there: hashing and one comparison, no lock.
  */
-int onecopy_put(onecopy *cache, const void *data, size_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
+int onecopy_put(onecopy *handle, const void *data, size_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
 
 /*
  * As onecopy_put(), of the n_parts parts one after the other. EINVALID: a part is NULL with a length, or the lengths
  * overflow.
  */
-int onecopy_put_iov(onecopy *cache, const struct iovec *parts, size_t n_parts, uint64_t ttl_ns, onecopy_ref *ref);
+int onecopy_put_iov(onecopy *handle, const struct iovec *parts, size_t n_parts, uint64_t ttl_ns, onecopy_ref *ref);
 
 /*
  * As onecopy_put(), of what can be read from a descriptor (file, pipe, socket) at its present offset: length_bytes
  * bytes, or to its end with ONECOPY_UNSET. The offset moves by what was read. EINVALID: the end came early. ESYSTEM: a
  * read failed.
  */
-int onecopy_put_fd(onecopy *cache, int fd, uint64_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
+int onecopy_put_fd(onecopy *handle, int fd, uint64_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
 
 /*
  * As onecopy_put() of n values, new small ones in transactions of up to 256: each costs a fraction of a put of its own.
  * refs: n refs. On failure some of the values may be stored; no ref is written.
  */
-int onecopy_put_many(onecopy *cache, const struct iovec *values, size_t n, uint64_t ttl_ns, onecopy_ref *refs);
+int onecopy_put_many(onecopy *handle, const struct iovec *values, size_t n_values, uint64_t ttl_ns, onecopy_ref *refs);
 
 /*
  * Reserves space for length_bytes bytes, to be filled by the caller and then committed: a value is built or read
@@ -249,7 +249,7 @@ int onecopy_put_many(onecopy *cache, const struct iovec *values, size_t n, uint6
  * Ends with onecopy_commit() or onecopy_abandon(), in the process that reserved it (a child has no access).
  * Errors: as onecopy_put().
  */
-int onecopy_reserve(onecopy *cache, size_t length_bytes, onecopy_reservation *reservation);
+int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *reservation);
 
 /*
  * Makes the reservation's bytes a blob, as onecopy_put() would, and ends the reservation, whatever the result.
@@ -275,7 +275,7 @@ void onecopy_abandon(onecopy_reservation *reservation);
  * Cost: one look-up in the index; no system call, no lock, no copy (up to about 2 KB: one copy). The first get of a blob
  * after a time in which no process had the environment open also checks its hash.
  */
-int onecopy_get(onecopy *cache, const onecopy_ref *ref, onecopy_view *view);
+int onecopy_get(onecopy *handle, const onecopy_ref *ref, onecopy_view *view);
 
 /*
  * Ends a view and clears it. One that was released, or is all zeros, is left alone. Cost: one store.
@@ -285,19 +285,19 @@ void onecopy_release(onecopy_view *view);
 /*
  * ONECOPY_OK when the blob is stored and not expired, else ONECOPY_ENOTFOUND. Counts as no access.
  */
-int onecopy_contains(onecopy *cache, const onecopy_ref *ref);
+int onecopy_contains(onecopy *handle, const onecopy_ref *ref);
 
 /*
  * Marks a blob as accessed now and extends its expiry to ttl_ns from now (never shortens it). ttl_ns as in
  * onecopy_put(). ENOTFOUND.
  */
-int onecopy_touch(onecopy *cache, const onecopy_ref *ref, uint64_t ttl_ns);
+int onecopy_touch(onecopy *handle, const onecopy_ref *ref, uint64_t ttl_ns);
 
 /*
  * Removes a blob: from now on it is not found. Live views on it stay valid, and its space is reused after the last of
  * them is released. ENOTFOUND: it was not there.
  */
-int onecopy_remove(onecopy *cache, const onecopy_ref *ref);
+int onecopy_remove(onecopy *handle, const onecopy_ref *ref);
 
 /* ---- looking inside ---- */
 
@@ -307,7 +307,7 @@ typedef struct onecopy_iterator onecopy_iterator;
  * Begins a walk over the blobs in the order of their refs. *iterator: the caller's, until onecopy_iterator_free().
  * Holds no lock and disturbs nothing; blobs put or removed meanwhile may or may not be met. The handle must stay open.
  */
-int onecopy_iterate(onecopy *cache, onecopy_iterator **iterator);
+int onecopy_iterate(onecopy *handle, onecopy_iterator **iterator);
 
 /*
  * The next blob, or ONECOPY_ENOTFOUND after the last. Expired blobs that are not yet swept are not met.
@@ -322,12 +322,12 @@ onecopy_iterator *onecopy_iterator_free(onecopy_iterator *iterator);
 /*
  * Limits, sizes and counters. The figures are read without stopping anybody and may be of slightly different moments.
  */
-int onecopy_stat(onecopy *cache, struct onecopy_stat *stat);
+int onecopy_stat(onecopy *handle, struct onecopy_stat *stat);
 
 /*
  * What is known of one blob; counts as no access. ENOTFOUND.
  */
-int onecopy_info(onecopy *cache, const onecopy_ref *ref, struct onecopy_info *info);
+int onecopy_info(onecopy *handle, const onecopy_ref *ref, struct onecopy_info *info);
 
 /* ---- text ---- */
 
