@@ -187,7 +187,7 @@ int fork_resume(struct environment *environment)
     struct fork_page *page = environment->fork_page;
     int result = ONECOPY_OK;
 
-    while (atomic_exchange(&page->lock, 1U))
+    while (exchange_acquire(&page->lock, 1U))
         sched_yield();
     if (load_acquire(&page->presence) != PRESENCE_HERE) {
         struct store *store = &environment->store;

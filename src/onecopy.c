@@ -233,7 +233,7 @@ static struct ticket *ticket_take(onecopy_reservation *reservation)
 static void ticket_end(struct environment *environment, struct ticket *ticket)
 {
     free(ticket);
-    atomic_fetch_sub_explicit(&environment->n_reservations, 1U, memory_order_release);
+    subtract_release(&environment->n_reservations, 1U);
     environment_released(environment);
 }
 

@@ -99,7 +99,7 @@ int client_register(struct state *state, int fd, uint32_t *out)
             record->serial++;
             record->started_ns = state_clock_base(state) + clock_tick_ns();
             store_relaxed(&record->n_cells, 0U);
-            while (seen <= client && !atomic_compare_exchange_weak(&state->header->clients_high, &seen, client + 1))
+            while (seen <= client && !replace_exact(&state->header->clients_high, &seen, client + 1))
                 ;
             client_describe(state, client);
             store_release(&record->status, (uint32_t)CLIENT_LIVE);

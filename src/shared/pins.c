@@ -66,7 +66,7 @@ void pin_publish(struct state *state, uint32_t client, uint32_t cell, const stru
     struct pin_cell *at = cell_at(state, client, cell);
     uint32_t n = load_relaxed(&record->n_cells);
 
-    while (n <= cell && !atomic_compare_exchange_weak(&record->n_cells, &n, cell + 1))
+    while (n <= cell && !replace_exact(&record->n_cells, &n, cell + 1))
         ;
     store_relaxed(&at->n_pages, pin->n_pages);
     store_relaxed(&at->slot, pin->slot);
@@ -121,7 +121,7 @@ int pins_copy(struct state *state, uint32_t from, uint32_t to)
         if (cell_read(cell_at(state, from, cell), from, &pin))
             pin_publish(state, to, cell, &pin);
     }
-    atomic_fetch_add(&state->header->pins_copied, 1U);
+    add_exact(&state->header->pins_copied, 1U);
     return ONECOPY_OK;
 }
 
@@ -185,11 +185,11 @@ int pins_collect(const struct state *state, struct pin_list *list)
     do {
         int result;
 
-        copied = atomic_load(&state->header->pins_copied);
+        copied = load_exact(&state->header->pins_copied);
         result = pins_collect_once(state, list);
         if (result < 0)
             return result;
-    } while (atomic_load(&state->header->pins_copied) != copied);
+    } while (load_exact(&state->header->pins_copied) != copied);
     if (list->n > 1)
         qsort(list->pins, list->n, sizeof *list->pins, pin_compare);
     return ONECOPY_OK;

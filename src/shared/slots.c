@@ -41,7 +41,7 @@ static void word_raise(_Atomic uint64_t *word, uint64_t least)
 {
     uint64_t present = load_relaxed(word);
 
-    while (present < least && !atomic_compare_exchange_weak(word, &present, least))
+    while (present < least && !replace_exact(word, &present, least))
         ;
 }
 
@@ -91,7 +91,7 @@ void journal_begin(struct state *state, uint64_t txn)
 /* An exchange, because LMDB has let go of its lock: the next writer's number may stand there already. */
 void journal_commit(struct state *state, uint64_t txn)
 {
-    atomic_compare_exchange_strong(&state->journal->txn, &txn, UINT64_C(0));
+    replace_exact(&state->journal->txn, &txn, UINT64_C(0));
 }
 
 void journal_abort(struct state *state)
@@ -249,12 +249,12 @@ bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, ui
     do {
         if (load_exact(&slot->generation) != generation)
             return false;
-    } while (present < expires_ns && !atomic_compare_exchange_weak(&slot->expires_ns, &present, expires_ns));
+    } while (present < expires_ns && !replace_exact(&slot->expires_ns, &present, expires_ns));
     do {
         if (load_exact(&slot->generation) != generation)
             return false;
-    } while (!atomic_compare_exchange_weak(&slot->accessed_ns, &accessed,
-                                           accessed < now_ns ? now_ns : accessed + 1)); /* always a change */
+        /* Always a change, which is what slot_retire_idle() looks for. */
+    } while (!replace_exact(&slot->accessed_ns, &accessed, accessed < now_ns ? now_ns : accessed + 1));
     return load_exact(&slot->generation) == generation;
 }
 

@@ -99,7 +99,7 @@ struct lane *lane_enter(struct views *views)
         for (uint32_t i = 0; i < LANES; i++) {
             struct lane *lane = &views->lanes[(lane_last + i) % LANES];
 
-            if (!load_relaxed(&lane->is_busy) && !atomic_exchange_explicit(&lane->is_busy, 1U, memory_order_acquire)) {
+            if (!load_relaxed(&lane->is_busy) && !exchange_acquire(&lane->is_busy, 1U)) {
                 lane_last += i;
                 return lane;
             }
@@ -149,8 +149,7 @@ int view_claim(struct views *views, struct lane *lane, uint32_t *out)
         int result;
 
         if (load_relaxed(&views->records[cell].kind) != VIEW_NONE ||
-            !atomic_compare_exchange_strong_explicit(&views->records[cell].kind, &none, (uint32_t)VIEW_CLAIMED,
-                                                     memory_order_acquire, memory_order_relaxed))
+            !replace_acquire(&views->records[cell].kind, &none, (uint32_t)VIEW_CLAIMED))
             continue;
         result = cell_prepare(views, cell);
         if (result < 0) {
@@ -342,7 +341,7 @@ void views_fork_prepare(struct views *views)
     struct pool *pool = load_relaxed(&views->pool);
 
     for (uint32_t i = 0; i < LANES; i++)
-        while (atomic_exchange_explicit(&views->lanes[i].is_busy, 1U, memory_order_acquire))
+        while (exchange_acquire(&views->lanes[i].is_busy, 1U))
             sched_yield();
     for (struct pool **link = &views->frozen; *link;) {
         struct pool *old = *link;
