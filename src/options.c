@@ -10,12 +10,20 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LEAST_BYTES (UINT64_C(2) << 20)
+
+/*
+ * The structure of the first version of the library. Options are added at its end, and a program that was compiled
+ * before that gives a shorter one; the onecopy_options_init() that it is linked to is the one of its symbol version, so
+ * that no more is filled than it has.
+ */
+#define FIRST_STRUCT_BYTES (offsetof(struct onecopy_options, no_create) + sizeof(int))
 
 void onecopy_options_init(struct onecopy_options *options)
 {
@@ -191,11 +199,17 @@ int options_resolve(const struct onecopy_options *options, struct onecopy_option
 {
     int result;
 
-    if (options && options->struct_bytes != sizeof *options)
+    if (options && options->struct_bytes < FIRST_STRUCT_BYTES)
         return error_set(ONECOPY_EINVALID, "the options were not begun with onecopy_options_init()");
+    if (options && options->struct_bytes > sizeof *options)
+        return error_set(ONECOPY_EINVALID,
+                         "the options have %zu bytes, %zu more than this library knows: they were made for a newer "
+                         "library, or not begun with onecopy_options_init()",
+                         options->struct_bytes, options->struct_bytes - sizeof *options);
     onecopy_options_init(resolved);
     if (options)
-        *resolved = *options;
+        memcpy(resolved, options, options->struct_bytes);
+    resolved->struct_bytes = sizeof *resolved;
     result = numbers_resolve(resolved);
     if (result == ONECOPY_OK)
         result = flags_resolve(resolved);
