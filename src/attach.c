@@ -39,7 +39,7 @@
 #define DEFAULT_PINS            16384U
 #define DEFAULT_BYTES_PER_ENTRY 256U
 
-/* What the first transactions of a new index need. */
+/* What a new index needs: LMDB's two meta pages, its first transactions, and room to begin an ordinary one after them. */
 #define INDEX_FIRST_BYTES ((2 + 3 * INDEX_PAGES_BASE) * PAGE_BYTES)
 
 /* One opening under way. */
@@ -265,7 +265,7 @@ static int index_fill(struct environment *environment, const struct index_identi
     return index_commit(&write);
 }
 
-/* Sizes of the files that do not change as the environment is used. */
+/* What the files besides the arena take now; index_grow() and state_allocate() keep count from here on. */
 static int usage_read(struct environment *environment)
 {
     struct store *store = &environment->store;
@@ -556,7 +556,7 @@ static int environment_join(struct opening *opening)
     return result;
 }
 
-/* ONECOPY_EBUSY, without a message: the directory was removed while we waited for its lock. */
+/* ONECOPY_EBUSY: the directory was removed while we waited for its lock. */
 static int attach_locked(struct opening *opening)
 {
     struct environment *environment = opening->environment;

@@ -15,7 +15,7 @@ enum presence {
 
 struct fork_page {
     _Atomic uint32_t presence; /* an enum presence */
-    _Atomic uint32_t lock; /* who sees to it that it is, after a fork: a spin lock that is free in every child */
+    _Atomic uint32_t lock;     /* who sees to it that it is, after a fork: a spin lock that is free in every child */
 };
 
 /* LMDB's things of the parent, in a child: kept, not used and not closed. */
@@ -30,7 +30,7 @@ struct environment {
     dev_t device;
     ino_t inode;
     uint64_t n_handles;
-    bool is_ending; /* no handle is left, but views or reservations are */
+    bool is_ending;                  /* no handle is left, but views or reservations are */
     _Atomic uint32_t n_reservations; /* not yet committed or abandoned */
     uint64_t incarnation;            /* of the process: a child that fork() or clone() made has another */
 
@@ -97,7 +97,7 @@ void environment_detach(struct environment *environment);
 int fork_page_make(struct environment *environment);
 /* What environment_enter() does when the page says that a fork has taken place. */
 int fork_resume(struct environment *environment);
-/* Releasing a view in a child: false when the view is not one that the child was given. */
+/* Whether the views recorded here are this process's: false in a child for which the handlers did not run. */
 bool fork_owns_views(const struct environment *environment);
 /* The handlers for all environments of the process: see environment.c. */
 void fork_prepare(struct environment *environment);

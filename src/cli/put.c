@@ -1,6 +1,7 @@
 /*
- * The command `put`: stores a file or standard input, prints its ref. The bytes go from the descriptor to their place
- * in the arena without a copy in this process, so it takes no memory to put a large file.
+ * The command `put`: stores a file or standard input, prints its ref. The bytes of a plain file go from the descriptor
+ * to their place in the arena without a copy in this process, so it takes no memory to put a large one. A pipe does not
+ * say how long it is going to be: what it brings is gathered in memory first.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -50,7 +50,7 @@ static const struct figure figures[] = {
     FIGURE("blobs", COUNT, "entries", entries),
     FIGURE("processes", COUNT, "clients", clients),
     FIGURE("views", COUNT, "pins", pins),
-    {.label = "Since it was made"},
+    {.label = "Since it was made, or the machine booted"},
     FIGURE("hits", COUNT, "hits", hits),
     FIGURE("misses", COUNT, "misses", misses),
     FIGURE("puts", COUNT, "puts", puts),
@@ -167,7 +167,8 @@ const struct command command_stat = {
     .name = "stat",
     .synopsis = "[--json]",
     .summary = "show limits, memory and counters",
-    .help = "Shows the limits of the environment, the memory it takes, and what has happened in it since it was made.\n"
+    .help = "Shows the limits of the environment, the memory it takes, and what has happened in it since it was made\n"
+            "or the machine was booted.\n"
             "This command is itself one of the processes it counts.\n"
             "\n"
             "  --json   one object; bytes and seconds as numbers, null for no time to live\n",

@@ -3,7 +3,7 @@
  *
  * Room: with MDB_WRITEMAP LMDB stores into its map, and a store to a page that the file system cannot supply is a SIGBUS.
  * So the file is allocated ahead of need, with an error return, and a transaction that may need more pages than are
- * allocated does not begin to use them: see index_room_pages(), and the store's room_ensure().
+ * allocated does not begin to use them: see index_room_pages(), and space_write_begin() of the store.
  *
  * Lost transactions: slots live outside of LMDB's file, so the journal is begun and ended together with the transaction
  * (shared/slots.c). LMDB itself makes nothing of a transaction that a killed process left.
@@ -149,7 +149,7 @@ int index_open(const char *path, bool is_protected, bool is_read_only, uint64_t 
         flags |= MDB_RDONLY;
     else if (!is_protected)
         flags |= MDB_WRITEMAP;
-    *index = (struct index){.is_read_only = is_read_only};
+    *index = (struct index){0};
     result = environment_make(path, flags, map_bytes, mode, &index->environment);
     if (result < 0)
         return result;

@@ -25,7 +25,6 @@ struct index {
     MDB_env *environment;
     MDB_dbi meta, blobs, free_by_size, free_by_offset, limbo, pending, contested;
     int data_fd; /* LMDB's own */
-    bool is_read_only;
 };
 
 /* Readers at once on the host; each takes 64 bytes of lock.mdb, whose length follows. */
@@ -75,8 +74,9 @@ struct index_write {
 
 /*
  * Begins a write transaction, undoing first what a lost one left in the state; with must_rebuild set, the journal stays as
- * it is until rebuild_slots(). (Everybody but that module calls write_begin() of store/rebuild.h, which sees to it.) Ends with index_commit(), if it has changed
- * anything in the index, or with index_abort(): LMDB gives the number of an empty transaction again, and then a committed
+ * it is until rebuild_slots(). Only store/rebuild.c and the making of a new environment or state call this; all others
+ * write_begin() of store/rebuild.h, which sees to that. Ends with index_commit(), if it has changed anything in the
+ * index, or with index_abort(): LMDB gives the number of an empty transaction again, and then a committed
  * one could not be told from a lost one.
  */
 int index_write_begin(const struct index *index, struct state *state, struct index_write *write);
@@ -85,7 +85,10 @@ void index_abort(struct index_write *write);
 
 /* Pages that the file has allocated beyond the last one used. */
 uint64_t index_room_pages(const struct index_write *write);
-/* Pages below the last one used that hold nothing; most can be reused by the next transactions. */
+/*
+ * Pages below the last one used that hold nothing; most can be reused by the next transactions. Cost: a look at each of
+ * LMDB's trees, as they have no sum in common; nothing is read but their records.
+ */
 uint64_t index_free_pages(const struct index_write *write);
 /* Allocates n_bytes more for the file. ONECOPY_ENOSPACE. */
 int index_grow(const struct index_write *write, uint64_t n_bytes);
@@ -130,7 +133,7 @@ int index_blob_put(const struct index_write *write, const onecopy_ref *ref, cons
                    const struct iovec *parts, size_t n_parts);
 int index_blob_delete(const struct index_write *write, const onecopy_ref *ref);
 
-/* The first blob whose ref is greater than *ref, or with `is_first` the very first. ONECOPY_ENOTFOUND: there is none. */
+/* Called for each blob; 0 to go on. */
 typedef int index_blob_visit(void *context, const onecopy_ref *ref, const struct blob_record *record);
 /*
  * Visits blobs in the order of their refs, from the first that is greater than *after (NULL: from the beginning), until
@@ -138,6 +141,9 @@ typedef int index_blob_visit(void *context, const onecopy_ref *ref, const struct
  */
 int index_blobs_visit(const struct index *index, MDB_txn *txn, const onecopy_ref *after, index_blob_visit *visit,
                       void *context);
+
+/* How many blobs there are. */
+uint64_t index_blobs_count(const struct index_write *write);
 
 /* Addresses whose content was contested: different bytes met on them. They are never given out anew. */
 int index_contest(const struct index_write *write, const onecopy_ref *ref);
@@ -176,13 +182,14 @@ int index_pending_delete(const struct index_write *write, const struct pending *
 /* The first one of this client or a later one. ONECOPY_ENOTFOUND. */
 int index_pending_first(const struct index_write *write, uint32_t client, struct pending *pending);
 
-/* For audits: every extent in a table, in order. */
 /* Empties the tables of extents. */
 int index_extents_clear(const struct index_write *write);
-/* How many blobs there are. */
-uint64_t index_blobs_count(const struct index_write *write);
+
 enum extent_table { TABLE_FREE, TABLE_LIMBO, TABLE_PENDING };
+
+/* Called for each extent; 0 to go on. kind: the temperature of a free one, the enum pending_kind of a pending one. */
 typedef int index_extent_visit(void *context, struct extent extent, int kind);
+/* Visits every extent in a table, in order, as index_blobs_visit() does blobs. */
 int index_extents_visit(const struct index *index, MDB_txn *txn, enum extent_table table, index_extent_visit *visit,
                         void *context);
 /* Whether the two tables of free extents hold the same ones. */

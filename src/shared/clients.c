@@ -2,7 +2,7 @@
  * A client is a process, and a process is alive as long as the kernel says so: each client holds an open-file-description
  * lock on one byte of the state file, which the kernel drops when the last descriptor of that open file is closed,
  * by exit, kill or crash, in whatever PID namespace. Nothing is decided by pids, which are reused and mean different
- * things in different namespaces; they are recorded for display.
+ * things in different namespaces; they are recorded for people to read.
  *
  * The bytes are locked, never read: byte 0 is the lock of opening, byte 1 + n is client n's.
  *
@@ -10,6 +10,9 @@
  * so and the byte is locked. Dead: status still says "live", but the byte can be locked; whoever locks it
  * clears what the client left and sets it free before letting go of the byte, so no two processes do it at once, and a
  * clearing process that is killed leaves a dead client again.
+ *
+ * The lock is the descriptor's, so it does not keep threads of one process apart (store/reap.c has a mutex for that), nor
+ * a client from seizing itself: store/reap.c passes over the caller's own number.
  */
 #include "shared/clients.h"
 

@@ -77,7 +77,10 @@ struct file_numbers {
     _Atomic uint64_t state, arena, index, lock;
 };
 
-/* How the state file is laid out and what the environment is: set when the file is made, constant afterwards. */
+/*
+ * How the state file is laid out, what the environment is, and what all processes must agree on. The first part, down to
+ * the numbers of the files, is set when the file is made and is constant afterwards, but for the phase; the rest changes.
+ */
 struct state_header {
     uint64_t magic;
     uint32_t version;
@@ -118,8 +121,9 @@ enum client_status { CLIENT_FREE = 0, CLIENT_LIVE = 1 };
 
 /*
  * One process that has the environment open. It holds a lock on its own byte of the state file for as long as it lives
- * (see clients.c); the rest is for display, save the two counts of cells. The counters are never cleared: the next client
- * with the same number goes on from them, so a sum over all records loses nothing when a client is killed.
+ * (see clients.c). Status, the two counts of cells and the counters decide things; who the client is, is for people only:
+ * nothing follows from it. The counters are never cleared: the next client with the same number goes on from them, so a
+ * sum over all records loses nothing when a client is killed.
  */
 struct client {
     _Atomic uint32_t status;
@@ -142,7 +146,7 @@ struct pin_cell {
     _Atomic uint64_t page;
     _Atomic uint32_t n_pages;
     _Atomic uint32_t slot;    /* the blob's, when the pin was made: lets evictors pass it over */
-    _Atomic uint32_t since_s; /* for display: when, in seconds of the environment's clock */
+    _Atomic uint32_t since_s; /* for people: when, in seconds of the environment's clock */
     uint32_t padding[3];
 };
 static_assert(sizeof(struct pin_cell) == 32, "shared layout");
@@ -157,7 +161,7 @@ struct slot {
     _Atomic uint64_t generation;
     _Atomic uint64_t accessed_ns;
     _Atomic uint64_t expires_ns;
-    _Atomic uint64_t keep_until_ns;
+    _Atomic uint64_t keep_until_ns; /* not to be evicted before; 0 as long as nobody can ask for it */
     _Atomic uint32_t hits;
     _Atomic uint32_t verified; /* the header's cold_opens when the bytes were last known good */
     _Atomic uint32_t kind;

@@ -304,9 +304,9 @@ void pins_describe_holders(const struct state *state, char *text, size_t n_bytes
         qsort(holders, n, sizeof *holders, holder_compare);
     for (size_t i = 0; i < n && i < 4 && used < n_bytes; i++) {
         const struct client *client = &state->clients[holders[i].client];
-        int length = snprintf(text + used, n_bytes - used, "%spid %d (%.15s) holds %llu views on %llu bytes",
-                              i > 0 ? ", " : "", client->pid, client->command, (unsigned long long)holders[i].n_pins,
-                              (unsigned long long)holders[i].n_bytes);
+        int length = snprintf(text + used, n_bytes - used, "%spid %d (%.15s, user %u) holds %llu views on %llu bytes",
+                              i > 0 ? ", " : "", client->pid, client->command, client->user,
+                              (unsigned long long)holders[i].n_pins, (unsigned long long)holders[i].n_bytes);
 
         used += length > 0 ? (size_t)length : 0;
     }

@@ -63,7 +63,7 @@ uint32_t *pin_list_slots(const struct pin_list *list);
 /* Bytes under at least one pin. */
 uint64_t pin_list_bytes(const struct pin_list *list);
 
-/* Describes the clients that hold the most: "pid 71 (worker) holds 12 views, 3.2 GB; ...". */
+/* Describes the clients that hold the most: "pid 71 (worker, user 1000) holds 12 views on 3200000 bytes, ...". */
 void pins_describe_holders(const struct state *state, char *text, size_t n_bytes);
 
 #endif

@@ -54,7 +54,7 @@ void state_unmap(struct state *state);
 /* Sees to it that `length` bytes at an address inside the state are allocated. ONECOPY_ENOSPACE. */
 int state_allocate(struct state *state, const void *start, size_t length);
 
-/* The environment's clock. */
+/* What is to be added to clock_tick_ns() for the environment's time. */
 static inline uint64_t state_clock_base(const struct state *state)
 {
     return state->header->clock_base_ns;

@@ -13,7 +13,7 @@ struct value {
 
 /* A blob that was looked up and is protected: by a pin, or as a copy. */
 struct held {
-    uint32_t cell;
+    uint32_t cell; /* of the view that protects it, for view_release() */
     uint32_t slot;
     uint64_t generation;
     const void *data;
@@ -36,7 +36,7 @@ int blob_record_check(const struct store *store, const struct blob_record *recor
 /* Checks bytes that were held; when they are not what the ref says, the blob is removed: ONECOPY_ECORRUPT. */
 int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *held);
 
-/* The public functions of the same names describe these. *cell: the view's. */
+/* The public functions of the same names describe these. */
 int blob_get(struct store *store, const onecopy_ref *ref, struct held *held);
 int blob_contains(struct store *store, const onecopy_ref *ref);
 int blob_touch(struct store *store, const onecopy_ref *ref, uint64_t ttl_ns);

@@ -1,6 +1,6 @@
 /*
  * Reading. A look-up takes a lane, renews its read transaction, finds the record, and protects what it points at before it lets
- * the transaction go: by a pin for bytes in the arena, by a copy for bytes in the index. No lock, no system call.
+ * the transaction go: by a pin for bytes in the arena, by a copy for bytes in the index. No lock, no system call, but for the few with which cells and buffers grow (store/views.c).
  *
  * What the record and the slot say is checked before it is followed: the index may be old by a transaction or two, and then
  * the generation tells; either file may have been damaged, and then the bounds do.

@@ -309,7 +309,7 @@ static int put_new(const struct put *put, struct reservation *reserved)
     return result == ONECOPY_ENOTFOUND ? put_in_two(put) : result;
 }
 
-/* Puts a value, from a reservation that holds it when there is one. *is_new: the reservation was used. */
+/* Puts a value, from a reservation that holds it when there is one. *is_new: it was stored now, not found. */
 static int put_value(struct store *store, const struct value *value, struct reservation *reserved, uint64_t ttl_ns,
                      onecopy_ref *ref, bool *is_new)
 {

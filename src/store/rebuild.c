@@ -1,5 +1,6 @@
 /*
- * Everything in the state file follows from the index, but for accesses and pins. So a state that is lost (a reboot, a
+ * Everything in the state file follows from the index, but for accesses, extensions of expiry, hits, counters and pins,
+ * which are lost with it: in an environment on disk a blob expires after a reboot as it was first put. So a state that is lost (a reboot, a
  * damaged file) or doubtful (a transaction too large for the journal that was lost with its process) is made again by one
  * walk over the blobs, in which every record claims its slot. What does not fit, in an index that was damaged, is taken out.
  *

@@ -41,7 +41,7 @@ struct eviction_goal {
 };
 
 /*
- * Evicts expired blobs, then the least recently used, until the goal is reached; passes over pinned and kept ones. *n_evicted: how
+ * Evicts expired blobs, then the least recently used, until the goal is reached; passes over pinned ones. *n_evicted: how
  * many blobs went, or came out of limbo; 0 when there is nothing that may be evicted.
  */
 int evict(struct store *store, struct index_write *write, const struct eviction_goal *goal, uint64_t *n_evicted);

@@ -15,7 +15,8 @@
  *
  * The index is LMDB's file, which never shrinks, and whose pages must be allocated before LMDB touches them. It grows by
  * steps as long as the limit allows. When it cannot, a transaction goes ahead if LMDB has enough free pages of its own to
- * reuse, and else blobs are evicted until it has. A transaction for eviction needs pages too: a reserve that only it may use.
+ * reuse, and else blobs are evicted until it has. A transaction for eviction needs pages too: any other one leaves it
+ * INDEX_PAGES_BASE of those that are allocated (index_has_room()).
  */
 #include "store/space.h"
 
@@ -34,12 +35,16 @@
 #define EVICTION_PAGES_MAX ((UINT64_C(8) << 20) / PAGE_BYTES)
 #define EVICTION_BLOBS_MAX 32U
 
-/* What a transaction that may have to evict makes sure of; with more room it evicts more. */
+/*
+ * Blobs for whose removal a transaction that may have to evict makes sure of room in the index; with more room it evicts
+ * more.
+ */
 #define EVICTION_BLOBS_MIN 8U
 
 /* Free pages of the index that the last two transactions freed cannot be reused yet: count on a third. */
 #define INDEX_FREE_FACTOR 3U
 
+/* Kept out of everybody's reckoning: the table of clients and cells may take these pages at any time, unasked. */
 #define SLACK_PAGES 16U
 
 static uint64_t minimum(uint64_t a, uint64_t b)
@@ -48,8 +53,8 @@ static uint64_t minimum(uint64_t a, uint64_t b)
 }
 
 /*
- * What may be used, but for a little that the table of clients may take at any time. On disk a file system has blocks of its own for a sparse file's map, which du counts too; on tmpfs
- * it has none.
+ * What may be used of the limit. On disk a file system has blocks of its own for a sparse file's map, which du counts too;
+ * on tmpfs it has none.
  */
 static uint64_t limit_bytes(const struct store *store)
 {
@@ -380,7 +385,7 @@ static struct eviction_goal eviction_for(const struct store *store, const struct
     uint64_t warm = load_relaxed(&store_totals(store)->warm_pages);
     uint64_t excess = wanted > budget ? wanted - budget : 0;
     uint64_t least = minimum(budget / 64, EVICTION_PAGES_MAX);
-    uint64_t missing = excess > warm ? excess - warm : 1;
+    uint64_t missing = excess > warm ? excess - warm : 1; /* enough is free, but in pieces too small: any more helps */
 
     return (struct eviction_goal){.n_pages = missing > least ? missing : least, .max_blobs = eviction_allowance(write)};
 }
