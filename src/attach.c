@@ -163,7 +163,7 @@ static int default_bytes(const struct environment *environment, uint64_t *n_byte
     if (fstatvfs(environment->directory_fd, &file_system) < 0)
         return error_system("cannot examine the file system of %s", environment->path);
     *n_bytes = (uint64_t)file_system.f_blocks * file_system.f_frsize / 4 / PAGE_BYTES * PAGE_BYTES;
-    if (*n_bytes < UINT64_C(2) << 20)
+    if (*n_bytes < LEAST_BYTES)
         return error_set(ONECOPY_ENOSPACE,
                          "the file system of %s has %llu bytes, too few for an environment: it needs 8 MiB at least",
                          environment->path, (unsigned long long)file_system.f_blocks * file_system.f_frsize);
@@ -199,7 +199,7 @@ static int identity_choose(const struct opening *opening, struct index_identity 
     identity->max_clients = (uint32_t)chosen(options->max_clients, DEFAULT_CLIENTS);
     identity->max_pins = (uint32_t)chosen(options->max_pins, DEFAULT_PINS);
     identity->max_slots = (uint32_t)identity->max_entries;
-    identity->arena_bytes = (identity->max_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES * ARENA_FACTOR;
+    identity->arena_bytes = page_align(identity->max_bytes) * ARENA_FACTOR;
     return ONECOPY_OK;
 }
 
@@ -408,7 +408,7 @@ static int arena_check(const struct opening *opening, const struct index_identit
 static bool identity_is_sound(const struct index_identity *identity)
 {
     return identity->arena_bytes > 0 && identity->arena_bytes % PAGE_BYTES == 0 &&
-           identity->arena_bytes <= UINT64_C(1) << 47 && identity->max_bytes >= 16 * PAGE_BYTES &&
+           identity->arena_bytes <= UINT64_C(1) << 47 && identity->max_bytes >= LEAST_BYTES &&
            identity->max_clients > 0 && identity->max_clients <= MAX_CLIENTS && identity->max_pins > 0 &&
            identity->max_pins <= MAX_PINS && identity->max_slots > 0 && identity->max_slots <= MAX_SLOTS;
 }

@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LEAST_BYTES (UINT64_C(2) << 20)
-
 /*
  * The structure of the first version of the library. Options are added at its end, and a program that was compiled
  * before that gives a shorter one; the onecopy_options_init() that it is linked to is the one of its symbol version, so

@@ -28,7 +28,8 @@ int error_set(int code, const char *format, ...)
     return code;
 }
 
-int error_code_of(int error_number)
+/* The code that fits an errno value. */
+static int error_code_of(int error_number)
 {
     switch (error_number) {
     case ENOSPC:

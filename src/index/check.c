@@ -25,6 +25,7 @@
  */
 #include "index/check.h"
 
+#include "base/page.h"
 #include "base/system.h"
 #include "onecopy.h"
 
@@ -37,7 +38,6 @@
 #include <unistd.h>
 
 enum {
-    PAGE_BYTES = 4096,
     PAGE_HEADER_BYTES = 16,
     NODE_HEADER_BYTES = 8,
     NODE_MAX_BYTES = 2038, /* LMDB moves the value of a longer one to overflow pages, so that two fit in each page */
@@ -590,7 +590,7 @@ int index_check(int data_fd, struct index_check_report *found)
 
     checker.n_file_pages = (uint64_t)status.st_size / PAGE_BYTES;
     for (unsigned i = 0; i < N_METAS && result == 0; i++) {
-        off_t n_bytes = status.st_size - (off_t)i * PAGE_BYTES;
+        off_t n_bytes = status.st_size - (off_t)(i * PAGE_BYTES);
 
         if (n_bytes > 0)
             result = page_read(&checker, i, &metas[i], (size_t)(n_bytes < META_BYTES ? n_bytes : META_BYTES));

@@ -117,9 +117,10 @@ static_assert(sizeof(struct blob_record) == 48, "stored layout");
 /* The most bytes that fit in the index: two records of this size and their keys share one of LMDB's pages. */
 #define BLOB_INLINE_MAX 1960U
 
+/* Pages of the extent of a blob of that length. */
 static inline uint64_t blob_pages(uint64_t length_bytes)
 {
-    return (length_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    return page_count(length_bytes);
 }
 
 /*

@@ -15,9 +15,8 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "base/page.h"
 #include "onecopy.h"
-
-#define PAGE_BYTES UINT64_C(4096)
 
 #define STATE_MAGIC    UINT64_C(0x31797061632d3431) /* an arbitrary number */
 #define FORMAT_VERSION 1U
@@ -27,7 +26,8 @@
 
 #define NO_SLOT UINT32_MAX
 
-/* The largest tables there are. */
+/* The smallest limit of bytes, and the largest tables there are. */
+#define LEAST_BYTES (UINT64_C(2) << 20)
 #define MAX_CLIENTS 16384U
 #define MAX_PINS    (1U << 20)
 #define MAX_SLOTS   (1U << 28)

@@ -21,11 +21,6 @@ struct offsets {
     uint64_t journal, queue, clients, cells, slots, end;
 };
 
-static uint64_t page_align(uint64_t n_bytes)
-{
-    return (n_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-}
-
 /* Where each part begins. The bounds on the three counts keep the sums far from overflow. */
 static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uint32_t max_slots)
 {

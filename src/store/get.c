@@ -120,14 +120,11 @@ end:
     return result;
 }
 
-/* Addresses given after this many collisions are not looked for: see hash.c. */
-#define ATTEMPTS_CHECKED 8U
-
 static bool hash_matches(const struct store *store, const onecopy_ref *ref, const struct held *held)
 {
     const struct iovec part = {(void *)(uintptr_t)held->data, held->length_bytes};
 
-    for (unsigned attempt = 0; attempt < ATTEMPTS_CHECKED; attempt++) {
+    for (unsigned attempt = 0; attempt < HASH_ATTEMPTS; attempt++) {
         onecopy_ref own;
 
         hash_content(store->hash_seed, attempt, &part, 1, &own);

@@ -27,9 +27,6 @@
 /* Up to here a value is copied inside its transaction, if a free extent fits. By measurement: see bench/store. */
 #define COPY_IN_TRANSACTION_MAX (UINT64_C(32) << 10)
 
-/* Collisions in a row that are put up with. One is not expected in the life of the universe, unless somebody makes it. */
-#define ATTEMPTS_MAX 8U
-
 /* Beside the public codes, what became of an attempt to publish. */
 enum { PUT_FOUND = 1, PUT_CONTESTED = 2 };
 
@@ -316,7 +313,7 @@ static int put_value(struct store *store, const struct value *value, struct rese
     struct put put = {.store = store, .value = value, .now_ns = store_now(store)};
 
     put.expires_ns = store_expiry(store, ttl_ns, put.now_ns);
-    for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    for (unsigned attempt = 0; attempt < HASH_ATTEMPTS; attempt++) {
         int result;
 
         hash_content(store->hash_seed, attempt, value->parts, value->n_parts, &put.ref);
@@ -332,7 +329,7 @@ static int put_value(struct store *store, const struct value *value, struct rese
             *ref = put.ref;
         return result;
     }
-    return error_set(ONECOPY_ECORRUPT, "different values share %u hashes in a row", ATTEMPTS_MAX);
+    return error_set(ONECOPY_ECORRUPT, "different values share %u hashes in a row", HASH_ATTEMPTS);
 }
 
 static void count_duplicate(struct store *store, uint64_t length)

@@ -73,7 +73,7 @@ static int slots_allocate(struct state *state, uint32_t n)
 
     if (n <= allocated)
         return ONECOPY_OK;
-    n = n + n / 8 + 1024 < state->max_slots ? n + n / 8 + 1024 : state->max_slots;
+    n = n + n / 8 + SLOTS_STEP < state->max_slots ? n + n / 8 + SLOTS_STEP : state->max_slots;
     result = state_allocate(state, &state->slots[allocated], (n - allocated) * sizeof(struct slot));
     if (result == ONECOPY_OK)
         store_relaxed(&state->header->slots_allocated, n);
