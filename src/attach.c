@@ -104,8 +104,7 @@ static int state_open_locked(struct opening *opening)
     int result = file_open(opening, "state", flags, &environment->state_fd);
 
     if (result == ONECOPY_ENOTFOUND)
-        return error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'",
-                         environment->path, environment->path);
+        return environment_missing(environment->path);
     if (result == ONECOPY_EREADONLY)
         return error_set(ONECOPY_EREADONLY,
                          "%s is on a file system that is mounted read-only; even readers need to write to 'state' and "
@@ -581,8 +580,7 @@ static int attach_locked(struct opening *opening)
                            "begin anew",
                            environment->path);
     else if (!opening->may_create)
-        result = error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'",
-                           environment->path, environment->path);
+        result = environment_missing(environment->path);
     else
         result = environment_create(opening);
     return result == ONECOPY_OK ? environment_join(opening) : result;

@@ -107,6 +107,7 @@ static struct environment *environment_new(void)
     if (!environment)
         return NULL;
     environment->directory_fd = environment->state_fd = environment->arena_fd = environment->child_fd = -1;
+    environment->store.path = environment->path;
     pthread_mutex_init(&environment->store.mutex, NULL);
     pthread_mutex_init(&environment->store.reap_mutex, NULL);
     return environment;
@@ -151,6 +152,17 @@ static int directory_make(const char *path, const struct onecopy_options *option
     return ONECOPY_OK;
 }
 
+int environment_missing(const char *path)
+{
+    return error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'", path, path);
+}
+
+int environment_stale(const struct environment *environment)
+{
+    return error_set(ONECOPY_ESTALE, "the environment %s was removed or replaced: close it and open it again",
+                     environment->path);
+}
+
 static int directory_open(struct environment *environment, const char *path, const struct onecopy_options *options,
                           struct stat *status)
 {
@@ -165,8 +177,7 @@ static int directory_open(struct environment *environment, const char *path, con
         if (errno == ENOTDIR)
             return error_set(ONECOPY_EFORMAT, "%s is not a directory, as an environment is", path);
         if (errno == ENOENT)
-            return error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'", path,
-                             path);
+            return environment_missing(path);
         return error_system("cannot open the directory %s", path);
     }
     if (!realpath(path, environment->path))
@@ -295,8 +306,7 @@ int environment_enter(struct environment *environment)
             return result;
     }
     if (load_relaxed(&environment->is_stale))
-        return error_set(ONECOPY_ESTALE, "the environment %s was removed or replaced: close it and open it again",
-                         environment->path);
+        return environment_stale(environment);
     return ONECOPY_OK;
 }
 

@@ -85,6 +85,10 @@ int environment_enter_checked(struct environment *environment);
 
 /* ---- its parts, for each other ---- */
 
+/* Two sentences that are said in several places. ONECOPY_ENOTFOUND; ONECOPY_ESTALE. */
+int environment_missing(const char *path);
+int environment_stale(const struct environment *environment);
+
 /* attach.c: opens files, maps, registers; on failure what was opened is for environment_detach() to close. */
 int environment_attach(struct environment *environment, const struct onecopy_options *options);
 /* Opens LMDB, whose files are known to be good. */

@@ -52,8 +52,7 @@ static int state_reopen(const struct environment *environment, int *out)
     struct stat new;
 
     if (fd < 0 || fstat(environment->state_fd, &old) < 0 || fstat(fd, &new) < 0 || old.st_ino != new.st_ino)
-        return error_set(ONECOPY_ESTALE, "the environment %s was removed or replaced: close it and open it again",
-                         environment->path);
+        return environment_stale(environment);
     *out = system_take(&fd);
     return ONECOPY_OK;
 }

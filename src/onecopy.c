@@ -190,10 +190,10 @@ int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *r
     REQUIRE(reservation);
     store = &handle->environment->store;
     result = environment_enter_checked(handle->environment);
+    if (result == ONECOPY_OK)
+        result = store_check_writable(store);
     if (result < 0)
         return result;
-    if (store->is_read_only)
-        return error_set(ONECOPY_EREADONLY, "the environment was opened read-only: nothing can be reserved");
     if (length_bytes > SIZE_MAX / 2)
         return error_set(ONECOPY_ETOOBIG, "onecopy_reserve: %zu bytes are more than 2^63", length_bytes);
     ticket = system_calls.calloc(1, sizeof *ticket);

@@ -36,6 +36,9 @@ int blob_record_check(const struct store *store, const struct blob_record *recor
 /* Checks bytes that were held; when they are not what the ref says, the blob is removed: ONECOPY_ECORRUPT. */
 int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *held);
 
+/* Says that a blob is not stored. ONECOPY_ENOTFOUND. */
+int blob_not_found(const onecopy_ref *ref);
+
 /* The public functions of the same names describe these. */
 int blob_get(struct store *store, const onecopy_ref *ref, struct held *held);
 int blob_contains(struct store *store, const onecopy_ref *ref);

@@ -154,11 +154,10 @@ int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *
                      onecopy_ref_format(ref, text));
 }
 
-static int reader_missed(struct store *store, const onecopy_ref *ref)
+int blob_not_found(const onecopy_ref *ref)
 {
     char text[ONECOPY_REF_TEXT_BYTES];
 
-    store_count(store, COUNTER_MISSES, 1);
     return error_set(ONECOPY_ENOTFOUND, "%s is not stored: it never was, or expired, or was evicted or removed",
                      onecopy_ref_format(ref, text));
 }
@@ -171,8 +170,10 @@ int blob_get(struct store *store, const onecopy_ref *ref, struct held *held)
     if (result == ONECOPY_OK)
         lane_count_hit(&store->views, lane, held->slot, store_now(store));
     lane_leave(lane);
-    if (result == ONECOPY_ENOTFOUND)
-        return reader_missed(store, ref);
+    if (result == ONECOPY_ENOTFOUND) {
+        store_count(store, COUNTER_MISSES, 1);
+        return blob_not_found(ref);
+    }
     if (result < 0)
         return result;
     if (held->is_unverified) {
@@ -208,19 +209,12 @@ static int blob_find(struct store *store, const onecopy_ref *ref, struct blob_re
     return ONECOPY_OK;
 }
 
-static int not_found(const onecopy_ref *ref)
-{
-    char text[ONECOPY_REF_TEXT_BYTES];
-
-    return error_set(ONECOPY_ENOTFOUND, "%s is not stored", onecopy_ref_format(ref, text));
-}
-
 int blob_contains(struct store *store, const onecopy_ref *ref)
 {
     struct blob_record record;
     int result = blob_find(store, ref, &record);
 
-    return result == ONECOPY_ENOTFOUND ? not_found(ref) : result;
+    return result == ONECOPY_ENOTFOUND ? blob_not_found(ref) : result;
 }
 
 int blob_touch(struct store *store, const onecopy_ref *ref, uint64_t ttl_ns)
@@ -232,7 +226,7 @@ int blob_touch(struct store *store, const onecopy_ref *ref, uint64_t ttl_ns)
     if (result == ONECOPY_OK &&
         !slot_extend(slot_at(&store->state, record.slot), record.generation, store_expiry(store, ttl_ns, now), now))
         result = ONECOPY_ENOTFOUND;
-    return result == ONECOPY_ENOTFOUND ? not_found(ref) : result;
+    return result == ONECOPY_ENOTFOUND ? blob_not_found(ref) : result;
 }
 
 int blob_remove(struct store *store, const onecopy_ref *ref)
@@ -250,7 +244,7 @@ int blob_remove(struct store *store, const onecopy_ref *ref)
         result = blob_record_check(store, &record);
     if (result < 0) {
         index_abort(&write);
-        return result == ONECOPY_ENOTFOUND ? not_found(ref) : result;
+        return result == ONECOPY_ENOTFOUND ? blob_not_found(ref) : result;
     }
     was_live = load_relaxed(&slot_at(&store->state, record.slot)->expires_ns) >= store_now(store);
     if (load_relaxed(&slot_at(&store->state, record.slot)->generation) == record.generation)
@@ -267,5 +261,5 @@ int blob_remove(struct store *store, const onecopy_ref *ref)
     if (result < 0)
         return result;
     store_count(store, was_live ? COUNTER_REMOVALS : COUNTER_EXPIRATIONS, 1);
-    return was_live ? ONECOPY_OK : not_found(ref);
+    return was_live ? ONECOPY_OK : blob_not_found(ref);
 }

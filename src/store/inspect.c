@@ -76,7 +76,6 @@ int inspect_blob(struct store *store, const onecopy_ref *ref, struct onecopy_inf
     struct lane *lane = lane_enter(&store->views);
     struct pin_list pins = {0};
     struct blob_record record = {0};
-    char text[ONECOPY_REF_TEXT_BYTES];
     int result = index_reader_begin(&store->index, &lane->reader);
 
     if (result == ONECOPY_OK) {
@@ -89,9 +88,7 @@ int inspect_blob(struct store *store, const onecopy_ref *ref, struct onecopy_inf
     if (result == ONECOPY_OK && !info_fill(store, &pins, ref, &record, info))
         result = ONECOPY_ENOTFOUND;
     pin_list_free(&pins);
-    if (result == ONECOPY_ENOTFOUND)
-        return error_set(result, "%s is not stored", onecopy_ref_format(ref, text));
-    return result;
+    return result == ONECOPY_ENOTFOUND ? blob_not_found(ref) : result;
 }
 
 static void stat_counters(const struct store *store, struct onecopy_stat *stat)

@@ -355,17 +355,10 @@ static int put_view(struct store *store, const struct value *value, uint64_t ttl
     return ONECOPY_OK;
 }
 
-static int writable_check(const struct store *store)
-{
-    if (store->is_read_only)
-        return error_set(ONECOPY_EREADONLY, "the environment was opened read-only: nothing can be put");
-    return ONECOPY_OK;
-}
-
 int blob_put(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref)
 {
     bool is_new = false;
-    int result = writable_check(store);
+    int result = store_check_writable(store);
 
     if (result < 0)
         return result;
@@ -483,7 +476,7 @@ int blob_put_many(struct store *store, const struct iovec *parts, size_t n, uint
     CLEANUP_FREE struct value *values = system_calls.calloc(n + 1, sizeof *values);
     CLEANUP_FREE onecopy_ref *own = system_calls.calloc(n + 1, sizeof *own);
     CLEANUP_FREE struct batch *batch = system_calls.calloc(1, sizeof *batch);
-    int result = writable_check(store);
+    int result = store_check_writable(store);
 
     if (!values || !own || !batch)
         return error_set(ONECOPY_ENOMEMORY, "out of memory for %zu puts", n);

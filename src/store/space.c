@@ -276,10 +276,10 @@ int space_write_begin(struct store *store, uint32_t n_blobs, struct index_write 
 {
     uint64_t n_needed = INDEX_PAGES_BASE + (uint64_t)n_blobs * INDEX_PAGES_EACH;
     int reason;
-    int result;
+    int result = store_check_writable(store);
 
-    if (store->is_read_only)
-        return error_set(ONECOPY_EREADONLY, "the environment was opened read-only");
+    if (result < 0)
+        return result;
     for (;;) {
         result = write_begin(store, write);
         if (result < 0)
