@@ -21,8 +21,8 @@ struct fork_page {
 /* LMDB's things of the parent, in a child: kept, not used and not closed. */
 struct abandoned {
     struct abandoned *next;
-    MDB_env *environment;
-    MDB_txn *readers[LANES];
+    struct MDB_env *environment;
+    index_txn *readers[LANES];
 };
 
 struct environment {

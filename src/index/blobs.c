@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 
+#include <lmdb.h>
 #include <string.h>
 
 static MDB_val ref_key(const onecopy_ref *ref)

@@ -14,6 +14,7 @@
 #include "base/error.h"
 
 #include <endian.h>
+#include <lmdb.h>
 #include <string.h>
 
 struct size_key {

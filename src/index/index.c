@@ -22,12 +22,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char identity_key[] = "identity";
 static const char touched_key[] = "touched";
 static const char main_key[] = "meta"; /* in LMDB's own table of tables */
+
+/* All tables: what LMDB knows them by, and where struct index has their numbers. */
+static const struct {
+    const char *name;
+    size_t offset;
+} tables[] = {
+    {"meta", offsetof(struct index, meta)},
+    {"blobs", offsetof(struct index, blobs)},
+    {"free_by_size", offsetof(struct index, free_by_size)},
+    {"free_by_offset", offsetof(struct index, free_by_offset)},
+    {"limbo", offsetof(struct index, limbo)},
+    {"pending", offsetof(struct index, pending)},
+    {"contested", offsetof(struct index, contested)},
+};
+#define N_TABLES (sizeof tables / sizeof *tables)
+
+/* The trees that LMDB has for itself: of its free pages, and of the tables' names. They have fixed numbers. */
+enum { FREE_TREE = 0, MAIN_TREE = 1 };
 
 int index_error(int mdb_code, const char *doing)
 {
@@ -61,23 +81,16 @@ int index_error(int mdb_code, const char *doing)
     return error_set(ONECOPY_ECORRUPT, "the index is damaged (%s): %s", doing, mdb_strerror(mdb_code));
 }
 
+/* Where the number of table i is. */
+static MDB_dbi *table_of(struct index *index, size_t i)
+{
+    return (MDB_dbi *)(void *)((char *)index + tables[i].offset);
+}
+
 static int tables_open(struct index *index, MDB_txn *txn, unsigned flags)
 {
-    const struct {
-        const char *name;
-        MDB_dbi *table;
-    } tables[] = {
-        {"meta", &index->meta},
-        {"blobs", &index->blobs},
-        {"free_by_size", &index->free_by_size},
-        {"free_by_offset", &index->free_by_offset},
-        {"limbo", &index->limbo},
-        {"pending", &index->pending},
-        {"contested", &index->contested},
-    };
-
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        int code = mdb_dbi_open(txn, tables[i].name, flags, tables[i].table);
+    for (size_t i = 0; i < N_TABLES; i++) {
+        int code = mdb_dbi_open(txn, tables[i].name, flags, table_of(index, i));
 
         if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE)
             return error_set(ONECOPY_EFORMAT, "data.mdb is not the index of an environment: it lacks the table '%s'",
@@ -349,27 +362,24 @@ uint64_t index_room_pages(const struct index_write *write)
     return allocated > used ? allocated - used : 0;
 }
 
+static uint64_t tree_pages(MDB_txn *txn, MDB_dbi tree)
+{
+    MDB_stat stat;
+
+    if (mdb_stat(txn, tree, &stat) != MDB_SUCCESS)
+        return 0;
+    return stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+}
+
 uint64_t index_free_pages(const struct index_write *write)
 {
-    const struct index *index = write->index;
-    const MDB_dbi tables[] = {0,
-                              1,
-                              index->meta,
-                              index->blobs,
-                              index->free_by_size,
-                              index->free_by_offset,
-                              index->limbo,
-                              index->pending,
-                              index->contested};
-    uint64_t used = 2; /* LMDB's own two */
+    struct index *index = (struct index *)(uintptr_t)write->index;
+    uint64_t used = 2; /* the meta pages */
     uint64_t all = last_page(write) + 1;
 
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        MDB_stat stat;
-
-        if (mdb_stat(write->txn, tables[i], &stat) == MDB_SUCCESS)
-            used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
-    }
+    used += tree_pages(write->txn, FREE_TREE) + tree_pages(write->txn, MAIN_TREE);
+    for (size_t i = 0; i < N_TABLES; i++)
+        used += tree_pages(write->txn, *table_of(index, i));
     return all > used ? all - used : 0;
 }
 

@@ -2,7 +2,6 @@
 #ifndef ONECOPY_INDEX_INDEX_H
 #define ONECOPY_INDEX_INDEX_H
 
-#include <lmdb.h>
 #include <stdbool.h>
 
 #include "arena/arena.h"
@@ -21,10 +20,14 @@ struct index_identity {
 };
 static_assert(sizeof(struct index_identity) == 72, "stored layout");
 
+/* LMDB's environment, and a transaction of it that reads or writes. */
+struct MDB_env;
+typedef struct MDB_txn index_txn;
+
 struct index {
-    MDB_env *environment;
-    MDB_dbi meta, blobs, free_by_size, free_by_offset, limbo, pending, contested;
-    int data_fd; /* LMDB's own */
+    struct MDB_env *environment;
+    unsigned meta, blobs, free_by_size, free_by_offset, limbo, pending, contested; /* the numbers of its tables */
+    int data_fd;                                                                   /* LMDB's own */
 };
 
 /* Readers at once on the host; each takes 64 bytes of lock.mdb, whose length follows. */
@@ -51,9 +54,9 @@ int index_error(int mdb_code, const char *doing);
 /* ---- reading ---- */
 
 /* Transactions for reading are made once and renewed; a reader is used by one thread at a time. */
-int index_reader_begin(const struct index *index, MDB_txn **reader); /* makes it when *reader is NULL */
-void index_reader_end(MDB_txn *reader);
-void index_reader_free(MDB_txn *reader);
+int index_reader_begin(const struct index *index, index_txn **reader); /* makes it when *reader is NULL */
+void index_reader_end(index_txn *reader);
+void index_reader_free(index_txn *reader);
 
 /* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. */
 void index_clear_stale_readers(const struct index *index);
@@ -64,7 +67,7 @@ void index_clear_stale_readers(const struct index *index);
 struct index_write {
     const struct index *index;
     struct state *state;
-    MDB_txn *txn;
+    index_txn *txn;
     bool must_rebuild; /* the slots have to be made anew from the index before anything else */
 };
 
@@ -127,7 +130,7 @@ static inline uint64_t blob_pages(uint64_t length_bytes)
  * Finds a blob; *bytes (when not NULL) points at the bytes of one in the index, until the transaction ends. ONECOPY_ENOTFOUND without a
  * message. ONECOPY_ECORRUPT: the record makes no sense.
  */
-int index_blob_get(const struct index *index, MDB_txn *txn, const onecopy_ref *ref, struct blob_record *record,
+int index_blob_get(const struct index *index, index_txn *txn, const onecopy_ref *ref, struct blob_record *record,
                    const void **bytes);
 /* Stores a new blob's record; with its bytes, gathered from the parts, when it is one for the index. */
 int index_blob_put(const struct index_write *write, const onecopy_ref *ref, const struct blob_record *record,
@@ -140,7 +143,7 @@ typedef int index_blob_visit(void *context, const onecopy_ref *ref, const struct
  * Visits blobs in the order of their refs, from the first that is greater than *after (NULL: from the beginning), until
  * the visitor returns something other than 0, which is returned, or the end, which is 0.
  */
-int index_blobs_visit(const struct index *index, MDB_txn *txn, const onecopy_ref *after, index_blob_visit *visit,
+int index_blobs_visit(const struct index *index, index_txn *txn, const onecopy_ref *after, index_blob_visit *visit,
                       void *context);
 
 /* How many blobs there are. */
@@ -148,7 +151,7 @@ uint64_t index_blobs_count(const struct index_write *write);
 
 /* Addresses whose content was contested: different bytes met on them. They are never given out anew. */
 int index_contest(const struct index_write *write, const onecopy_ref *ref);
-bool index_is_contested(const struct index *index, MDB_txn *txn, const onecopy_ref *ref);
+bool index_is_contested(const struct index *index, index_txn *txn, const onecopy_ref *ref);
 
 /* ---- extents ---- */
 
@@ -191,9 +194,9 @@ enum extent_table { TABLE_FREE, TABLE_LIMBO, TABLE_PENDING };
 /* Called for each extent; 0 to go on. kind: the temperature of a free one, the enum pending_kind of a pending one. */
 typedef int index_extent_visit(void *context, struct extent extent, int kind);
 /* Visits every extent in a table, in order, as index_blobs_visit() does blobs. */
-int index_extents_visit(const struct index *index, MDB_txn *txn, enum extent_table table, index_extent_visit *visit,
+int index_extents_visit(const struct index *index, index_txn *txn, enum extent_table table, index_extent_visit *visit,
                         void *context);
 /* Whether the two tables of free extents hold the same ones. */
-int index_free_tables_agree(const struct index *index, MDB_txn *txn, bool *agree);
+int index_free_tables_agree(const struct index *index, index_txn *txn, bool *agree);
 
 #endif
