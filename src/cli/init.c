@@ -23,13 +23,14 @@ static enum status mode_read(const char *text, uint32_t *mode)
     unsigned long value = strtoul(text, &end, 8);
 
     if (text[0] < '0' || text[0] > '7' || *end || value > 07777) {
-        report("--mode: '%s' is not a mode: octal digits, as in 2770", text);
+        report("--mode: '%s' is not a mode in octal, as in 2770", text);
         return STATUS_USAGE;
     }
     *mode = (uint32_t)value;
     return STATUS_OK;
 }
 
+/* As the library reads $ONECOPY_GROUP: by name, or where none has that name by number. */
 static enum status group_read(const char *text, gid_t *group)
 {
     /* cppcheck-suppress getgrnamCalled ; there is one thread */
