@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "base/test_point.h"
+#include "store/eviction.h"
 #include "store/reap.h"
 #include "store/rebuild.h"
 
@@ -264,7 +265,7 @@ static int index_make_room(struct store *store, struct index_write *write)
 
     if (load_relaxed(&store_totals(store)->warm_pages) > 0)
         return give_back(store, write, n_pages);
-    result = evict(store, write, &goal, &n_evicted);
+    result = eviction_run(store, write, &goal, &n_evicted);
     if (result < 0 || n_evicted == 0) {
         index_abort(write);
         return result < 0 ? result : full(store, "the index");
@@ -322,7 +323,7 @@ int space_admit_blob(struct store *store, struct index_write *write)
     if (entries < limit && slots_may_grow(store))
         return ONECOPY_OK;
     goal.n_blobs = (entries < limit ? 0 : entries - limit) + 1 + minimum(limit / 64, EVICTION_BLOBS_MAX - 1);
-    result = evict(store, write, &goal, &n_evicted);
+    result = eviction_run(store, write, &goal, &n_evicted);
     if (result < 0)
         return result;
     if (load_relaxed(&header->totals.entries) < limit && slots_may_grow(store))
@@ -406,7 +407,7 @@ static int reserve_step(struct store *store, uint64_t n_pages, struct reservatio
     if (result == ONECOPY_ENOTFOUND && reservation->n_punches == 0) {
         struct eviction_goal goal = eviction_for(store, &write, n_pages);
 
-        result = evict(store, &write, &goal, &n_evicted);
+        result = eviction_run(store, &write, &goal, &n_evicted);
         if (result == ONECOPY_OK && n_evicted == 0)
             result = ONECOPY_EFULL;
         if (result == ONECOPY_OK)
@@ -503,7 +504,7 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
     if (warm < n_pages) {
         struct eviction_goal goal = {.n_pages = n_pages - warm, .max_blobs = eviction_allowance(&write)};
 
-        result = evict(store, &write, &goal, &n_evicted);
+        result = eviction_run(store, &write, &goal, &n_evicted);
         if (result < 0 || n_evicted == 0) {
             index_abort(&write);
             return result;
@@ -628,7 +629,7 @@ int space_enforce_limit(struct store *store)
             result = give_back(store, &write, resident - budget);
         } else {
             goal = (struct eviction_goal){.n_pages = resident - budget, .max_blobs = eviction_allowance(&write)};
-            result = evict(store, &write, &goal, &n_evicted);
+            result = eviction_run(store, &write, &goal, &n_evicted);
             if (result == ONECOPY_OK && n_evicted > 0) {
                 result = index_commit(&write);
             } else {
