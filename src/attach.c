@@ -642,6 +642,7 @@ void environment_detach(struct environment *environment)
     }
     if (store->index.environment && !is_inherited)
         index_close(&store->index);
+    fork_abandoned_free(environment);
     arena_unmap(&store->arena);
     state_unmap(&store->state);
     if (environment->fork_page)

@@ -18,7 +18,10 @@ struct fork_page {
     _Atomic uint32_t lock;     /* who sees to it that it is, after a fork: a spin lock that is free in every child */
 };
 
-/* LMDB's things of the parent, in a child: kept, not used and not closed. */
+/*
+ * What a child inherited of LMDB, which it can neither use nor close without touching what is the parent's. It is kept
+ * where leak checkers find it; when the environment ends, LMDB's own part of it is lost.
+ */
 struct abandoned {
     struct abandoned *next;
     struct MDB_env *environment;
@@ -103,6 +106,8 @@ int fork_page_make(struct environment *environment);
 int fork_resume(struct environment *environment);
 /* Whether the views recorded here are this process's: false in a child for which the handlers did not run. */
 bool fork_owns_views(const struct environment *environment);
+/* Frees the records of what was inherited. */
+void fork_abandoned_free(struct environment *environment);
 /* The handlers for all environments of the process: see environment.c. */
 void fork_prepare(struct environment *environment);
 void fork_parent(struct environment *environment);

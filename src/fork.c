@@ -120,6 +120,16 @@ static void index_abandon(struct environment *environment)
     store->index.environment = NULL;
 }
 
+void fork_abandoned_free(struct environment *environment)
+{
+    while (environment->abandoned) {
+        struct abandoned *abandoned = environment->abandoned;
+
+        environment->abandoned = abandoned->next;
+        free(abandoned);
+    }
+}
+
 /* What belongs to the parent, or to threads that are not here. */
 static void inherited_forget(struct environment *environment)
 {
@@ -165,7 +175,7 @@ bool fork_owns_views(const struct environment *environment)
 }
 
 /* In a child that ran no handler, or had none prepared: a new client with no views. */
-static int begin_anew(struct environment *environment)
+static int client_begin_anew(struct environment *environment)
 {
     struct store *store = &environment->store;
     int fd;
@@ -192,7 +202,7 @@ int fork_resume(struct environment *environment)
         struct store *store = &environment->store;
 
         if (load_acquire(&page->presence) == PRESENCE_UNKNOWN)
-            result = begin_anew(environment);
+            result = client_begin_anew(environment);
         if (result == ONECOPY_OK && !store->index.environment)
             result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);
         if (result == ONECOPY_OK)
