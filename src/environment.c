@@ -312,10 +312,10 @@ int environment_enter(struct environment *environment)
 
 int environment_enter_checked(struct environment *environment)
 {
-    uint64_t now = clock_tick_ns();
+    uint64_t now_ns = clock_tick_ns();
 
-    if (load_relaxed(&environment->checked_ns) != now) {
-        store_relaxed(&environment->checked_ns, now);
+    if (load_relaxed(&environment->checked_ns) != now_ns) {
+        store_relaxed(&environment->checked_ns, now_ns);
         if (!directory_is_there(environment))
             store_relaxed(&environment->is_stale, 1U);
     }

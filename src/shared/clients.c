@@ -42,12 +42,12 @@ static int byte_lock(int fd, off_t byte, short type)
 
 int opening_lock(int state_fd, uint64_t patience_ns)
 {
-    uint64_t deadline = clock_exact_ns() + patience_ns;
+    uint64_t deadline_ns = clock_exact_ns() + patience_ns;
 
     while (byte_lock(state_fd, OPENING_BYTE, F_WRLCK) < 0) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR)
             return error_system("cannot lock the state file");
-        if (clock_exact_ns() >= deadline)
+        if (clock_exact_ns() >= deadline_ns)
             return ONECOPY_EBUSY;
         clock_sleep_ns(LOCK_RETRY_NS);
     }

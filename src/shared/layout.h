@@ -172,7 +172,7 @@ static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
 
 /*
  * What the write transaction under way has changed in this file, so that its changes are undone when it is lost with
- * its process. txn is its LMDB number, or 0 when there is none.
+ * its process.
  */
 struct journal_record {
     uint32_t slot;
@@ -181,7 +181,7 @@ struct journal_record {
 };
 
 struct journal {
-    _Atomic uint64_t txn;
+    _Atomic uint64_t number; /* LMDB's, of that transaction; 0: there is none */
     _Atomic uint32_t n_records;
     _Atomic uint32_t is_overflowed;
     struct totals totals;

@@ -85,7 +85,7 @@ void pin_clear(struct state *state, uint32_t client, uint32_t cell)
     store_release(&cell_at(state, client, cell)->page, UINT64_C(0));
 }
 
-bool pins_is_allocated(const struct state *state, uint32_t client, uint32_t cell)
+bool pins_are_allocated(const struct state *state, uint32_t client, uint32_t cell)
 {
     return cell < load_acquire(&state->clients[client].cells_allocated);
 }

@@ -31,7 +31,7 @@ void pin_clear(struct state *state, uint32_t client, uint32_t cell);
 int pins_allocate(struct state *state, uint32_t client, uint32_t cell);
 
 /* Whether that was done already. */
-bool pins_is_allocated(const struct state *state, uint32_t client, uint32_t cell);
+bool pins_are_allocated(const struct state *state, uint32_t client, uint32_t cell);
 
 /* Copies all pins of one client to the cells of another that has none, before a fork. ONECOPY_ENOSPACE. */
 int pins_copy(struct state *state, uint32_t from, uint32_t to);

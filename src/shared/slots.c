@@ -77,21 +77,21 @@ static void totals_copy(struct totals *to, const struct totals *from)
     store_relaxed(&to->slot_high, load_relaxed(&from->slot_high));
 }
 
-void journal_begin(struct state *state, uint64_t txn)
+void journal_begin(struct state *state, uint64_t number)
 {
     struct journal *journal = state->journal;
 
     store_relaxed(&journal->n_records, 0U);
     store_relaxed(&journal->is_overflowed, 0U);
     totals_copy(&journal->totals, &state->header->totals);
-    store_release(&journal->txn, txn);
+    store_release(&journal->number, number);
     atomic_signal_fence(memory_order_seq_cst);
 }
 
 /* An exchange, because LMDB has let go of its lock: the next writer's number may stand there already. */
-void journal_commit(struct state *state, uint64_t txn)
+void journal_commit(struct state *state, uint64_t number)
 {
-    replace_exact(&state->journal->txn, &txn, UINT64_C(0));
+    replace_exact(&state->journal->number, &number, UINT64_C(0));
 }
 
 void journal_abort(struct state *state)
@@ -106,17 +106,17 @@ void journal_abort(struct state *state)
     state->queue->n_records = 0; /* candidates that the transaction took from it are there again */
     atomic_signal_fence(memory_order_seq_cst);
     if (!load_relaxed(&journal->is_overflowed))
-        store_release(&journal->txn, UINT64_C(0));
+        store_release(&journal->number, UINT64_C(0));
 }
 
-bool journal_recover(struct state *state, uint64_t txn)
+bool journal_recover(struct state *state, uint64_t number)
 {
     struct journal *journal = state->journal;
-    uint64_t lost = load_relaxed(&journal->txn);
+    uint64_t lost = load_relaxed(&journal->number);
 
     if (lost == 0)
         return false;
-    if (lost < txn) {
+    if (lost < number) {
         journal_commit(state, lost);
         return false;
     }
@@ -239,8 +239,8 @@ bool slot_retire_idle(struct state *state, uint32_t index, uint64_t accessed_ns,
 
 bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, uint64_t now_ns)
 {
-    uint64_t present = load_acquire(&slot->expires_ns);
-    uint64_t accessed = load_acquire(&slot->accessed_ns);
+    uint64_t present_ns = load_acquire(&slot->expires_ns);
+    uint64_t accessed_ns = load_acquire(&slot->accessed_ns);
 
     /*
      * The generation is checked between reading a word and replacing exactly that: were the slot given to another blob
@@ -249,12 +249,12 @@ bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, ui
     do {
         if (load_exact(&slot->generation) != generation)
             return false;
-    } while (present < expires_ns && !replace_exact(&slot->expires_ns, &present, expires_ns));
+    } while (present_ns < expires_ns && !replace_exact(&slot->expires_ns, &present_ns, expires_ns));
     do {
         if (load_exact(&slot->generation) != generation)
             return false;
         /* Always a change, which is what slot_retire_idle() looks for. */
-    } while (!replace_exact(&slot->accessed_ns, &accessed, accessed < now_ns ? now_ns : accessed + 1));
+    } while (!replace_exact(&slot->accessed_ns, &accessed_ns, accessed_ns < now_ns ? now_ns : accessed_ns + 1));
     return load_exact(&slot->generation) == generation;
 }
 

@@ -98,9 +98,9 @@ static void queue_refill(struct eviction *eviction)
 
     for (uint32_t i = 0; i < n_slots && i < state->max_slots; i++) {
         const struct slot *slot = &state->slots[i];
-        uint64_t accessed = load_relaxed(&slot->accessed_ns);
+        uint64_t accessed_ns = load_relaxed(&slot->accessed_ns);
         uint64_t rank = slot_rank(slot, eviction->now_ns);
-        struct candidate candidate = {.rank = rank, .record = {.slot = i, .accessed_ns = accessed}};
+        struct candidate candidate = {.rank = rank, .record = {.slot = i, .accessed_ns = accessed_ns}};
 
         if ((n == QUEUE_RECORDS && rank >= heap[0].rank) || !slot_may_go(eviction, i))
             continue;

@@ -219,12 +219,12 @@ int blob_contains(struct store *store, const onecopy_ref *ref)
 
 int blob_touch(struct store *store, const onecopy_ref *ref, uint64_t ttl_ns)
 {
-    uint64_t now = store_now(store);
+    uint64_t now_ns = store_now(store);
     struct blob_record record;
     int result = blob_find(store, ref, &record);
 
-    if (result == ONECOPY_OK &&
-        !slot_extend(slot_at(&store->state, record.slot), record.generation, store_expiry(store, ttl_ns, now), now))
+    if (result == ONECOPY_OK && !slot_extend(slot_at(&store->state, record.slot), record.generation,
+                                             store_expiry(store, ttl_ns, now_ns), now_ns))
         result = ONECOPY_ENOTFOUND;
     return result == ONECOPY_ENOTFOUND ? blob_not_found(ref) : result;
 }

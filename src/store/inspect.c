@@ -12,17 +12,17 @@ static bool info_fill(const struct store *store, const struct pin_list *pins, co
                       const struct blob_record *record, struct onecopy_info *info)
 {
     const struct slot *slot = slot_at(&store->state, record->slot);
-    uint64_t expires = load_relaxed(&slot->expires_ns);
+    uint64_t expires_ns = load_relaxed(&slot->expires_ns);
 
     *info = (struct onecopy_info){.ref = *ref,
                                   .length_bytes = record->length_bytes,
                                   .stored_ns = record->stored_ns,
-                                  .expires_ns = expires,
+                                  .expires_ns = expires_ns,
                                   .accessed_ns = load_relaxed(&slot->accessed_ns),
                                   .hits = load_relaxed(&slot->hits),
                                   .pins = record->page == BLOB_IN_INDEX ? 0 : pin_list_count(pins, record->page),
                                   .in_arena = record->page != BLOB_IN_INDEX};
-    return load_acquire(&slot->generation) == record->generation && expires >= store_now(store);
+    return load_acquire(&slot->generation) == record->generation && expires_ns >= store_now(store);
 }
 
 struct batch {

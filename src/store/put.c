@@ -61,7 +61,7 @@ static void value_copy(const struct value *value, uint8_t *to)
             to = mempcpy(to, value->parts[i].iov_base, value->parts[i].iov_len);
 }
 
-static int mark_contested(struct store *store, const onecopy_ref *ref)
+static int ref_contest(struct store *store, const onecopy_ref *ref)
 {
     struct index_write write;
     int result = space_write_begin(store, 1, &write);
@@ -104,7 +104,7 @@ static int put_find_unpinned(const struct put *put)
             result = slots_disagree(&write);
     }
     index_abort(&write);
-    return result == PUT_CONTESTED ? mark_contested(store, &put->ref) : result;
+    return result == PUT_CONTESTED ? ref_contest(store, &put->ref) : result;
 }
 
 /*
@@ -139,7 +139,7 @@ static int put_find(const struct put *put)
         result = result == ONECOPY_ECORRUPT ? ONECOPY_ENOTFOUND : PUT_CONTESTED;
     }
     view_release(&store->views, held.cell);
-    return result == PUT_CONTESTED ? mark_contested(store, &put->ref) : result;
+    return result == PUT_CONTESTED ? ref_contest(store, &put->ref) : result;
 }
 
 /* In a publishing transaction: whether the ref is still free to be given. */
@@ -332,7 +332,7 @@ static int put_value(struct store *store, const struct value *value, struct rese
     return error_set(ONECOPY_ECORRUPT, "different values share %u hashes in a row", HASH_ATTEMPTS);
 }
 
-static void count_duplicate(struct store *store, uint64_t length)
+static void duplicate_count(struct store *store, uint64_t length)
 {
     store_count(store, COUNTER_PUTS, 1);
     store_count(store, COUNTER_DEDUP_HITS, 1);
@@ -342,14 +342,14 @@ static void count_duplicate(struct store *store, uint64_t length)
 /* A value that is one of this process's live views, passed on: its ref is known. ONECOPY_ENOTFOUND: it is not. */
 static int put_view(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref)
 {
-    uint64_t now = store_now(store);
+    uint64_t now_ns = store_now(store);
     struct view_record view;
 
     if (value->n_parts != 1 || value->length_bytes == 0 ||
         !view_find(&store->views, store->arena.readable, store->arena.n_bytes, value->parts->iov_base,
                    value->length_bytes, &view))
         return ONECOPY_ENOTFOUND;
-    if (!slot_extend(slot_at(&store->state, view.slot), view.generation, store_expiry(store, ttl_ns, now), now))
+    if (!slot_extend(slot_at(&store->state, view.slot), view.generation, store_expiry(store, ttl_ns, now_ns), now_ns))
         return ONECOPY_ENOTFOUND; /* removed since: its bytes are stored anew */
     *ref = view.ref;
     return ONECOPY_OK;
@@ -366,7 +366,7 @@ int blob_put(struct store *store, const struct value *value, uint64_t ttl_ns, on
     if (result == ONECOPY_ENOTFOUND)
         result = put_value(store, value, NULL, ttl_ns, ref, &is_new);
     if (result == ONECOPY_OK && !is_new)
-        count_duplicate(store, value->length_bytes);
+        duplicate_count(store, value->length_bytes);
     return result;
 }
 
@@ -379,7 +379,7 @@ int blob_put_reserved(struct store *store, struct reservation *reservation, cons
     if (result != ONECOPY_OK || !is_new)
         space_return(store, reservation);
     if (result == ONECOPY_OK && !is_new)
-        count_duplicate(store, value->length_bytes);
+        duplicate_count(store, value->length_bytes);
     return result;
 }
 
@@ -464,7 +464,7 @@ static int batch_add(struct store *store, struct batch *batch, const struct valu
         return result;
     refs[number] = put->ref;
     if (result == ONECOPY_OK) {
-        count_duplicate(store, value->length_bytes);
+        duplicate_count(store, value->length_bytes);
         return ONECOPY_OK;
     }
     batch->numbers[batch->n++] = number;

@@ -223,10 +223,10 @@ static int free_space_rebuild(struct rebuild *rebuild, const struct index_write 
 static void clock_adjust(struct rebuild *rebuild)
 {
     struct state_header *header = rebuild->store->state.header;
-    uint64_t now = header->clock_base_ns + clock_tick_ns();
+    uint64_t now_ns = header->clock_base_ns + clock_tick_ns();
 
-    if (now < rebuild->latest_ns)
-        header->clock_base_ns += rebuild->latest_ns - now;
+    if (now_ns < rebuild->latest_ns)
+        header->clock_base_ns += rebuild->latest_ns - now_ns;
 }
 
 static int misfits_remove(struct rebuild *rebuild, struct index_write *write)

@@ -121,7 +121,7 @@ static uint32_t eviction_allowance(const struct index_write *write)
 }
 
 /* Who is in the way: holders of views, and writers under way. */
-static int full(const struct store *store, const char *what)
+static int space_full(const struct store *store, const char *what)
 {
     uint64_t n_pending = load_relaxed(&store_totals(store)->pending_pages) * PAGE_BYTES;
     char pending[64] = "";
@@ -200,7 +200,7 @@ static int punches_file(struct store *store, struct index_write *write, const st
 }
 
 /* Gives up to n_pages of warm extents back; the transaction is committed and over. */
-static int give_back(struct store *store, struct index_write *write, uint64_t n_pages)
+static int warm_give_back(struct store *store, struct index_write *write, uint64_t n_pages)
 {
     struct reservation punches = {.client = store->client};
     int result = punches_gather(store, write, &punches, &n_pages);
@@ -264,11 +264,11 @@ static int index_make_room(struct store *store, struct index_write *write)
     int result;
 
     if (load_relaxed(&store_totals(store)->warm_pages) > 0)
-        return give_back(store, write, n_pages);
+        return warm_give_back(store, write, n_pages);
     result = eviction_run(store, write, &goal, &n_evicted);
     if (result < 0 || n_evicted == 0) {
         index_abort(write);
-        return result < 0 ? result : full(store, "the index");
+        return result < 0 ? result : space_full(store, "the index");
     }
     return index_commit(write);
 }
@@ -328,7 +328,7 @@ int space_admit_blob(struct store *store, struct index_write *write)
         return result;
     if (load_relaxed(&header->totals.entries) < limit && slots_may_grow(store))
         return ONECOPY_OK;
-    return full(store, "another entry");
+    return space_full(store, "another entry");
 }
 
 /* ---- the arena ---- */
@@ -440,7 +440,7 @@ static int reserve_settle(struct store *store, struct reservation *reservation)
 }
 
 /* Index and state grow at the cost of the arena, so what was not too big a moment ago may be now. */
-static int fits_budget(const struct store *store, uint64_t length_bytes)
+static int budget_check(const struct store *store, uint64_t length_bytes)
 {
     if (blob_pages(length_bytes) <= budget_pages(store))
         return ONECOPY_OK;
@@ -469,8 +469,8 @@ static int reserve_within_limit(struct store *store, uint64_t length_bytes, stru
             continue;
         }
         if (result == ONECOPY_EFULL) {
-            result = fits_budget(store, length_bytes);
-            return result < 0 ? result : full(store, "another value");
+            result = budget_check(store, length_bytes);
+            return result < 0 ? result : space_full(store, "another value");
         }
         if (result < 0)
             return result;
@@ -513,7 +513,7 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
         return index_commit(&write);
     }
     *has_helped = true;
-    return give_back(store, &write, n_pages);
+    return warm_give_back(store, &write, n_pages);
 }
 
 /* Gives pages of our own back to a file system that is full, for n_pages more. ONECOPY_ENOTFOUND: there are none. */
@@ -534,7 +534,7 @@ static int file_system_relieve(struct store *store, uint64_t n_pages)
 int space_reserve(struct store *store, uint64_t length_bytes, struct reservation *reservation)
 {
     uint64_t n_pages = blob_pages(length_bytes);
-    int result = fits_budget(store, length_bytes);
+    int result = budget_check(store, length_bytes);
 
     if (result == ONECOPY_OK)
         result = reap_dead_clients(store, REAP_INTERVAL_NS);
@@ -626,7 +626,7 @@ int space_enforce_limit(struct store *store)
         if (result < 0)
             return result;
         if (load_relaxed(&store_totals(store)->warm_pages) > 0) {
-            result = give_back(store, &write, resident - budget);
+            result = warm_give_back(store, &write, resident - budget);
         } else {
             goal = (struct eviction_goal){.n_pages = resident - budget, .max_blobs = eviction_allowance(&write)};
             result = eviction_run(store, &write, &goal, &n_evicted);

@@ -133,7 +133,7 @@ static int cell_prepare(struct views *views, uint32_t cell)
 {
     int result;
 
-    if (pins_is_allocated(views->state, views->client, cell))
+    if (pins_are_allocated(views->state, views->client, cell))
         return ONECOPY_OK;
     pthread_mutex_lock(views->mutex);
     result = pins_allocate(views->state, views->client, cell);
