@@ -17,7 +17,6 @@
 #include "base/error.h"
 #include "base/system.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -37,6 +36,7 @@ struct pool {
     _Atomic uint8_t allocated[]; /* a flag for each block */
 };
 
+/* Not an environment's: which lane a thread tries first, in any of them. */
 static _Thread_local uint32_t lane_last = UINT32_MAX;
 static _Atomic uint32_t lane_next;
 
@@ -166,39 +166,48 @@ int view_claim(struct views *views, struct lane *lane, uint32_t *out)
                      views->n_cells);
 }
 
+/* For the reason in errno. Said where it failed, before anything else is done. */
+static void pool_failed(void)
+{
+    error_set(ONECOPY_ENOMEMORY, "cannot allocate buffers for views of small values: %m");
+}
+
+/* A pool, or NULL after pool_failed(). */
 static struct pool *pool_make(const struct views *views)
 {
     size_t n_bytes = (size_t)views->n_cells * SMALL_BUFFER_BYTES;
     size_t n_blocks = (views->n_cells + POOL_BLOCK_CELLS - 1) / POOL_BLOCK_CELLS;
     struct pool *pool = system_calls.calloc(1, sizeof *pool + n_blocks);
 
-    if (!pool)
+    if (!pool) {
+        pool_failed();
         return NULL;
+    }
     pool->map_bytes = n_bytes;
     pool->number = views->n_pools;
+    pool->readable = MAP_FAILED;
     pool->fd = memfd_create("onecopy-views", MFD_CLOEXEC);
-    if (pool->fd < 0)
+    if (pool->fd < 0 || system_calls.ftruncate(pool->fd, (off_t)n_bytes) < 0)
         goto fail;
-    if (system_calls.ftruncate(pool->fd, (off_t)n_bytes) < 0)
-        goto fail_file;
     pool->readable = system_calls.mmap(NULL, n_bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, pool->fd, 0);
     if (pool->readable == MAP_FAILED)
-        goto fail_file;
+        goto fail;
     pool->writable = system_calls.mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, pool->fd, 0);
     if (pool->writable == MAP_FAILED)
-        goto fail_map;
+        goto fail;
     madvise(pool->writable, n_bytes, MADV_DONTFORK);
     return pool;
-fail_map:
-    munmap(pool->readable, n_bytes);
-fail_file:
-    close(pool->fd);
 fail:
+    pool_failed();
+    if (pool->readable != MAP_FAILED)
+        munmap(pool->readable, n_bytes);
+    if (pool->fd >= 0)
+        close(pool->fd);
     free(pool);
     return NULL;
 }
 
-/* The pool with this cell's block allocated. Under the mutex. */
+/* The pool with this cell's block allocated, or NULL after pool_failed(). Under the mutex. */
 static struct pool *pool_prepare(struct views *views, uint32_t cell)
 {
     struct pool *pool = load_relaxed(&views->pool);
@@ -216,8 +225,10 @@ static struct pool *pool_prepare(struct views *views, uint32_t cell)
     if (start + length > pool->map_bytes)
         length = pool->map_bytes - start;
     if (!load_relaxed(&pool->allocated[block])) {
-        if (system_allocate(pool->fd, 0, start, length) < 0)
+        if (system_allocate(pool->fd, 0, start, length) < 0) {
+            pool_failed();
             return NULL;
+        }
         store_release(&pool->allocated[block], (uint8_t)1);
     }
     return pool;
@@ -232,8 +243,7 @@ int view_buffer(struct views *views, uint32_t cell, void **writable, const void 
         pool = pool_prepare(views, cell);
         pthread_mutex_unlock(views->mutex);
         if (!pool)
-            return error_set(ONECOPY_ENOMEMORY, "cannot allocate buffers for views of small values: %s",
-                             strerror(errno));
+            return ONECOPY_ENOMEMORY;
     }
     *writable = pool->writable + (size_t)cell * SMALL_BUFFER_BYTES;
     *readable = pool->readable + (size_t)cell * SMALL_BUFFER_BYTES;
