@@ -13,6 +13,7 @@
 #define ONECOPY_SHARED_LAYOUT_H
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/page.h"
@@ -68,6 +69,8 @@ struct totals {
     _Atomic uint32_t slot_high;      /* slots from here on were never used */
 };
 static_assert(sizeof(struct totals) == 72, "shared layout");
+static_assert(offsetof(struct totals, pending_pages) == 48 && offsetof(struct totals, slot_free_head) == 64,
+              "shared layout");
 
 /* A process that is killed while it makes a state leaves it in one of the first two phases. */
 enum state_phase { STATE_CREATING = 0, STATE_REBUILDING = 1, STATE_READY = 2 };
@@ -115,7 +118,13 @@ struct state_header {
 
     struct totals totals;
 };
-static_assert(sizeof(struct state_header) <= PAGE_BYTES, "the header is one page");
+static_assert(sizeof(struct state_header) == 272 && sizeof(struct state_header) <= PAGE_BYTES, "it has one page");
+static_assert(offsetof(struct state_header, phase) == 12 && offsetof(struct state_header, clock_base_ns) == 40 &&
+                  offsetof(struct state_header, files) == 64,
+              "shared layout");
+static_assert(offsetof(struct state_header, max_bytes) == 96 && offsetof(struct state_header, pins_copied) == 160 &&
+                  offsetof(struct state_header, totals) == 200,
+              "shared layout");
 
 enum client_status { CLIENT_FREE = 0, CLIENT_LIVE = 1 };
 
@@ -140,6 +149,9 @@ struct client {
     uint8_t reserved[128];
 };
 static_assert(sizeof(struct client) == 256, "shared layout");
+static_assert(offsetof(struct client, pid) == 32 && offsetof(struct client, cells_allocated) == 56 &&
+                  offsetof(struct client, counters) == 64,
+              "shared layout");
 
 /* A pin: page is 0, or 1 + the first page of the extent that a view of this client lies in. */
 struct pin_cell {
@@ -150,6 +162,7 @@ struct pin_cell {
     uint32_t padding[3];
 };
 static_assert(sizeof(struct pin_cell) == 32, "shared layout");
+static_assert(offsetof(struct pin_cell, slot) == 12 && offsetof(struct pin_cell, since_s) == 16, "shared layout");
 
 enum slot_kind { SLOT_FREE = 0, SLOT_BLOB = 1 };
 
@@ -169,6 +182,9 @@ struct slot {
     onecopy_ref ref;
 };
 static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
+static_assert(offsetof(struct slot, hits) == 32 && offsetof(struct slot, kind) == 40 &&
+                  offsetof(struct slot, ref) == 48,
+              "shared layout");
 
 /*
  * What the write transaction under way has changed in this file, so that its changes are undone when it is lost with
@@ -179,6 +195,7 @@ struct journal_record {
     uint32_t padding;
     struct slot before;
 };
+static_assert(sizeof(struct journal_record) == 72 && offsetof(struct journal_record, before) == 8, "shared layout");
 
 struct journal {
     _Atomic uint64_t number; /* LMDB's, of that transaction; 0: there is none */
@@ -187,6 +204,8 @@ struct journal {
     struct totals totals;
     struct journal_record records[JOURNAL_RECORDS];
 };
+static_assert(sizeof(struct journal) == 18520, "shared layout");
+static_assert(offsetof(struct journal, totals) == 16 && offsetof(struct journal, records) == 88, "shared layout");
 
 /* The oldest blobs at the time of the last scan, oldest first, that nobody has evicted yet. */
 struct queue_record {
@@ -194,11 +213,13 @@ struct queue_record {
     uint32_t padding;
     uint64_t accessed_ns;
 };
+static_assert(sizeof(struct queue_record) == 16 && offsetof(struct queue_record, accessed_ns) == 8, "shared layout");
 
 struct eviction_queue {
     uint32_t next;
     uint32_t n_records;
     struct queue_record records[QUEUE_RECORDS];
 };
+static_assert(sizeof(struct eviction_queue) == 8200 && offsetof(struct eviction_queue, records) == 8, "shared layout");
 
 #endif
