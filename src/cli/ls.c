@@ -7,7 +7,7 @@
 
 #include "cleanup.h"
 #include "commands.h"
-#include "print.h"
+#include "print_json.h"
 
 static uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns)
 {

@@ -1,8 +1,7 @@
 /*
  * How the command line speaks. Errors go to standard error as one line that starts with the program's name and says
  * what it is about; results go to standard output, either for people (aligned, sizes and times rounded to what one can
- * take in) or as JSON (bytes and seconds as plain numbers). The two never mix: no figure is ever printed rounded in
- * JSON.
+ * take in) or as JSON (print_json.c). The two never mix: no figure is ever printed rounded in JSON.
  *
  * Errors are composed first and written at once, so that the lines of several processes on one terminal do not
  * interleave.
@@ -19,8 +18,6 @@
 
 #include "cleanup.h"
 #include "print.h"
-
-static const uint64_t ns_per_second = 1000000000;
 
 __attribute__((format(printf, 2, 0))) static void report_line(const char *hint, const char *format, va_list values)
 {
@@ -109,7 +106,7 @@ char *text_of_bytes(uint64_t n_bytes, char text[TEXT_BYTES])
 
 char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES])
 {
-    uint64_t seconds = duration_ns / ns_per_second;
+    uint64_t seconds = duration_ns / NS_PER_SECOND;
     uint64_t minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
 
     if (days)
@@ -164,37 +161,4 @@ void print_name(const char *name)
         else
             putchar(*byte);
     }
-}
-
-json_t *json_of_name(const char *name)
-{
-    CLEANUP_FREE char *ascii = NULL;
-    json_t *string = json_string(name);
-
-    if (string)
-        return string;
-    ascii = strdup(name);
-    for (char *byte = ascii; byte && *byte; byte++)
-        if (*byte & 0x80)
-            *byte = '?';
-    return ascii ? json_string(ascii) : NULL;
-}
-
-json_t *json_of_seconds(uint64_t time_ns)
-{
-    return time_ns == ONECOPY_NEVER ? json_null() : json_real((double)time_ns / (double)ns_per_second);
-}
-
-enum status json_print(json_t *value)
-{
-    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
-
-    json_decref(value);
-    if (!text) {
-        report("out of memory");
-        return STATUS_FAILURE;
-    }
-    fputs(text, stdout);
-    free(text);
-    return STATUS_OK;
 }

@@ -1,9 +1,9 @@
-/* Everything that the command line says: errors, and figures for people. */
+/* What the command line says to people: errors and figures. */
 #ifndef ONECOPY_CLI_PRINT_H
 #define ONECOPY_CLI_PRINT_H
 
-#include <jansson.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "command.h"
 
@@ -28,6 +28,8 @@ enum status report_system(const char *operand);
  */
 enum status output_finish(enum status status);
 
+#define NS_PER_SECOND UINT64_C(1000000000)
+
 /* Long enough for each of the texts below. */
 #define TEXT_BYTES 32
 
@@ -45,16 +47,5 @@ char *text_of_number(uint64_t number, char text[TEXT_BYTES]);
 
 /* Prints a name from a stranger, control characters escaped. */
 void print_name(const char *name);
-
-/*
- * A string for JSON of bytes that may not be UTF-8, in which case the strange ones are replaced. The caller's; or NULL.
- */
-json_t *json_of_name(const char *name);
-
-/* A time or time span in seconds; null for ONECOPY_NEVER. The caller's; or NULL. */
-json_t *json_of_seconds(uint64_t time_ns);
-
-/* Prints a JSON value, which is then freed, on one line. NULL, for want of memory, is reported. */
-enum status json_print(json_t *value);
 
 #endif

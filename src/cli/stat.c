@@ -7,7 +7,7 @@
 
 #include "cleanup.h"
 #include "commands.h"
-#include "print.h"
+#include "print_json.h"
 
 enum figure_kind { FIGURE_BYTES, FIGURE_COUNT, FIGURE_SPAN, FIGURE_FLAG };
 
