@@ -64,7 +64,7 @@ static enum status line_run(int argc, char **argv)
         case 'v':
             return command_run(&command_version, NULL, 1, argv);
         default:
-            return report_usage(NULL, "option %s is not known, or needs a value", argv[optind - 1]);
+            return option_refused(NULL, options, option, argv);
         }
     }
     if (optind == argc)
