@@ -127,7 +127,8 @@ struct onecopy_options {
 
     uint64_t max_bytes;   /* ONECOPY_MAX_BYTES: what `du` may say of the directory; default a quarter of its
                              file system */
-    uint64_t max_entries; /* ONECOPY_MAX_ENTRIES: blobs at most, large and small; default max_bytes / 256 */
+    uint64_t max_entries; /* ONECOPY_MAX_ENTRIES: blobs at most, large and small; default max_bytes / 256, at most
+                             268,435,456 */
     uint64_t ttl_ns;      /* ONECOPY_TTL: for puts that give none; 0 or default: no expiry */
     uint64_t max_clients; /* ONECOPY_MAX_CLIENTS: processes at once; default 1,024, at most 16,384 */
     uint64_t max_pins;    /* ONECOPY_MAX_PINS: live views of one process; default 16,384, at most 1,048,576 */

@@ -53,13 +53,24 @@ enum status report_usage(const struct command *command, const char *format, ...)
     return STATUS_USAGE;
 }
 
+/* Whether a sentence has the operand in it as a word, and not as a few letters of another. */
+static bool sentence_names(const char *sentence, const char *operand)
+{
+    size_t n_bytes = strlen(operand);
+
+    for (const char *at = strstr(sentence, operand); at && n_bytes > 0; at = strstr(at + 1, operand))
+        if ((at == sentence || strchr(" '(", at[-1])) && strchr(" ':;,/)", at[n_bytes])) /* or the NUL at its end */
+            return true;
+    return false;
+}
+
 enum status report_failure(int code, const char *operand)
 {
     const char *sentence = onecopy_last_error();
 
     if (!*sentence)
         sentence = onecopy_strerror(code);
-    if (operand && !strstr(sentence, operand))
+    if (operand && !sentence_names(sentence, operand))
         report("%s: %s", operand, sentence);
     else
         report("%s", sentence);
@@ -67,6 +78,11 @@ enum status report_failure(int code, const char *operand)
     if (code == ONECOPY_ENOTFOUND)
         return STATUS_NOT_FOUND;
     return code == ONECOPY_EINVALID ? STATUS_USAGE : STATUS_FAILURE;
+}
+
+enum status report_opening(int code, const char *path)
+{
+    return report_failure(code, code == ONECOPY_EINVALID ? NULL : path);
 }
 
 enum status report_system(const char *operand)

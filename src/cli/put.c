@@ -6,10 +6,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "commands.h"
 #include "print.h"
+
+/* A descriptor, or -1 with errno. A directory can be opened as well, and only reading it fails: too late to name it. */
+static int file_open(const char *name)
+{
+    CLEANUP_CLOSE int file = open(name, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    int opened = file;
+
+    if (file < 0 || fstat(file, &status) < 0)
+        return -1;
+    if (S_ISDIR(status.st_mode)) {
+        errno = EISDIR;
+        return -1;
+    }
+    file = -1;
+    return opened;
+}
 
 static enum status put_run(struct arguments *arguments)
 {
@@ -28,14 +46,14 @@ static enum status put_run(struct arguments *arguments)
         return arguments->status;
     if (arguments->n_operands && strcmp(arguments->operands[0], "-") != 0) {
         name = arguments->operands[0];
-        file = open(name, O_RDONLY | O_CLOEXEC);
+        file = file_open(name);
         if (file < 0)
             return report_system(name);
     }
 
     result = onecopy_open(arguments->environment, NULL, &cache);
     if (result < 0)
-        return report_failure(result, arguments->environment);
+        return report_opening(result, arguments->environment);
     result = onecopy_put_fd(cache, file < 0 ? STDIN_FILENO : file, ONECOPY_UNSET, ttl_ns, &ref);
     if (result < 0)
         return report_failure(result, name);
