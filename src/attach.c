@@ -1,12 +1,12 @@
 /*
- * Opening an environment's files. Everything happens under the lock of opening, a byte of the state file, so only one process
- * at a time creates, checks, repairs or registers. What there is to do depends on two questions.
+ * Opening an environment's files. Everything happens under the lock of opening, a byte of the state file, so only one
+ * process at a time creates, checks, repairs or registers. What there is to do depends on two questions.
  *
- * Is somebody else alive in it? Every client holds a shared lock on the arena file, so the kernel knows. (The state file cannot
- * be asked: it may have been damaged or removed.) If so, all files must be good, and are used as they are.
+ * Is somebody else alive in it? Every client holds a shared lock on the arena file, so the kernel knows. (The state
+ * file cannot be asked: it may have been damaged or removed.) If so, all files must be good, and are used as they are.
  *
- * If not, the environment is opened cold, and nobody has watched its files: the index is checked before LMDB sees it; a state
- * that is not this index's, or not of this boot, is made anew; every blob's bytes are checked before their first
+ * If not, the environment is opened cold, and nobody has watched its files: the index is checked before LMDB sees it; a
+ * state that is not this index's, or not of this boot, is made anew; every blob's bytes are checked before their first
  * use. And if there is no index, or a creation that was never finished, the environment is created.
  */
 #include "environment.h"
@@ -39,7 +39,9 @@
 #define DEFAULT_PINS            16384U
 #define DEFAULT_BYTES_PER_ENTRY 256U
 
-/* What a new index needs: LMDB's two meta pages, its first transactions, and room to begin an ordinary one after them. */
+/*
+ * What a new index needs: LMDB's two meta pages, its first transactions, and room to begin an ordinary one after them.
+ */
 #define INDEX_FIRST_BYTES ((2 + 3 * INDEX_PAGES_BASE) * PAGE_BYTES)
 
 /* One opening under way. */

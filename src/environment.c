@@ -1,7 +1,8 @@
 /*
- * The environments that this process has open. There is one object for each directory, by device and inode, however often it
- * is opened, because LMDB must not open a file twice in one process (closing either would drop the locks of both). This is the
- * project's only table of the process; one mutex protects it, taken for opening, closing and forking.
+ * The environments that this process has open. There is one object for each directory, by device and inode, however
+ * often it is opened, because LMDB must not open a file twice in one process (closing either would drop the locks of
+ * both). This is the project's only table of the process; one mutex protects it, taken for opening, closing and
+ * forking.
  *
  * An environment ends with its last handle; if views are live then, with the last of those.
  */
@@ -244,8 +245,8 @@ static void table_remove(struct environment *environment)
 }
 
 /*
- * A barrier in every thread of this process at once. The ending of an environment is rare and pays for it, so that the release of
- * a view need not execute a fence.
+ * A barrier in every thread of this process at once. The ending of an environment is rare and pays for it, so that the
+ * release of a view need not execute a fence.
  */
 static void threads_fence(void)
 {
@@ -255,11 +256,13 @@ static void threads_fence(void)
 }
 
 /*
- * Ends an environment that has no handle, unless views or reservations are live: then the last of them will. Under the mutex.
+ * Ends an environment that has no handle, unless views or reservations are live: then the last of them will. Under the
+ * mutex.
  *
- * Pairs with environment_released(). There a thread frees its view's record and then loads n_ending; here n_ending is stored and
- * then the records are loaded, with a barrier in every thread in between. So either we see the record free, or that
- * thread sees that it may have to end the environment. Should both be so, the table tells the slower that it is gone.
+ * Pairs with environment_released(). There a thread frees its view's record and then loads n_ending; here n_ending is
+ * stored and then the records are loaded, with a barrier in every thread in between. So either we see the record free,
+ * or that thread sees that it may have to end the environment. Should both be so, the table tells the slower that it is
+ * gone.
  */
 static void environment_end(struct environment *environment)
 {

@@ -73,8 +73,8 @@ bool environment_has_its_files(const struct environment *environment);
 void environment_close(struct environment *environment);
 
 /*
- * After a view or a reservation has ended, with which the environment may have ended as well: ends it when that was what it
- * waited for. The pointer is compared, not followed, before that is known.
+ * After a view or a reservation has ended, with which the environment may have ended as well: ends it when that was
+ * what it waited for. The pointer is compared, not followed, before that is known.
  */
 void environment_released(struct environment *environment);
 

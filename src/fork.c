@@ -1,15 +1,15 @@
 /*
  * What a fork does to an open environment.
  *
- * With fork() of libc, three handlers run. Before the fork the parent registers a second client, on a descriptor of its own,
- * and copies its pins to it; no thread is in the middle of a look-up then. After the fork the parent closes that
+ * With fork() of libc, three handlers run. Before the fork the parent registers a second client, on a descriptor of its
+ * own, and copies its pins to it; no thread is in the middle of a look-up then. After the fork the parent closes that
  * descriptor and the child closes the parent's: each client's life is one process's life, and views taken before the
- * fork are protected twice. The child opens an index of its own on its next call, and never touches what it inherited of
- * LMDB.
+ * fork are protected twice. The child opens an index of its own on its next call, and never touches what it inherited
+ * of LMDB.
  *
- * A child that is made otherwise (clone() itself, or a language runtime's own way) runs no handler. It is noticed because
- * the kernel clears a page in every child. Such a child begins as a new client with no views: those that it inherited are its
- * parent's, and their bytes may be reused once the parent has released them.
+ * A child that is made otherwise (clone() itself, or a language runtime's own way) runs no handler. It is noticed
+ * because the kernel clears a page in every child. Such a child begins as a new client with no views: those that it
+ * inherited are its parent's, and their bytes may be reused once the parent has released them.
  *
  * If the second client cannot be had (the table is full), the child is left as one of that other kind.
  */
@@ -95,8 +95,10 @@ void fork_parent(struct environment *environment)
 
     if (!environment->has_client)
         return;
-    /* Closing it does not end the child's lock: the child has the same open file description. Should the fork have failed,
-     * it does, and the client that nobody became is cleared as a dead one. */
+    /*
+     * Closing it does not end the child's lock: the child has the same open file description. Should the fork have
+     * failed, it does, and the client that nobody became is cleared as a dead one.
+     */
     if (environment->child_fd >= 0)
         close(environment->child_fd);
     environment->child_fd = -1;

@@ -1,7 +1,7 @@
 /*
- * The public functions: they check what they are given, make sure that the environment is still this process's and still
- * there, and hand on to the store. include/onecopy.h describes them. Two things are made here of what the store has:
- * reservations, as a ticket of the library's and a window of the caller's, and the reading of descriptors.
+ * The public functions: they check what they are given, make sure that the environment is still this process's and
+ * still there, and hand on to the store. include/onecopy.h describes them. Two things are made here of what the store
+ * has: reservations, as a ticket of the library's and a window of the caller's, and the reading of descriptors.
  */
 #include "environment.h"
 

@@ -1,7 +1,7 @@
 /*
- * Where options come from. An option that the caller leaves unset is looked for in its variable, so that an operator can
- * steer programs that know nothing of onecopy's options; a variable that cannot be understood is an error that names it,
- * never ignored. Defaults that depend on the file system are chosen where the environment is created.
+ * Where options come from. An option that the caller leaves unset is looked for in its variable, so that an operator
+ * can steer programs that know nothing of onecopy's options; a variable that cannot be understood is an error that
+ * names it, never ignored. Defaults that depend on the file system are chosen where the environment is created.
  */
 #include "options.h"
 

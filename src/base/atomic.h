@@ -5,8 +5,8 @@
  * generation of a slot takes part in both, and is stored exactly everywhere. A third one, between the last view and the
  * end of its environment, has a barrier of its own: environment_end().
  *
- * The ones that read and write at once give what was there before, but for "replace", which tells whether it did: only if
- * the word was as expected, and else *expected is what was there.
+ * The ones that read and write at once give what was there before, but for "replace", which tells whether it did: only
+ * if the word was as expected, and else *expected is what was there.
  */
 #ifndef ONECOPY_BASE_ATOMIC_H
 #define ONECOPY_BASE_ATOMIC_H

@@ -5,8 +5,8 @@
 #include "onecopy.h"
 
 /*
- * Collisions in a row that are put up with. One is not expected in the life of the universe, unless somebody makes it. A
- * put tries no further, so a check need not either: bytes that are on none of these addresses are not what was put.
+ * Collisions in a row that are put up with. One is not expected in the life of the universe, unless somebody makes it.
+ * A put tries no further, so a check need not either: bytes that are on none of these addresses are not what was put.
  */
 #define HASH_ATTEMPTS 8U
 

@@ -120,7 +120,9 @@ static char *text_of_group(uint64_t group, char text[TEXT_BYTES])
     return text;
 }
 
-/* The first option in which an environment is not what was asked for: "--ttl 1h00m, not 2h00m". False: there is none. */
+/*
+ * The first option in which an environment is not what was asked for: "--ttl 1h00m, not 2h00m". False: there is none.
+ */
 static bool difference_find(const struct onecopy_options *asked, const struct onecopy_stat *stat,
                             const struct stat *directory, char text[DIFFERENCE_BYTES])
 {

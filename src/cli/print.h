@@ -20,8 +20,8 @@ __attribute__((format(printf, 2, 3))) enum status report_usage(const struct comm
 enum status report_failure(int code, const char *operand);
 
 /*
- * As report_failure() for onecopy_open() of a path, or of the usual place if it is NULL. What is malformed is an option or
- * a variable, never the path, and is named by itself.
+ * As report_failure() for onecopy_open() of a path, or of the usual place if it is NULL. What is malformed is an option
+ * or a variable, never the path, and is named by itself.
  */
 enum status report_opening(int code, const char *path);
 

@@ -8,8 +8,8 @@
  * count first, then page numbers in descending order. The main tree maps names to records of further trees, the tables,
  * which lie in its leaves like values. A page of a tree begins with a header, followed by an array of offsets in the
  * order of the keys (`lower` is its end) to nodes, which fill the page from `upper` to its end without gaps. A node of
- * a leaf is a key and a value; a long value lies in a run of overflow pages, whose number the node holds instead. A node
- * of a branch is a key and a child that has no keys below it; the key of a branch's first node means nothing.
+ * a leaf is a key and a value; a long value lies in a run of overflow pages, whose number the node holds instead. A
+ * node of a branch is a key and a child that has no keys below it; the key of a branch's first node means nothing.
  *
  * Proven is: what the newer meta page leads to lies within the file. Each page has one use (a bit for each says that it
  * was met, which also ends every walk), and the header and kind that belong there; or it is free. All leaves of a tree

@@ -76,11 +76,11 @@ struct index_write {
 #define INDEX_PAGES_EACH 6U /* and for each blob it puts or removes */
 
 /*
- * Begins a write transaction, undoing first what a lost one left in the state; with must_rebuild set, the journal stays as
- * it is until rebuild_slots(). Only store/rebuild.c and the making of a new environment or state call this; all others
- * write_begin() of store/rebuild.h, which sees to that. Ends with index_commit(), if it has changed anything in the
- * index, or with index_abort(): LMDB gives the number of an empty transaction again, and then a committed
- * one could not be told from a lost one.
+ * Begins a write transaction, undoing first what a lost one left in the state; with must_rebuild set, the journal stays
+ * as it is until rebuild_slots(). Only store/rebuild.c and the making of a new environment or state call this; all
+ * others write_begin() of store/rebuild.h, which sees to that. Ends with index_commit(), if it has changed anything in
+ * the index, or with index_abort(): LMDB gives the number of an empty transaction again, and then a committed one could
+ * not be told from a lost one.
  */
 int index_write_begin(const struct index *index, struct state *state, struct index_write *write);
 int index_commit(struct index_write *write);
@@ -127,8 +127,8 @@ static inline uint64_t blob_pages(uint64_t length_bytes)
 }
 
 /*
- * Finds a blob; *bytes (when not NULL) points at the bytes of one in the index, until the transaction ends. ONECOPY_ENOTFOUND without a
- * message. ONECOPY_ECORRUPT: the record makes no sense.
+ * Finds a blob; *bytes (when not NULL) points at the bytes of one in the index, until the transaction ends.
+ * ONECOPY_ENOTFOUND without a message. ONECOPY_ECORRUPT: the record makes no sense.
  */
 int index_blob_get(const struct index *index, index_txn *txn, const onecopy_ref *ref, struct blob_record *record,
                    const void **bytes);

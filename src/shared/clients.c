@@ -1,8 +1,8 @@
 /*
- * A client is a process, and a process is alive as long as the kernel says so: each client holds an open-file-description
- * lock on one byte of the state file, which the kernel drops when the last descriptor of that open file is closed,
- * by exit, kill or crash, in whatever PID namespace. Nothing is decided by pids, which are reused and mean different
- * things in different namespaces; they are recorded for people to read.
+ * A client is a process, and a process is alive as long as the kernel says so: each client holds an
+ * open-file-description lock on one byte of the state file, which the kernel drops when the last descriptor of that
+ * open file is closed, by exit, kill or crash, in whatever PID namespace. Nothing is decided by pids, which are reused
+ * and mean different things in different namespaces; they are recorded for people to read.
  *
  * The bytes are locked, never read: byte 0 is the lock of opening, byte 1 + n is client n's.
  *
@@ -11,8 +11,8 @@
  * clears what the client left and sets it free before letting go of the byte, so no two processes do it at once, and a
  * clearing process that is killed leaves a dead client again.
  *
- * The lock is the descriptor's, so it does not keep threads of one process apart (store/reap.c has a mutex for that), nor
- * a client from seizing itself: store/reap.c passes over the caller's own number.
+ * The lock is the descriptor's, so it does not keep threads of one process apart (store/reap.c has a mutex for that),
+ * nor a client from seizing itself: store/reap.c passes over the caller's own number.
  */
 #include "shared/clients.h"
 

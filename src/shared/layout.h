@@ -5,8 +5,8 @@
  *
  *     header | journal | eviction queue | clients | pin cells | slots
  *
- * Each part begins on a page. The header and the two small parts are allocated when the file is made; pages of the three
- * tables before their first use. Shared words that are read without LMDB's write lock are _Atomic; the others are
+ * Each part begins on a page. The header and the two small parts are allocated when the file is made; pages of the
+ * three tables before their first use. Shared words that are read without LMDB's write lock are _Atomic; the others are
  * written and read under it, or under the lock of opening.
  */
 #ifndef ONECOPY_SHARED_LAYOUT_H
@@ -58,13 +58,12 @@ struct counters {
 struct totals {
     _Atomic uint64_t entries;
     _Atomic uint64_t content_bytes;
-    _Atomic uint64_t live_pages;    /* of blobs that can be found */
-    _Atomic uint64_t warm_pages;    /* free and resident */
-    _Atomic uint64_t cold_pages;    /* free and a hole */
-    _Atomic uint64_t limbo_pages;   /* removed, but pinned when that happened */
-    _Atomic uint64_t pending_pages; /* being filled by a writer; counted resident even before they are */
-    _Atomic uint64_t
-        punching_pages; /* being made cold; a writer's pending pages have taken their share of the budget */
+    _Atomic uint64_t live_pages;     /* of blobs that can be found */
+    _Atomic uint64_t warm_pages;     /* free and resident */
+    _Atomic uint64_t cold_pages;     /* free and a hole */
+    _Atomic uint64_t limbo_pages;    /* removed, but pinned when that happened */
+    _Atomic uint64_t pending_pages;  /* being filled by a writer; counted resident even before they are */
+    _Atomic uint64_t punching_pages; /* being made cold; pending pages have taken their share of the budget */
     _Atomic uint32_t slot_free_head; /* chain of free slots, NO_SLOT at its end */
     _Atomic uint32_t slot_high;      /* slots from here on were never used */
 };
@@ -81,8 +80,9 @@ struct file_numbers {
 };
 
 /*
- * How the state file is laid out, what the environment is, and what all processes must agree on. The first part, down to
- * the numbers of the files, is set when the file is made and is constant afterwards, but for the phase; the rest changes.
+ * How the state file is laid out, what the environment is, and what all processes must agree on. The first part, down
+ * to the numbers of the files, is set when the file is made and is constant afterwards, but for the phase; the rest
+ * changes.
  */
 struct state_header {
     uint64_t magic;
@@ -130,9 +130,9 @@ enum client_status { CLIENT_FREE = 0, CLIENT_LIVE = 1 };
 
 /*
  * One process that has the environment open. It holds a lock on its own byte of the state file for as long as it lives
- * (see clients.c). Status, the two counts of cells and the counters decide things; who the client is, is for people only:
- * nothing follows from it. The counters are never cleared: the next client with the same number goes on from them, so a
- * sum over all records loses nothing when a client is killed.
+ * (see clients.c). Status, the two counts of cells and the counters decide things; who the client is, is for people
+ * only: nothing follows from it. The counters are never cleared: the next client with the same number goes on from
+ * them, so a sum over all records loses nothing when a client is killed.
  */
 struct client {
     _Atomic uint32_t status;

@@ -1,24 +1,25 @@
 /*
- * How a reader is safe without a lock. A view is protected by one word: a cell in shared memory that holds the first page
- * of the extent under it. The order of four operations does the rest, two on each side:
+ * How a reader is safe without a lock. A view is protected by one word: a cell in shared memory that holds the first
+ * page of the extent under it. The order of four operations does the rest, two on each side:
  *
  *     reader (of a blob found in the index)          remover (inside its write transaction)
  *     P1: cell = page of the extent                  R1: generation of the blob's slot + 1
  *     P2: is the slot's generation as found?         R2: look through all cells for the page
  *
- * All four are sequentially consistent, so there is one order of them that everybody agrees on. If P1 comes before R2, the
- * remover sees the pin and sends the extent to limbo. Otherwise R2, and with it R1, comes before P1 and so before P2, and the
- * reader sees that the generation has moved: it clears the cell and reports a miss. With weaker orderings both sides may
- * read the old value (the store of each still sitting in its store buffer), and the extent would be reused
- * under a live view. tests/model/pin.pml checks this and what follows, with a remover that is killed at any point.
+ * All four are sequentially consistent, so there is one order of them that everybody agrees on. If P1 comes before R2,
+ * the remover sees the pin and sends the extent to limbo. Otherwise R2, and with it R1, comes before P1 and so before
+ * P2, and the reader sees that the generation has moved: it clears the cell and reports a miss. With weaker orderings
+ * both sides may read the old value (the store of each still sitting in its store buffer), and the extent would be
+ * reused under a live view. tests/model/pin.pml checks this and what follows, with a remover that is killed at any
+ * point.
  *
- * A reader that clears its cell uses a release store: the remover that sees the cell empty has all reads of the view behind
- * it, and may have the bytes overwritten.
+ * A reader that clears its cell uses a release store: the remover that sees the cell empty has all reads of the view
+ * behind it, and may have the bytes overwritten.
  *
  * A fork copies the parent's pins to cells of the child. A remover might pass the child's cells before the copy and
- * the parent's after the parent's release, and see neither. So the forking process counts in pins_copied after the copy,
- * before it can release anything; whoever sees the parent's cell empty because of that release then sees the count
- * changed and looks again.
+ * the parent's after the parent's release, and see neither. So the forking process counts in pins_copied after the
+ * copy, before it can release anything; whoever sees the parent's cell empty because of that release then sees the
+ * count changed and looks again.
  *
  * A client uses its cells from the lowest up, and n_cells says how far. A reader raises it before P1, so a remover that
  * misses the raise has done R1 before P1 as well.

@@ -3,8 +3,8 @@
  * them without a lock. LMDB forgets a transaction whose process is killed; the journal makes the slots forget it too.
  * Under the write lock, a slot is copied to the journal before its first change, and the totals when the transaction
  * begins. The next writer compares the journal's transaction number with its own: LMDB gives a number again when it was
- * never committed, so an equal number means "lost", and a greater one that the commit took place and only the clearing of
- * the journal did not. The kill is of a process, not of the machine: stores that the process has executed are all
+ * never committed, so an equal number means "lost", and a greater one that the commit took place and only the clearing
+ * of the journal did not. The kill is of a process, not of the machine: stores that the process has executed are all
  * there, and a compiler barrier is all that "before" takes.
  *
  * Restoring puts the generation back too. That is safe because a generation given inside a lost transaction was never
@@ -46,9 +46,9 @@ static void word_raise(_Atomic uint64_t *word, uint64_t least)
 }
 
 /*
- * Undoes what a transaction did to a slot. Where the slot has stayed with its blob, a put or touch may have extended it without
- * a lock between the copy and the advance of its generation, and promised that to its caller: then access and expiry
- * are what they are, only not less than they were.
+ * Undoes what a transaction did to a slot. Where the slot has stayed with its blob, a put or touch may have extended it
+ * without a lock between the copy and the advance of its generation, and promised that to its caller: then access and
+ * expiry are what they are, only not less than they were.
  */
 static void slot_restore(struct slot *slot, const struct slot *before)
 {
@@ -216,8 +216,8 @@ void slot_retire(struct state *state, uint32_t index)
 }
 
 /*
- * Pairs with slot_extend(): there the access is stored and then the generation read, here the generation is stored and then
- * the access read, all four sequentially consistent. So either a put that finds its bytes stored sees the
+ * Pairs with slot_extend(): there the access is stored and then the generation read, here the generation is stored and
+ * then the access read, all four sequentially consistent. So either a put that finds its bytes stored sees the
  * generation moved and stores them anew, or we see its access and let the blob live. Without the second look a put
  * could return a ref whose blob goes the next moment as the least recently used. The generation may go back: nothing
  * was published under the advanced one.

@@ -10,8 +10,8 @@
 /* ---- under the write lock ---- */
 
 /*
- * Begins to record what the write transaction of this number changes here. Before it, journal_recover() has dealt with what an
- * earlier one left behind.
+ * Begins to record what the write transaction of this number changes here. Before it, journal_recover() has dealt with
+ * what an earlier one left behind.
  */
 void journal_begin(struct state *state, uint64_t number);
 
@@ -40,14 +40,14 @@ void journal_save(struct state *state, uint32_t slot);
 int slot_take(struct state *state, const onecopy_ref *ref, uint32_t *slot);
 
 /*
- * The remover's half of the handshake with readers: advances the generation, so that whoever checks it from now on finds
- * that the blob is being removed, and frees the slot.
+ * The remover's half of the handshake with readers: advances the generation, so that whoever checks it from now on
+ * finds that the blob is being removed, and frees the slot.
  */
 void slot_retire(struct state *state, uint32_t slot);
 
 /*
- * The same for an evictor, which has chosen the slot because it was last accessed at accessed_ns or has expired at now_ns.
- * False, and nothing changed, when that is not so any more.
+ * The same for an evictor, which has chosen the slot because it was last accessed at accessed_ns or has expired at
+ * now_ns. False, and nothing changed, when that is not so any more.
  */
 bool slot_retire_idle(struct state *state, uint32_t slot, uint64_t accessed_ns, uint64_t now_ns);
 

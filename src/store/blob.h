@@ -25,8 +25,8 @@ struct held {
 enum hold_mode { HOLD_LIVE, HOLD_EXPIRED };
 
 /*
- * Looks a blob up and protects it. Within a lane of the caller. Ends with view_release() of the cell. ONECOPY_ENOTFOUND (no
- * message), ONECOPY_EPINS, ONECOPY_ENOMEMORY, ONECOPY_ENOSPACE, ONECOPY_ECORRUPT.
+ * Looks a blob up and protects it. Within a lane of the caller. Ends with view_release() of the cell. ONECOPY_ENOTFOUND
+ * (no message), ONECOPY_EPINS, ONECOPY_ENOMEMORY, ONECOPY_ENOSPACE, ONECOPY_ECORRUPT.
  */
 int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, enum hold_mode mode, struct held *held);
 
@@ -48,8 +48,8 @@ int blob_put(struct store *store, const struct value *value, uint64_t ttl_ns, on
 int blob_put_many(struct store *store, const struct iovec *values, size_t n, uint64_t ttl_ns, onecopy_ref *refs);
 
 /*
- * Makes a blob of bytes that lie in a reservation already, or returns the space when they are stored elsewhere; ends the
- * reservation, whatever the result. `value` is where they can be read.
+ * Makes a blob of bytes that lie in a reservation already, or returns the space when they are stored elsewhere; ends
+ * the reservation, whatever the result. `value` is where they can be read.
  */
 int blob_put_reserved(struct store *store, struct reservation *reservation, const struct value *value, uint64_t ttl_ns,
                       onecopy_ref *ref);

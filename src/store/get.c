@@ -1,9 +1,10 @@
 /*
- * Reading. A look-up takes a lane, renews its read transaction, finds the record, and protects what it points at before it lets
- * the transaction go: by a pin for bytes in the arena, by a copy for bytes in the index. No lock, no system call, but for the few with which cells and buffers grow (store/views.c).
+ * Reading. A look-up takes a lane, renews its read transaction, finds the record, and protects what it points at before
+ * it lets the transaction go: by a pin for bytes in the arena, by a copy for bytes in the index. No lock, no system
+ * call, but for the few with which cells and buffers grow (store/views.c).
  *
- * What the record and the slot say is checked before it is followed: the index may be old by a transaction or two, and then
- * the generation tells; either file may have been damaged, and then the bounds do.
+ * What the record and the slot say is checked before it is followed: the index may be old by a transaction or two, and
+ * then the generation tells; either file may have been damaged, and then the bounds do.
  */
 #include "store/blob.h"
 
@@ -140,7 +141,10 @@ int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *
     char text[ONECOPY_REF_TEXT_BYTES];
 
     if (hash_matches(store, ref, held)) {
-        /* Should the slot be another's by now, that one was stored in this life of the environment, and verified as well. */
+        /*
+         * Should the slot be another's by now, that one was stored in this life of the environment, and verified as
+         * well.
+         */
         store_relaxed(&slot->verified, load_relaxed(&store->state.header->cold_opens));
         return ONECOPY_OK;
     }

@@ -1,17 +1,18 @@
 /*
- * Writing. A value is hashed, and looked for: bytes that are there already are compared, not copied. What is new goes one
- * of three ways, by its size:
+ * Writing. A value is hashed, and looked for: bytes that are there already are compared, not copied. What is new goes
+ * one of three ways, by its size:
  *
  * - into the index, in one transaction;
  * - into a free extent, copied inside the transaction that publishes it, while copying takes less time than a second
  *   transaction would;
  * - into an extent reserved by one transaction, copied with no lock held, and published by another.
  *
- * Each publishing transaction looks once more whether somebody else has stored the same bytes meanwhile; if so, the space
- * goes back and the put begins again, to find them.
+ * Each publishing transaction looks once more whether somebody else has stored the same bytes meanwhile; if so, the
+ * space goes back and the put begins again, to find them.
  *
- * Different bytes under one hash: the address is marked as contested for good, and whatever is not stored under it yet moves on to
- * the address under the next seed. Otherwise, when the first of the two is gone, the second would be stored under its ref.
+ * Different bytes under one hash: the address is marked as contested for good, and whatever is not stored under it yet
+ * moves on to the address under the next seed. Otherwise, when the first of the two is gone, the second would be stored
+ * under its ref.
  */
 #include "store/blob.h"
 

@@ -1,6 +1,6 @@
 /*
- * A client that was killed leaves pins, which keep extents in limbo; extents that it was filling or punching; and perhaps
- * one of LMDB's readers. Whoever locks its byte (shared/clients.c) undoes each of these in a way that can be
+ * A client that was killed leaves pins, which keep extents in limbo; extents that it was filling or punching; and
+ * perhaps one of LMDB's readers. Whoever locks its byte (shared/clients.c) undoes each of these in a way that can be
  * repeated, so a clearing process that is itself killed changes nothing for the next one.
  */
 #include "store/reap.h"

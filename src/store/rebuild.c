@@ -1,12 +1,14 @@
 /*
  * Everything in the state file follows from the index, but for accesses, extensions of expiry, hits, counters and pins,
- * which are lost with it: in an environment on disk a blob expires after a reboot as it was first put. So a state that is lost (a reboot, a
- * damaged file) or doubtful (a transaction too large for the journal that was lost with its process) is made again by one
- * walk over the blobs, in which every record claims its slot. What does not fit, in an index that was damaged, is taken out.
+ * which are lost with it: in an environment on disk a blob expires after a reboot as it was first put. So a state that
+ * is lost (a reboot, a damaged file) or doubtful (a transaction too large for the journal that was lost with its
+ * process) is made again by one walk over the blobs, in which every record claims its slot. What does not fit, in an
+ * index that was damaged, is taken out.
  *
- * In a new state no blob counts as verified: its bytes are checked against its hash before their first use. Free space is
- * made anew too, from the gaps between the blobs, and is given back: after a reboot nobody can vouch that pages
- * which the index calls warm are still allocated, and nobody is left who was looking at limbo or filling pending extents.
+ * In a new state no blob counts as verified: its bytes are checked against its hash before their first use. Free space
+ * is made anew too, from the gaps between the blobs, and is given back: after a reboot nobody can vouch that pages
+ * which the index calls warm are still allocated, and nobody is left who was looking at limbo or filling pending
+ * extents.
  */
 #include "store/rebuild.h"
 
@@ -194,8 +196,8 @@ static int gap_free(struct store *store, const struct index_write *write, uint64
 }
 
 /*
- * Files the gaps between the blobs as free. Of two blobs that overlap, in an index that was damaged, the later one goes; the
- * other one's bytes are checked before their first use as everybody's are.
+ * Files the gaps between the blobs as free. Of two blobs that overlap, in an index that was damaged, the later one
+ * goes; the other one's bytes are checked before their first use as everybody's are.
  */
 static int free_space_rebuild(struct rebuild *rebuild, const struct index_write *write)
 {

@@ -1,10 +1,11 @@
 /*
- * The remover's side of the handshake (shared/pins.c explains it, and why it is right). The caller retires slots and takes
- * the records out of the index, as many as it likes; then one look through all pin cells decides for all of their extents:
- * free space, or limbo. Limbo is looked through on the same occasion, and what nobody holds any more leaves it.
+ * The remover's side of the handshake (shared/pins.c explains it, and why it is right). The caller retires slots and
+ * takes the records out of the index, as many as it likes; then one look through all pin cells decides for all of their
+ * extents: free space, or limbo. Limbo is looked through on the same occasion, and what nobody holds any more leaves
+ * it.
  *
- * The bytes of an extent that is freed here may be overwritten only after this transaction has been committed: until then a
- * lost transaction would bring the blob back. Those who take extents see to that (store/space.c).
+ * The bytes of an extent that is freed here may be overwritten only after this transaction has been committed: until
+ * then a lost transaction would bring the blob back. Those who take extents see to that (store/space.c).
  */
 #include "store/removal.h"
 
@@ -42,8 +43,9 @@ int slots_disagree(struct index_write *write)
 }
 
 /*
- * Looks at the next extents in limbo, from where the last look ended; when the removal asks for more, at all of them, as a
- * part may consist of nothing but extents that are still pinned. Frees no more of them than the index has room for.
+ * Looks at the next extents in limbo, from where the last look ended; when the removal asks for more, at all of them,
+ * as a part may consist of nothing but extents that are still pinned. Frees no more of them than the index has room
+ * for.
  */
 static int limbo_drain(struct store *store, struct index_write *write, const struct pin_list *pins,
                        struct removal *removal)

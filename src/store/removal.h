@@ -25,7 +25,8 @@ int removal_add(struct store *store, struct index_write *write, const onecopy_re
                 const struct blob_record *record, struct removal *removal);
 
 /*
- * Sends the extents to the free space, or to limbo when they are pinned; looks through limbo for what is pinned no longer.
+ * Sends the extents to the free space, or to limbo when they are pinned; looks through limbo for what is pinned no
+ * longer.
  */
 int removal_settle(struct store *store, struct index_write *write, struct removal *removal);
 

@@ -1,22 +1,22 @@
 /*
- * Who may use which pages. The limit is on what `du` says of the directory, so the arena's budget is what index, state and
- * lock file leave of it. Resident in the arena are live, warm, limbo and pending pages; their sum stays within the budget at
- * every moment, and the file system's own count of blocks agrees.
+ * Who may use which pages. The limit is on what `du` says of the directory, so the arena's budget is what index, state
+ * and lock file leave of it. Resident in the arena are live, warm, limbo and pending pages; their sum stays within the
+ * budget at every moment, and the file system's own count of blocks agrees.
  *
- * An allocation takes, in this order: a warm extent that fits, which costs nothing; a cold one, while the budget allows;
- * a cold one for which as many warm pages are given back ("punched") that are scattered in pieces too small;
+ * An allocation takes, in this order: a warm extent that fits, which costs nothing; a cold one, while the budget
+ * allows; a cold one for which as many warm pages are given back ("punched") that are scattered in pieces too small;
  * and when there are not enough warm pages for that, the oldest blobs are evicted until there are.
  *
- * Reserving has two halves with a commit between them, because the bytes of an extent that was freed in a transaction must
- * not be touched before that transaction is committed, and because no lock should be held while pages are punched or
- * allocated. Between the halves everything is on file: pending extents under the client that fills them, and under a
- * kind of their own the extents being punched. If the process dies, those are punched (again) and filed as cold. Punching comes
- * before allocating, so the resident sum never exceeds the budget on the way.
+ * Reserving has two halves with a commit between them, because the bytes of an extent that was freed in a transaction
+ * must not be touched before that transaction is committed, and because no lock should be held while pages are punched
+ * or allocated. Between the halves everything is on file: pending extents under the client that fills them, and under a
+ * kind of their own the extents being punched. If the process dies, those are punched (again) and filed as cold.
+ * Punching comes before allocating, so the resident sum never exceeds the budget on the way.
  *
- * The index is LMDB's file, which never shrinks, and whose pages must be allocated before LMDB touches them. It grows by
- * steps as long as the limit allows. When it cannot, a transaction goes ahead if LMDB has enough free pages of its own to
- * reuse, and else blobs are evicted until it has. A transaction for eviction needs pages too: any other one leaves it
- * INDEX_PAGES_BASE of those that are allocated (index_has_room()).
+ * The index is LMDB's file, which never shrinks, and whose pages must be allocated before LMDB touches them. It grows
+ * by steps as long as the limit allows. When it cannot, a transaction goes ahead if LMDB has enough free pages of its
+ * own to reuse, and else blobs are evicted until it has. A transaction for eviction needs pages too: any other one
+ * leaves it INDEX_PAGES_BASE of those that are allocated (index_has_room()).
  */
 #include "store/space.h"
 
@@ -37,8 +37,8 @@
 #define EVICTION_BLOBS_MAX 32U
 
 /*
- * Blobs for whose removal a transaction that may have to evict makes sure of room in the index; with more room it evicts
- * more.
+ * Blobs for whose removal a transaction that may have to evict makes sure of room in the index; with more room it
+ * evicts more.
  */
 #define EVICTION_BLOBS_MIN 8U
 
@@ -54,8 +54,8 @@ static uint64_t minimum(uint64_t a, uint64_t b)
 }
 
 /*
- * What may be used of the limit. On disk a file system has blocks of its own for a sparse file's map, which du counts too;
- * on tmpfs it has none.
+ * What may be used of the limit. On disk a file system has blocks of its own for a sparse file's map, which du counts
+ * too; on tmpfs it has none.
  */
 static uint64_t limit_bytes(const struct store *store)
 {
@@ -353,8 +353,8 @@ static int pending_file(struct store *store, struct index_write *write, struct r
 }
 
 /*
- * Takes an extent from the free ones, gathering punches for a cold one. ONECOPY_ENOTFOUND: something has to be evicted first, or
- * more punched than one reservation's list holds.
+ * Takes an extent from the free ones, gathering punches for a cold one. ONECOPY_ENOTFOUND: something has to be evicted
+ * first, or more punched than one reservation's list holds.
  */
 static int extent_reserve(struct store *store, struct index_write *write, uint64_t n_pages,
                           struct reservation *reservation)

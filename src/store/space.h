@@ -8,9 +8,9 @@
 uint64_t space_used_bytes(const struct store *store);
 
 /*
- * Begins a write transaction that may put or remove n_blobs: sees to it that the index has room for that, evicting if it must;
- * makes the slots anew when a lost transaction demands it. ONECOPY_EFULL, ONECOPY_ENOSPACE, ONECOPY_EREADONLY. Ends as
- * index_write_begin()'s does.
+ * Begins a write transaction that may put or remove n_blobs: sees to it that the index has room for that, evicting if
+ * it must; makes the slots anew when a lost transaction demands it. ONECOPY_EFULL, ONECOPY_ENOSPACE, ONECOPY_EREADONLY.
+ * Ends as index_write_begin()'s does.
  */
 int space_write_begin(struct store *store, uint32_t n_blobs, struct index_write *write);
 
@@ -30,9 +30,10 @@ struct reservation {
 };
 
 /*
- * Reserves pages for length_bytes bytes in transactions of its own; evicts, clears dead clients and gives warm pages back as needed. The
- * pages are resident when it returns. Ends with space_publish() or space_return(). ONECOPY_EFULL: the message names who
- * holds the space. ONECOPY_ENOSPACE: the file system is full, and nothing of ours can be evicted to help.
+ * Reserves pages for length_bytes bytes in transactions of its own; evicts, clears dead clients and gives warm pages
+ * back as needed. The pages are resident when it returns. Ends with space_publish() or space_return(). ONECOPY_EFULL:
+ * the message names who holds the space. ONECOPY_ENOSPACE: the file system is full, and nothing of ours can be evicted
+ * to help.
  */
 int space_reserve(struct store *store, uint64_t length_bytes, struct reservation *reservation);
 

@@ -8,9 +8,9 @@
  * compare-and-exchange from the lane's place on, so a thread that gets and releases uses one cell again and again, and
  * its lines stay in its cache. Releasing takes no lane: the view's kind goes back to "none", after its pin is cleared.
  *
- * Small buffers lie in a memory file that is mapped twice, once read-only for views. A child would share that memory with its
- * parent, and see the parent's next small value appear under its own inherited view. So a fork freezes the pool when
- * views point into it: both go on reading it, neither writes to it, and the parent begins a new one.
+ * Small buffers lie in a memory file that is mapped twice, once read-only for views. A child would share that memory
+ * with its parent, and see the parent's next small value appear under its own inherited view. So a fork freezes the
+ * pool when views point into it: both go on reading it, neither writes to it, and the parent begins a new one.
  */
 #include "store/views.h"
 
@@ -114,8 +114,8 @@ void lane_leave(struct lane *lane)
 }
 
 /*
- * The first hit in a tick goes to the slot at once; more on the same slot wait here, so that processes that read one hot
- * blob do not fight for its cache line.
+ * The first hit in a tick goes to the slot at once; more on the same slot wait here, so that processes that read one
+ * hot blob do not fight for its cache line.
  */
 void lane_count_hit(struct views *views, struct lane *lane, uint32_t slot, uint64_t now_ns)
 {
@@ -271,8 +271,9 @@ void view_pass(struct views *views, uint32_t cell)
 }
 
 /*
- * The pin goes before the record: as soon as the record is free, the next view may publish a pin in the same cell. And nothing
- * of the environment may be touched after the record is free, unless a handle or another view keeps it: see environment_end().
+ * The pin goes before the record: as soon as the record is free, the next view may publish a pin in the same cell. And
+ * nothing of the environment may be touched after the record is free, unless a handle or another view keeps it: see
+ * environment_end().
  */
 void view_release(struct views *views, uint32_t cell)
 {

@@ -65,8 +65,8 @@ void lane_count_hit(struct views *views, struct lane *lane, uint32_t slot, uint6
 /* ---- cells ---- */
 
 /*
- * Claims a free cell, whose page is allocated. ONECOPY_EPINS: none is free. The claimer then makes it a view's, or gives
- * it back by view_release().
+ * Claims a free cell, whose page is allocated. ONECOPY_EPINS: none is free. The claimer then makes it a view's, or
+ * gives it back by view_release().
  */
 int view_claim(struct views *views, struct lane *lane, uint32_t *cell);
 
