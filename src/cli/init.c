@@ -105,7 +105,10 @@ static bool difference_write(char text[DIFFERENCE_BYTES], const char *option, ui
 
 static char *text_of_ttl(uint64_t ttl_ns, char text[TEXT_BYTES])
 {
-    return ttl_ns ? text_of_age(ttl_ns, text) : strcpy(text, "0");
+    if (ttl_ns)
+        return text_of_age(ttl_ns, text);
+    snprintf(text, TEXT_BYTES, "0");
+    return text;
 }
 
 static char *text_of_mode(uint64_t mode, char text[TEXT_BYTES])

@@ -15,18 +15,14 @@
 /* A descriptor, or -1 with errno. A directory can be opened as well, and only reading it fails: too late to name it. */
 static int file_open(const char *name)
 {
-    CLEANUP_CLOSE int file = open(name, O_RDONLY | O_CLOEXEC);
+    int file = open(name, O_RDONLY | O_CLOEXEC);
     struct stat status;
-    int opened = file;
 
-    if (file < 0 || fstat(file, &status) < 0)
-        return -1;
-    if (S_ISDIR(status.st_mode)) {
-        errno = EISDIR;
-        return -1;
-    }
-    file = -1;
-    return opened;
+    if (file < 0 || fstat(file, &status) < 0 || !S_ISDIR(status.st_mode))
+        return file;
+    close(file);
+    errno = EISDIR;
+    return -1;
 }
 
 static enum status put_run(struct arguments *arguments)
