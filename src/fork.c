@@ -189,8 +189,15 @@ static int client_begin_anew(struct environment *environment)
     environment->state_fd = store->state.fd = fd;
     inherited_forget(environment);
     environment->has_client = false;
-    views_forget(&store->views);
-    return environment_register(environment);
+    /* With the index: to make room in a full table, the dead have to be cleared. */
+    result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);
+    if (result == ONECOPY_OK)
+        result = environment_register(environment);
+    if (result == ONECOPY_OK)
+        views_forget(&store->views, store->client);
+    else
+        index_close(&store->index);
+    return result;
 }
 
 int fork_resume(struct environment *environment)

@@ -304,25 +304,52 @@ int index_pending_delete(const struct index_write *write, const struct pending *
     return index_error(mdb_del(write->txn, write->index->pending, &mdb_key, NULL), "taking a pending extent");
 }
 
-int index_pending_first(const struct index_write *write, uint32_t client, struct pending *pending)
+static int pending_read(const MDB_val *key, const struct extent_value *stored, struct pending *pending)
 {
-    struct pending_key wanted = pending_key_make(client, 0);
+    const uint8_t *bytes = key->mv_data;
+    uint32_t big;
+
+    if (key->mv_size != sizeof(struct pending_key))
+        return damaged("the key of a pending extent has the wrong length");
+    memcpy(&big, bytes, sizeof big);
+    *pending = (struct pending){.client = be32toh(big),
+                                .kind = (enum pending_kind)stored->kind,
+                                .extent = {.page = number_read(bytes + 4), .n_pages = stored->n_pages}};
+    return ONECOPY_OK;
+}
+
+int index_pending_next(const struct index_write *write, uint32_t client, uint64_t page, struct pending *pending)
+{
+    struct pending_key wanted = pending_key_make(client, page);
     struct extent_value stored;
     MDB_val key = {sizeof wanted.bytes, wanted.bytes};
-    const uint8_t *found;
-    uint32_t big;
     int result = table_find(write->txn, write->index->pending, &key, &stored);
 
-    if (result < 0)
-        return result;
-    if (key.mv_size != sizeof wanted.bytes)
-        return damaged("the key of a pending extent has the wrong length");
-    found = key.mv_data;
-    memcpy(&big, found, sizeof big);
-    *pending = (struct pending){.client = be32toh(big),
-                                .kind = (enum pending_kind)stored.kind,
-                                .extent = {.page = number_read(found + 4), .n_pages = stored.n_pages}};
-    return ONECOPY_OK;
+    return result == ONECOPY_OK ? pending_read(&key, &stored, pending) : result;
+}
+
+int index_pendings_visit(const struct index *index, MDB_txn *txn, index_pending_visit *visit, void *context)
+{
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val value;
+    int result = ONECOPY_OK;
+    int code = mdb_cursor_open(txn, index->pending, &cursor);
+
+    if (code != MDB_SUCCESS)
+        return index_error(code, "walking over pending extents");
+    while (result == ONECOPY_OK && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == MDB_SUCCESS) {
+        struct extent_value stored;
+        struct pending pending;
+
+        result = value_read(&value, &stored);
+        if (result == ONECOPY_OK)
+            result = pending_read(&key, &stored, &pending);
+        if (result == ONECOPY_OK)
+            result = visit(context, &pending);
+    }
+    mdb_cursor_close(cursor);
+    return result;
 }
 
 int index_extents_visit(const struct index *index, MDB_txn *txn, enum extent_table table, index_extent_visit *visit,

@@ -3,7 +3,7 @@
  *
  * Room: with MDB_WRITEMAP LMDB stores into its map, and a store to a page that the file system cannot supply is a
  * SIGBUS. So the file is allocated ahead of need, with an error return, and a transaction that may need more pages than
- * are allocated does not begin to use them: see index_room_pages(), and space_write_begin() of the store.
+ * are allocated does not begin to use them: see index_room_pages(), and room_write_begin() of the store.
  *
  * Lost transactions: slots live outside of LMDB's file, so the journal is begun and ended together with the transaction
  * (shared/slots.c). LMDB itself makes nothing of a transaction that a killed process left.
@@ -23,31 +23,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char identity_key[] = "identity";
 static const char touched_key[] = "touched";
 static const char main_key[] = "meta"; /* in LMDB's own table of tables */
-
-/* All tables: what LMDB knows them by, and where struct index has their numbers. */
-static const struct {
-    const char *name;
-    size_t offset;
-} tables[] = {
-    {"meta", offsetof(struct index, meta)},
-    {"blobs", offsetof(struct index, blobs)},
-    {"free_by_size", offsetof(struct index, free_by_size)},
-    {"free_by_offset", offsetof(struct index, free_by_offset)},
-    {"limbo", offsetof(struct index, limbo)},
-    {"pending", offsetof(struct index, pending)},
-    {"contested", offsetof(struct index, contested)},
-};
-#define N_TABLES (sizeof tables / sizeof *tables)
-
-/* The trees that LMDB has for itself: of its free pages, and of the tables' names. They have fixed numbers. */
-enum { FREE_TREE = 0, MAIN_TREE = 1 };
 
 int index_error(int mdb_code, const char *doing)
 {
@@ -81,16 +62,23 @@ int index_error(int mdb_code, const char *doing)
     return error_set(ONECOPY_ECORRUPT, "the index is damaged (%s): %s", doing, mdb_strerror(mdb_code));
 }
 
-/* Where the number of table i is. */
-static MDB_dbi *table_of(struct index *index, size_t i)
-{
-    return (MDB_dbi *)(void *)((char *)index + tables[i].offset);
-}
-
 static int tables_open(struct index *index, MDB_txn *txn, unsigned flags)
 {
-    for (size_t i = 0; i < N_TABLES; i++) {
-        int code = mdb_dbi_open(txn, tables[i].name, flags, table_of(index, i));
+    const struct {
+        const char *name;
+        MDB_dbi *table;
+    } tables[] = {
+        {"meta", &index->meta},
+        {"blobs", &index->blobs},
+        {"free_by_size", &index->free_by_size},
+        {"free_by_offset", &index->free_by_offset},
+        {"limbo", &index->limbo},
+        {"pending", &index->pending},
+        {"contested", &index->contested},
+    };
+
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        int code = mdb_dbi_open(txn, tables[i].name, flags, tables[i].table);
 
         if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE)
             return error_set(ONECOPY_EFORMAT, "data.mdb is not the index of an environment: it lacks the table '%s'",
@@ -196,6 +184,9 @@ void index_reader_free(MDB_txn *reader)
 
 void index_close(struct index *index)
 {
+    if (index->counter)
+        mdb_txn_abort(index->counter);
+    index->counter = NULL;
     if (index->environment)
         mdb_env_close(index->environment);
     index->environment = NULL;
@@ -307,7 +298,7 @@ void index_clear_stale_readers(const struct index *index)
     mdb_reader_check(index->environment, &n_dead);
 }
 
-int index_write_begin(const struct index *index, struct state *state, struct index_write *write)
+int index_write_begin(struct index *index, struct state *state, struct index_write *write)
 {
     MDB_txn *txn;
     int code = mdb_txn_begin(index->environment, NULL, 0, &txn);
@@ -347,46 +338,10 @@ void index_abort(struct index_write *write)
     write->txn = NULL;
 }
 
-static uint64_t last_page(const struct index_write *write)
-{
-    MDB_envinfo info;
-
-    return mdb_env_info(write->index->environment, &info) == MDB_SUCCESS ? info.me_last_pgno : 0;
-}
-
-uint64_t index_room_pages(const struct index_write *write)
-{
-    uint64_t allocated = load_relaxed(&write->state->header->index_end_bytes) / PAGE_BYTES;
-    uint64_t used = last_page(write) + 1;
-
-    return allocated > used ? allocated - used : 0;
-}
-
-static uint64_t tree_pages(MDB_txn *txn, MDB_dbi tree)
-{
-    MDB_stat stat;
-
-    if (mdb_stat(txn, tree, &stat) != MDB_SUCCESS)
-        return 0;
-    return stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
-}
-
-uint64_t index_free_pages(const struct index_write *write)
-{
-    struct index *index = (struct index *)(uintptr_t)write->index;
-    uint64_t used = 2; /* the meta pages */
-    uint64_t all = last_page(write) + 1;
-
-    used += tree_pages(write->txn, FREE_TREE) + tree_pages(write->txn, MAIN_TREE);
-    for (size_t i = 0; i < N_TABLES; i++)
-        used += tree_pages(write->txn, *table_of(index, i));
-    return all > used ? all - used : 0;
-}
-
 int index_grow(const struct index_write *write, uint64_t n_bytes)
 {
     struct state_header *header = write->state->header;
-    uint64_t used = (last_page(write) + 1) * PAGE_BYTES;
+    uint64_t used = index_used_pages(write) * PAGE_BYTES;
     uint64_t end = load_relaxed(&header->index_end_bytes);
     uint64_t n_usage;
 

@@ -28,6 +28,7 @@ struct index {
     struct MDB_env *environment;
     unsigned meta, blobs, free_by_size, free_by_offset, limbo, pending, contested; /* the numbers of its tables */
     int data_fd;                                                                   /* LMDB's own */
+    index_txn *counter; /* the reader of index_room_count(); the writer's */
 };
 
 /* Readers at once on the host; each takes 64 bytes of lock.mdb, whose length follows. */
@@ -65,7 +66,7 @@ void index_clear_stale_readers(const struct index *index);
 
 /* A write transaction: LMDB's, and the journal of what it changes in the state. One at a time on the whole host. */
 struct index_write {
-    const struct index *index;
+    struct index *index;
     struct state *state;
     index_txn *txn;
     bool must_rebuild; /* the slots have to be made anew from the index before anything else */
@@ -82,17 +83,26 @@ struct index_write {
  * the index, or with index_abort(): LMDB gives the number of an empty transaction again, and then a committed one could
  * not be told from a lost one.
  */
-int index_write_begin(const struct index *index, struct state *state, struct index_write *write);
+int index_write_begin(struct index *index, struct state *state, struct index_write *write);
 int index_commit(struct index_write *write);
 void index_abort(struct index_write *write);
 
+/* Pages of the file up to the last one used. */
+uint64_t index_used_pages(const struct index_write *write);
 /* Pages that the file has allocated beyond the last one used. */
-uint64_t index_room_pages(const struct index_write *write);
-/*
- * Pages below the last one used that hold nothing; most can be reused by the next transactions. Cost: a look at each of
- * LMDB's trees, as they have no sum in common; nothing is read but their records.
- */
-uint64_t index_free_pages(const struct index_write *write);
+uint64_t index_ahead_pages(const struct index_write *write);
+
+/* Pages that hold nothing. */
+struct index_room {
+    uint64_t n_all;      /* pages of the file up to the last one used */
+    uint64_t n_ahead;    /* allocated beyond that */
+    uint64_t n_reusable; /* by this transaction, for certain */
+    uint64_t n_recent;   /* by the next one, as the last one freed them */
+    uint64_t n_held;     /* once the oldest reader has ended */
+    int reader_pid;      /* which is in this process */
+};
+/* Counts them; a few microseconds. What cannot be counted counts as held. */
+void index_room_count(const struct index_write *write, struct index_room *room);
 /* Allocates n_bytes more for the file. ONECOPY_ENOSPACE. */
 int index_grow(const struct index_write *write, uint64_t n_bytes);
 
@@ -183,8 +193,11 @@ struct pending {
 int index_pending_add(const struct index_write *write, const struct pending *pending);
 /* Takes one off the list. ONECOPY_ENOTFOUND: it is not there. */
 int index_pending_delete(const struct index_write *write, const struct pending *pending);
-/* The first one of this client or a later one. ONECOPY_ENOTFOUND. */
-int index_pending_first(const struct index_write *write, uint32_t client, struct pending *pending);
+/* The first one of this client at or after a page, or of a later client. ONECOPY_ENOTFOUND. */
+int index_pending_next(const struct index_write *write, uint32_t client, uint64_t page, struct pending *pending);
+/* Visits all, in the order of their clients, until the visitor returns something other than 0. */
+typedef int index_pending_visit(void *context, const struct pending *pending);
+int index_pendings_visit(const struct index *index, index_txn *txn, index_pending_visit *visit, void *context);
 
 /* Empties the tables of extents. */
 int index_extents_clear(const struct index_write *write);

@@ -131,11 +131,11 @@ void client_describe(struct state *state, uint32_t client)
 
 bool client_seize_dead(struct state *state, uint32_t client)
 {
-    if (load_acquire(&state->clients[client].status) != CLIENT_LIVE)
+    if (load_acquire(&state->clients[client].status) == CLIENT_FREE) /* a damaged status counts as live */
         return false;
     if (byte_lock(state->fd, CLIENT_BYTE(client), F_WRLCK) < 0)
         return false;
-    if (load_acquire(&state->clients[client].status) == CLIENT_LIVE)
+    if (load_acquire(&state->clients[client].status) != CLIENT_FREE)
         return true;
     byte_lock(state->fd, CLIENT_BYTE(client), F_UNLCK);
     return false;

@@ -3,7 +3,7 @@
  * nothing in it is trusted for memory safety: indices and counts read from it are checked against the sizes that were
  * validated at opening.
  *
- *     header | journal | eviction queue | clients | pin cells | slots
+ *     header | journal | eviction queues | clients | pin cells | slots
  *
  * Each part begins on a page. The header and the two small parts are allocated when the file is made; pages of the
  * three tables before their first use. Shared words that are read without LMDB's write lock are _Atomic; the others are
@@ -102,6 +102,7 @@ struct state_header {
     /* Bytes allocated to the files besides the arena, as `du` counts them. */
     _Atomic uint64_t index_bytes, lock_bytes, state_bytes;
     _Atomic uint64_t index_end_bytes; /* up to here data.mdb is allocated */
+    _Atomic uint64_t index_credit;    /* pages of it that transactions may still count on: see store/room.c */
     _Atomic uint64_t slots_allocated; /* slots whose pages are allocated */
 
     /*
@@ -118,12 +119,12 @@ struct state_header {
 
     struct totals totals;
 };
-static_assert(sizeof(struct state_header) == 272 && sizeof(struct state_header) <= PAGE_BYTES, "it has one page");
+static_assert(sizeof(struct state_header) == 280 && sizeof(struct state_header) <= PAGE_BYTES, "it has one page");
 static_assert(offsetof(struct state_header, phase) == 12 && offsetof(struct state_header, clock_base_ns) == 40 &&
                   offsetof(struct state_header, files) == 64,
               "shared layout");
-static_assert(offsetof(struct state_header, max_bytes) == 96 && offsetof(struct state_header, pins_copied) == 160 &&
-                  offsetof(struct state_header, totals) == 200,
+static_assert(offsetof(struct state_header, max_bytes) == 96 && offsetof(struct state_header, pins_copied) == 168 &&
+                  offsetof(struct state_header, totals) == 208,
               "shared layout");
 
 enum client_status { CLIENT_FREE = 0, CLIENT_LIVE = 1 };
@@ -164,7 +165,7 @@ struct pin_cell {
 static_assert(sizeof(struct pin_cell) == 32, "shared layout");
 static_assert(offsetof(struct pin_cell, slot) == 12 && offsetof(struct pin_cell, since_s) == 16, "shared layout");
 
-enum slot_kind { SLOT_FREE = 0, SLOT_BLOB = 1 };
+enum slot_kind { SLOT_FREE = 0, SLOT_BLOB = 1, SLOT_SMALL_BLOB = 2 /* its bytes are in the index */ };
 
 /*
  * The hot metadata of one blob. A blob's record in the index names its slot and the generation that the slot had when
@@ -207,7 +208,9 @@ struct journal {
 static_assert(sizeof(struct journal) == 18520, "shared layout");
 static_assert(offsetof(struct journal, totals) == 16 && offsetof(struct journal, records) == 88, "shared layout");
 
-/* The oldest blobs at the time of the last scan, oldest first, that nobody has evicted yet. */
+/* Of which blobs a queue holds the oldest. */
+enum queue_number { QUEUE_ALL, QUEUE_SMALL, QUEUES };
+
 struct queue_record {
     uint32_t slot;
     uint32_t padding;
@@ -215,6 +218,7 @@ struct queue_record {
 };
 static_assert(sizeof(struct queue_record) == 16 && offsetof(struct queue_record, accessed_ns) == 8, "shared layout");
 
+/* The oldest blobs at the time of the last scan, oldest first, that nobody has evicted yet. */
 struct eviction_queue {
     uint32_t next;
     uint32_t n_records;

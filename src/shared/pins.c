@@ -273,7 +273,7 @@ static int holder_compare(const void *a, const void *b)
     return (one->n_bytes < other->n_bytes) - (one->n_bytes > other->n_bytes);
 }
 
-/* Adds up the pins of each client; holders has room for all of them. */
+/* Adds up the pins of each client; holders has room for as many as there are pins. */
 static size_t holders_sum(const struct pin_list *list, struct holder *holders)
 {
     size_t n = 0;
@@ -294,12 +294,14 @@ static size_t holders_sum(const struct pin_list *list, struct holder *holders)
 void pins_describe_holders(const struct state *state, char *text, size_t n_bytes)
 {
     struct pin_list list = {0};
-    struct holder *holders = calloc(clients_high(state) + 1, sizeof *holders);
+    struct holder *holders = NULL;
     size_t n = 0;
     size_t used = 0;
 
     snprintf(text, n_bytes, "nobody holds a view");
-    if (holders && pins_collect(state, &list) == ONECOPY_OK)
+    if (pins_collect(state, &list) == ONECOPY_OK)
+        holders = calloc(list.n + 1, sizeof *holders);
+    if (holders)
         n = holders_sum(&list, holders);
     if (n > 1)
         qsort(holders, n, sizeof *holders, holder_compare);

@@ -52,11 +52,11 @@ static void word_raise(_Atomic uint64_t *word, uint64_t least)
  */
 static void slot_restore(struct slot *slot, const struct slot *before)
 {
-    if (load_relaxed(&before->kind) == SLOT_BLOB && memcmp(&slot->ref, &before->ref, sizeof slot->ref) == 0) {
+    if (load_relaxed(&before->kind) != SLOT_FREE && memcmp(&slot->ref, &before->ref, sizeof slot->ref) == 0) {
         word_raise(&slot->accessed_ns, load_relaxed(&before->accessed_ns));
         word_raise(&slot->expires_ns, load_relaxed(&before->expires_ns));
         slot->next_free = before->next_free;
-        store_relaxed(&slot->kind, (uint32_t)SLOT_BLOB);
+        store_relaxed(&slot->kind, load_relaxed(&before->kind));
         store_exact(&slot->generation, load_relaxed(&before->generation));
     } else {
         slot_copy(slot, before);
@@ -75,6 +75,12 @@ static void totals_copy(struct totals *to, const struct totals *from)
     store_relaxed(&to->punching_pages, load_relaxed(&from->punching_pages));
     store_relaxed(&to->slot_free_head, load_relaxed(&from->slot_free_head));
     store_relaxed(&to->slot_high, load_relaxed(&from->slot_high));
+}
+
+void queues_clear(struct state *state)
+{
+    for (int i = 0; i < QUEUES; i++)
+        state->queues[i].n_records = 0;
 }
 
 void journal_begin(struct state *state, uint64_t number)
@@ -103,7 +109,7 @@ void journal_abort(struct state *state)
     for (uint32_t i = n < JOURNAL_RECORDS ? n : JOURNAL_RECORDS; i > 0; i--)
         slot_restore(slot_at(state, journal->records[i - 1].slot), &journal->records[i - 1].before);
     totals_copy(&state->header->totals, &journal->totals);
-    state->queue->n_records = 0; /* candidates that the transaction took from it are there again */
+    queues_clear(state); /* candidates that the transaction took are there again */
     atomic_signal_fence(memory_order_seq_cst);
     if (!load_relaxed(&journal->is_overflowed))
         store_release(&journal->number, UINT64_C(0));
@@ -119,6 +125,12 @@ bool journal_recover(struct state *state, uint64_t number)
     if (lost < number) {
         journal_commit(state, lost);
         return false;
+    }
+    if (lost > number) {
+        /* No transaction has had that number: the journal is damaged. */
+        store_relaxed(&journal->number, number);
+        journal_distrust(state);
+        return true;
     }
     journal_abort(state);
     return load_relaxed(&journal->is_overflowed);
@@ -168,7 +180,7 @@ static int slot_take_unused(struct state *state, uint32_t *slot)
     return ONECOPY_OK;
 }
 
-int slot_take(struct state *state, const onecopy_ref *ref, uint32_t *out)
+int slot_take(struct state *state, enum slot_kind kind, const onecopy_ref *ref, uint32_t *out)
 {
     struct totals *totals = &state->header->totals;
     uint32_t taken = load_relaxed(&totals->slot_free_head);
@@ -189,7 +201,7 @@ int slot_take(struct state *state, const onecopy_ref *ref, uint32_t *out)
     store_relaxed(&slot->hits, 0U);
     store_relaxed(&slot->verified, load_relaxed(&state->header->cold_opens));
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
-    store_relaxed(&slot->kind, (uint32_t)SLOT_BLOB);
+    store_relaxed(&slot->kind, (uint32_t)kind);
     *out = taken;
     return ONECOPY_OK;
 }

@@ -30,6 +30,9 @@ bool journal_recover(struct state *state, uint64_t number);
 /* Has the slots made anew by the next write transaction, once this one is aborted. */
 void journal_distrust(struct state *state);
 
+/* Forgets who was to be evicted next. */
+void queues_clear(struct state *state);
+
 /* Records a slot as it is, before the caller changes it. */
 void journal_save(struct state *state, uint32_t slot);
 
@@ -37,7 +40,7 @@ void journal_save(struct state *state, uint32_t slot);
  * Takes a free slot for a blob; its generation is already its new owner's. ONECOPY_EFULL (no message): none is free.
  * ONECOPY_ENOSPACE: the state file cannot grow.
  */
-int slot_take(struct state *state, const onecopy_ref *ref, uint32_t *slot);
+int slot_take(struct state *state, enum slot_kind kind, const onecopy_ref *ref, uint32_t *slot);
 
 /*
  * The remover's half of the handshake with readers: advances the generation, so that whoever checks it from now on

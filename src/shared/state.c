@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 struct offsets {
-    uint64_t journal, queue, clients, cells, slots, end;
+    uint64_t journal, queues, clients, cells, slots, end;
 };
 
 /* Where each part begins. The bounds on the three counts keep the sums far from overflow. */
@@ -28,8 +28,8 @@ static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uin
     struct offsets at;
 
     at.journal = PAGE_BYTES;
-    at.queue = at.journal + page_align(sizeof(struct journal));
-    at.clients = at.queue + page_align(sizeof(struct eviction_queue));
+    at.queues = at.journal + page_align(sizeof(struct journal));
+    at.clients = at.queues + page_align(QUEUES * sizeof(struct eviction_queue));
     at.cells = at.clients + page_align(max_clients * sizeof(struct client));
     at.slots = at.cells + page_align((uint64_t)max_clients * max_pins * sizeof(struct pin_cell));
     at.end = at.slots + page_align(max_slots * sizeof(struct slot));
@@ -72,7 +72,7 @@ static int state_map_length(int fd, struct offsets at, struct state *state)
     state->map_bytes = at.end;
     state->header = (struct state_header *)base;
     state->journal = (struct journal *)(base + at.journal);
-    state->queue = (struct eviction_queue *)(base + at.queue);
+    state->queues = (struct eviction_queue *)(base + at.queues);
     state->clients = (struct client *)(base + at.clients);
     state->cells = (struct pin_cell *)(base + at.cells);
     state->slots = (struct slot *)(base + at.slots);

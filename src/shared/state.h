@@ -9,7 +9,7 @@ struct state {
     size_t map_bytes;
     struct state_header *header;
     struct journal *journal;
-    struct eviction_queue *queue;
+    struct eviction_queue *queues; /* QUEUES of them */
     struct client *clients;
     struct pin_cell *cells; /* max_pins of client 0, of client 1, ... */
     struct slot *slots;

@@ -42,8 +42,8 @@ static int blob_visit(void *context, const onecopy_ref *ref, const struct blob_r
     if (record->slot >= audit->store->state.max_slots)
         return error_set(ONECOPY_ECORRUPT, "a blob names slot %u, which there is not", record->slot);
     slot = slot_at(&audit->store->state, record->slot);
-    if (load_relaxed(&slot->kind) != SLOT_BLOB || load_relaxed(&slot->generation) != record->generation ||
-        memcmp(&slot->ref, ref, sizeof *ref) != 0)
+    if (load_relaxed(&slot->kind) != (record->page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB) ||
+        load_relaxed(&slot->generation) != record->generation || memcmp(&slot->ref, ref, sizeof *ref) != 0)
         return error_set(ONECOPY_ECORRUPT, "slot %u is not the blob's that names it", record->slot);
     audit->entries++;
     audit->content_bytes += record->length_bytes;
@@ -140,7 +140,7 @@ static int slots_check(const struct audit *audit)
     uint64_t n_free = 0;
 
     for (uint32_t i = 0; i < high; i++)
-        n_blobs += load_relaxed(&slot_at(state, i)->kind) == SLOT_BLOB;
+        n_blobs += load_relaxed(&slot_at(state, i)->kind) != SLOT_FREE;
     for (uint32_t i = load_relaxed(&totals->slot_free_head); i != NO_SLOT && i < high && n_free <= high;
          i = slot_at(state, i)->next_free)
         n_free++;

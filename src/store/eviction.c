@@ -2,9 +2,10 @@
  * Who goes when space is needed: what has expired first, and then what was accessed longest ago. Nobody keeps blobs in
  * the order of their use, since every get would have to write to it. There is only the time of the last access in each
  * slot, and to find the oldest takes a pass over all slots: a few milliseconds for a million of them. One pass
- * therefore serves many evictions. It leaves the oldest blobs in a queue that all processes share, and since nothing
- * that is accessed or stored later can become older than these, taking from the queue is the order of last access to
- * the letter. Only what has expired since the pass has to wait for the next one.
+ * therefore serves many evictions. It leaves the oldest blobs in a queue that all processes share (there is another for
+ * blobs in the index alone), and since nothing that is accessed or stored later can become older than these, taking
+ * from the queue is the order of last access to the letter. Only what has expired since the pass has to wait for the
+ * next one.
  *
  * Everything here happens under the write lock, but readers go on meanwhile. A blob whose access was renewed since the
  * pass is passed over, and slot_retire_idle() looks once more, after it has advanced the generation: no put that has
@@ -26,6 +27,7 @@ struct eviction {
     struct store *store;
     struct index_write *write;
     uint64_t now_ns;
+    bool is_small;
     uint32_t *pinned;
     size_t n_pinned;
     struct removal removal;
@@ -57,8 +59,10 @@ static uint64_t slot_rank(const struct slot *slot, uint64_t now_ns)
 static bool slot_may_go(const struct eviction *eviction, uint32_t index)
 {
     const struct slot *slot = slot_at(&eviction->store->state, index);
+    uint32_t kind = load_relaxed(&slot->kind);
 
-    return load_relaxed(&slot->kind) == SLOT_BLOB && !slot_is_pinned(eviction, index) &&
+    return (kind == SLOT_SMALL_BLOB || (kind == SLOT_BLOB && !eviction->is_small)) &&
+           !slot_is_pinned(eviction, index) &&
            (load_relaxed(&slot->keep_until_ns) <= eviction->now_ns ||
             load_relaxed(&slot->expires_ns) < eviction->now_ns);
 }
@@ -84,23 +88,29 @@ static void heap_sink(struct candidate *heap, size_t n, size_t at)
     heap[at] = moving;
 }
 
+static struct eviction_queue *queue_of(const struct eviction *eviction)
+{
+    return &eviction->store->state.queues[eviction->is_small ? QUEUE_SMALL : QUEUE_ALL];
+}
+
 /*
  * Fills the queue with the oldest blobs that may go: one pass over the slots, keeping the oldest in a heap. Nothing
  * that is accessed or stored later can become older than these, so until the queue is used up its order is the order of
  * LRU; what was accessed since is passed over when its turn comes.
  */
-static void queue_refill(struct eviction *eviction)
+static void queue_refill(const struct eviction *eviction)
 {
     struct state *state = &eviction->store->state;
+    struct eviction_queue *queue = queue_of(eviction);
     uint32_t n_slots = load_relaxed(&state->header->totals.slot_high);
     struct candidate heap[QUEUE_RECORDS];
     size_t n = 0;
 
     for (uint32_t i = 0; i < n_slots && i < state->max_slots; i++) {
         const struct slot *slot = &state->slots[i];
-        uint64_t accessed_ns = load_relaxed(&slot->accessed_ns);
+        uint64_t accessed = load_relaxed(&slot->accessed_ns);
         uint64_t rank = slot_rank(slot, eviction->now_ns);
-        struct candidate candidate = {.rank = rank, .record = {.slot = i, .accessed_ns = accessed_ns}};
+        struct candidate candidate = {.rank = rank, .record = {.slot = i, .accessed_ns = accessed}};
 
         if ((n == QUEUE_RECORDS && rank >= heap[0].rank) || !slot_may_go(eviction, i))
             continue;
@@ -115,20 +125,20 @@ static void queue_refill(struct eviction *eviction)
     }
     for (size_t parent = n / 2; n < QUEUE_RECORDS && parent > 0; parent--)
         heap_sink(heap, n, parent - 1);
-    state->queue->next = 0;
-    state->queue->n_records = (uint32_t)n;
+    queue->next = 0;
+    queue->n_records = (uint32_t)n;
     /* The root is the youngest of those left: the queue is filled from its end. */
     for (; n > 0; n--) {
-        state->queue->records[n - 1] = heap[0].record;
+        queue->records[n - 1] = heap[0].record;
         heap[0] = heap[n - 1];
         heap_sink(heap, n - 1, 0);
     }
 }
 
 /* The next candidate, without a scan. */
-static bool queue_next(struct eviction *eviction, struct queue_record *candidate)
+static bool queue_next(const struct eviction *eviction, struct queue_record *candidate)
 {
-    struct eviction_queue *queue = eviction->store->state.queue;
+    struct eviction_queue *queue = queue_of(eviction);
 
     while (queue->next < queue->n_records && queue->next < QUEUE_RECORDS) {
         const struct slot *slot;
@@ -188,7 +198,7 @@ static int candidates_evict(struct eviction *eviction, const struct eviction_goa
 
 int eviction_run(struct store *store, struct index_write *write, const struct eviction_goal *goal, uint64_t *n_evicted)
 {
-    struct eviction eviction = {.store = store, .write = write, .now_ns = store_now(store)};
+    struct eviction eviction = {.store = store, .write = write, .now_ns = store_now(store), .is_small = goal->is_small};
     struct pin_list pins = {0};
     int result = pins_collect(&store->state, &pins);
 

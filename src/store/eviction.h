@@ -9,6 +9,7 @@ struct eviction_goal {
     uint64_t n_pages; /* of the arena */
     uint64_t n_blobs;
     uint32_t max_blobs; /* no more than these, whatever is achieved */
+    bool is_small;      /* only blobs whose bytes are in the index */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/test_point.h"
+#include "store/room.h"
 
 #include <string.h>
 
@@ -65,23 +66,28 @@ static int small_hold(struct store *store, struct held *held, const struct blob_
     return result;
 }
 
-/* Protects what a record points at. In the read transaction that found it. */
+/*
+ * Protects what a record points at, and ends the read transaction that found it: before the pin, which does not depend
+ * on it, but after the copy.
+ */
 static int record_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, const struct blob_record *record,
                        const void *bytes, struct held *held)
 {
     bool is_small = record->page == BLOB_IN_INDEX;
-    struct view_record view = {.slot = record->slot,
-                               .generation = record->generation,
-                               .length_bytes = record->length_bytes,
-                               .page = record->page,
-                               .ref = *ref};
+    struct viewed view = {.slot = record->slot,
+                          .generation = record->generation,
+                          .length_bytes = record->length_bytes,
+                          .page = record->page,
+                          .ref = *ref};
     int result = view_claim(&store->views, lane, &held->cell);
+    bool is_claimed = result == ONECOPY_OK;
 
-    if (result < 0)
-        return result;
-    if (is_small)
+    if (is_claimed && is_small)
         result = small_hold(store, held, record, bytes);
-    else
+    index_reader_end(lane->reader);
+    if (!is_claimed)
+        return result;
+    if (!is_small)
         result = arena_hold(store, held, record, store_now(store));
     if (result < 0) {
         view_release(&store->views, held->cell);
@@ -101,6 +107,7 @@ int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, en
     if (result < 0)
         return result;
     result = index_blob_get(&store->index, lane->reader, ref, &record, &bytes);
+    TEST_POINT("looked_up");
     if (result == ONECOPY_OK)
         result = blob_record_check(store, &record);
     if (result < 0)
@@ -115,7 +122,7 @@ int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, en
     held->generation = record.generation;
     held->length_bytes = record.length_bytes;
     held->is_unverified = load_relaxed(&slot->verified) != load_relaxed(&store->state.header->cold_opens);
-    result = record_hold(store, lane, ref, &record, bytes, held);
+    return record_hold(store, lane, ref, &record, bytes, held);
 end:
     index_reader_end(lane->reader);
     return result;
@@ -239,7 +246,7 @@ int blob_remove(struct store *store, const onecopy_ref *ref)
     struct index_write write;
     struct blob_record record;
     bool was_live;
-    int result = space_write_begin(store, 1, &write);
+    int result = room_write_begin(store, 1, &write);
 
     if (result < 0)
         return result;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "shared/clients.h"
+#include "store/budget.h"
 
 /* False when the blob has been removed, or has expired. */
 static bool info_fill(const struct store *store, const struct pin_list *pins, const onecopy_ref *ref,
@@ -54,6 +55,8 @@ int inspect_batch(struct store *store, const onecopy_ref *after, struct onecopy_
     struct lane *lane;
     int result = pins_collect(&store->state, &pins);
 
+    if (after)
+        batch.last = *after;
     if (result < 0)
         return result;
     lane = lane_enter(&store->views);
@@ -119,9 +122,8 @@ static void stat_space(const struct store *store, struct onecopy_stat *stat)
     stat->limbo_bytes = load_relaxed(&totals->limbo_pages) * PAGE_BYTES;
     stat->pending_bytes = load_relaxed(&totals->pending_pages) * PAGE_BYTES;
     stat->punching_bytes = load_relaxed(&totals->punching_pages) * PAGE_BYTES;
-    stat->arena_bytes =
-        stat->live_bytes + stat->free_bytes + stat->limbo_bytes + stat->pending_bytes + stat->punching_bytes;
-    stat->used_bytes = space_used_bytes(store);
+    stat->arena_bytes = stat->live_bytes + stat->free_bytes + stat->limbo_bytes + stat->pending_bytes;
+    stat->used_bytes = budget_used_bytes(store);
     stat->content_bytes = load_relaxed(&totals->content_bytes);
     stat->arena_address_bytes = store->arena.n_bytes;
     stat->entries = load_relaxed(&totals->entries);

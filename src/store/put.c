@@ -20,7 +20,8 @@
 #include "base/hash.h"
 #include "base/system.h"
 #include "base/test_point.h"
-#include "store/rebuild.h"
+#include "store/reap.h"
+#include "store/room.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ static void value_copy(const struct value *value, uint8_t *to)
 static int ref_contest(struct store *store, const onecopy_ref *ref)
 {
     struct index_write write;
-    int result = space_write_begin(store, 1, &write);
+    int result = room_write_begin(store, 1, &write);
 
     if (result < 0)
         return result;
@@ -89,7 +90,7 @@ static int put_find_unpinned(const struct put *put)
     struct blob_record record;
     struct index_write write;
     const void *bytes;
-    int result = space_write_begin(store, 1, &write);
+    int result = room_write_begin(store, 1, &write);
 
     if (result < 0)
         return result;
@@ -168,7 +169,7 @@ static int blob_file(const struct put *put, struct index_write *write, uint64_t 
                                  .stored_ns = put->now_ns,
                                  .expires_ns = put->expires_ns};
     struct slot *slot;
-    int result = slot_take(&store->state, &put->ref, &record.slot);
+    int result = slot_take(&store->state, page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB, &put->ref, &record.slot);
 
     if (result < 0)
         return result == ONECOPY_EFULL ? error_set(result, "the environment has no slot for another blob") : result;
@@ -200,7 +201,7 @@ static int publish_end(const struct put *put, struct index_write *write, int res
 static int put_small(const struct put *put)
 {
     struct index_write write;
-    int result = space_write_begin(put->store, 1, &write);
+    int result = room_write_begin(put->store, 1, &write);
 
     if (result < 0)
         return result;
@@ -235,7 +236,7 @@ static int put_in_one(const struct put *put)
     uint64_t n_pages = blob_pages(put->value->length_bytes);
     struct index_write write;
     uint64_t page = 0;
-    int result = space_write_begin(store, 1, &write);
+    int result = room_write_begin(store, 1, &write);
 
     if (result < 0)
         return result;
@@ -258,7 +259,7 @@ static int reservation_publish(const struct put *put, const struct reservation *
 {
     struct store *store = put->store;
     struct index_write write;
-    int result = space_write_begin(store, 1, &write);
+    int result = room_write_begin(store, 1, &write);
 
     if (result < 0)
         return result;
@@ -344,7 +345,7 @@ static void duplicate_count(struct store *store, uint64_t length)
 static int put_view(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref)
 {
     uint64_t now_ns = store_now(store);
-    struct view_record view;
+    struct viewed view;
 
     if (value->n_parts != 1 || value->length_bytes == 0 ||
         !view_find(&store->views, store->arena.readable, store->arena.n_bytes, value->parts->iov_base,
@@ -366,6 +367,12 @@ int blob_put(struct store *store, const struct value *value, uint64_t ttl_ns, on
     result = put_view(store, value, ttl_ns, ref);
     if (result == ONECOPY_ENOTFOUND)
         result = put_value(store, value, NULL, ttl_ns, ref, &is_new);
+    if (result == ONECOPY_EFULL) {
+        /* Perhaps of what the dead hold. */
+        result = reap_dead_clients(store, 0);
+        if (result == ONECOPY_OK)
+            result = put_value(store, value, NULL, ttl_ns, ref, &is_new);
+    }
     if (result == ONECOPY_OK && !is_new)
         duplicate_count(store, value->length_bytes);
     return result;
@@ -404,7 +411,7 @@ static int batch_publish(struct store *store, struct batch *batch)
 {
     struct index_write write;
     size_t n_left = 0;
-    int result = space_write_begin(store, (uint32_t)batch->n, &write);
+    int result = room_write_begin(store, (uint32_t)batch->n, &write);
 
     if (result < 0)
         return result;
@@ -440,6 +447,8 @@ static int batch_flush(struct store *store, struct batch *batch, uint64_t ttl_ns
 {
     int result = batch->n > 0 ? batch_publish(store, batch) : ONECOPY_OK;
 
+    if (result == ONECOPY_EFULL) /* all of them may be too many: one by one, as far as there is room */
+        result = ONECOPY_OK;
     for (size_t i = 0; i < batch->n && result == ONECOPY_OK; i++)
         result = blob_put(store, batch->puts[i].value, ttl_ns, &refs[batch->numbers[i]]);
     batch->n = 0;

@@ -34,24 +34,33 @@ static int pending_return(struct store *store, struct index_write *write, const 
     return ONECOPY_OK;
 }
 
+/* Those that are punched to make room for another go first: that one's share of the budget is theirs. */
+enum reap_pass { PASS_PUNCHES, PASS_ALL };
+
 /* Returns up to a batch; *n: how many. */
-static int pending_return_some(struct store *store, uint32_t client, struct index_write *write, uint32_t *n)
+static int pending_return_some(struct store *store, uint32_t client, enum reap_pass pass, struct index_write *write,
+                               uint32_t *n)
 {
-    for (*n = 0; *n < PENDING_BATCH; ++*n) {
-        struct pending pending;
-        int result = index_pending_first(write, client, &pending);
+    struct pending pending = {0};
+
+    *n = 0;
+    while (*n < PENDING_BATCH) {
+        int result = index_pending_next(write, client, pending.extent.page + pending.extent.n_pages, &pending);
 
         if (result == ONECOPY_ENOTFOUND || (result == ONECOPY_OK && pending.client != client))
             return ONECOPY_OK;
+        if (result == ONECOPY_OK && pass == PASS_PUNCHES && pending.kind != PENDING_PUNCH)
+            continue;
         if (result == ONECOPY_OK)
             result = pending_return(store, write, &pending);
         if (result < 0)
             return result;
+        ++*n;
     }
     return ONECOPY_OK;
 }
 
-int reap_pending(struct store *store, uint32_t client)
+static int pending_pass(struct store *store, uint32_t client, enum reap_pass pass)
 {
     uint32_t n = PENDING_BATCH;
 
@@ -61,7 +70,7 @@ int reap_pending(struct store *store, uint32_t client)
 
         if (result < 0)
             return result;
-        result = pending_return_some(store, client, &write, &n);
+        result = pending_return_some(store, client, pass, &write, &n);
         if (result < 0 || n == 0) {
             index_abort(&write);
             return result;
@@ -73,12 +82,18 @@ int reap_pending(struct store *store, uint32_t client)
     return ONECOPY_OK;
 }
 
+int reap_pending(struct store *store, uint32_t client)
+{
+    int result = pending_pass(store, client, PASS_PUNCHES);
+
+    return result == ONECOPY_OK ? pending_pass(store, client, PASS_ALL) : result;
+}
+
 /* With reap_mutex held. */
 static int dead_clients_clear(struct store *store)
 {
     struct state_header *header = store->state.header;
     uint32_t n = clients_high(&store->state);
-    bool any = false;
 
     for (uint32_t client = 0; client < n; client++) {
         int result;
@@ -86,6 +101,8 @@ static int dead_clients_clear(struct store *store)
         if (client == store->client || !client_seize_dead(&store->state, client))
             continue;
         TEST_POINT("dead_client_seized");
+        /* First of all: once the client is free, nothing would point to a reader that it has left. */
+        index_clear_stale_readers(&store->index);
         pins_clear_all(&store->state, client);
         result = reap_pending(store, client);
         if (result < 0) {
@@ -94,10 +111,7 @@ static int dead_clients_clear(struct store *store)
         }
         add_relaxed(&header->dead_clients, 1U);
         client_release_dead(&store->state, client);
-        any = true;
     }
-    if (any)
-        index_clear_stale_readers(&store->index);
     return ONECOPY_OK;
 }
 

@@ -55,7 +55,9 @@ static void slot_fill(struct rebuild *rebuild, const onecopy_ref *ref, const str
 {
     struct slot *slot = slot_at(&rebuild->store->state, record->slot);
 
-    if (rebuild->mode == REBUILD_KEEP && load_relaxed(&slot->kind) == SLOT_BLOB &&
+    uint32_t kind = record->page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB;
+
+    if (rebuild->mode == REBUILD_KEEP && load_relaxed(&slot->kind) == kind &&
         load_relaxed(&slot->generation) == record->generation)
         return;
     slot->ref = *ref;
@@ -64,7 +66,7 @@ static void slot_fill(struct rebuild *rebuild, const onecopy_ref *ref, const str
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
     store_relaxed(&slot->hits, 0U);
     store_relaxed(&slot->verified, 0U);
-    store_relaxed(&slot->kind, (uint32_t)SLOT_BLOB);
+    store_relaxed(&slot->kind, kind);
     store_exact(&slot->generation, record->generation);
 }
 
@@ -297,7 +299,7 @@ int rebuild_slots(struct store *store, struct index_write *write, enum rebuild_m
         result = totals_rebuild(&rebuild, write);
     if (result == ONECOPY_OK && mode == REBUILD_ANEW)
         clock_adjust(&rebuild);
-    state->queue->n_records = 0;
+    queues_clear(state);
     rebuild_end(&rebuild);
     if (result == ONECOPY_OK)
         result = index_touch(write);

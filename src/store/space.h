@@ -2,31 +2,30 @@
 #ifndef ONECOPY_STORE_SPACE_H
 #define ONECOPY_STORE_SPACE_H
 
+#include "store/budget.h"
 #include "store/removal.h"
 
-/* Bytes that `du` counts for the environment. */
-uint64_t space_used_bytes(const struct store *store);
-
 /*
- * Begins a write transaction that may put or remove n_blobs: sees to it that the index has room for that, evicting if
- * it must; makes the slots anew when a lost transaction demands it. ONECOPY_EFULL, ONECOPY_ENOSPACE, ONECOPY_EREADONLY.
- * Ends as index_write_begin()'s does.
+ * Within a transaction of room_write_begin(): evicts until one more blob is within the limit of entries. ONECOPY_EFULL.
  */
-int space_write_begin(struct store *store, uint32_t n_blobs, struct index_write *write);
-
-/* Within such a transaction: evicts until one more blob is within the limit of entries. ONECOPY_EFULL. */
 int space_admit_blob(struct store *store, struct index_write *write);
 
-/* Extents that are made cold along with one reservation. */
+/* Extents that are punched in one go. */
 #define PUNCHES_MAX 32U
+
+struct punches {
+    struct extent extents[PUNCHES_MAX];
+    uint32_t n;
+    uint32_t n_cold;  /* from the first on: so many are holes by now */
+    bool is_covering; /* their share of the budget is a reservation's */
+};
 
 /* Space that this process is filling. */
 struct reservation {
     struct extent extent; /* resident, and nobody else's */
     enum pending_kind kind;
     uint32_t client;
-    uint32_t n_punches;
-    struct extent punches[PUNCHES_MAX]; /* already holes, not yet filed as such */
+    struct punches punches; /* those that made room for it; filed along with it */
 };
 
 /*
@@ -48,6 +47,12 @@ int space_return(struct store *store, const struct reservation *reservation);
  * it began: so to be called before anything is removed in it. ONECOPY_ENOTFOUND, no message: none fits.
  */
 int space_take(struct store *store, struct index_write *write, uint64_t n_pages, uint64_t *page);
+
+/*
+ * Gives up to n_pages of warm extents back to the file system; the transaction is committed and over. ONECOPY_ECORRUPT:
+ * there are none, though the totals say so.
+ */
+int space_give_back(struct store *store, struct index_write *write, uint64_t n_pages);
 
 /* Gives warm pages back until the environment is within its limit, evicting if it must. */
 int space_enforce_limit(struct store *store);

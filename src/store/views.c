@@ -250,17 +250,28 @@ int view_buffer(struct views *views, uint32_t cell, void **writable, const void 
     return ONECOPY_OK;
 }
 
-void view_set(struct views *views, uint32_t cell, enum view_kind kind, const struct view_record *record)
+/*
+ * The version is odd before the first word is stored and even after the last, so that view_find() takes no mixture of
+ * two uses of a record for a view.
+ */
+void view_set(struct views *views, uint32_t cell, enum view_kind kind, const struct viewed *viewed)
 {
-    struct view_record *own = &views->records[cell];
+    struct view_record *record = &views->records[cell];
     const struct pool *pool = load_relaxed(&views->pool);
+    uint32_t version = load_relaxed(&record->version);
+    uint64_t ref[2];
 
-    own->slot = record->slot;
-    own->generation = record->generation;
-    own->length_bytes = record->length_bytes;
-    own->page = kind == VIEW_SMALL && pool ? pool->number : record->page;
-    own->ref = record->ref;
-    store_release(&own->kind, (uint32_t)kind);
+    memcpy(ref, viewed->ref.bytes, sizeof ref);
+    store_relaxed(&record->version, version + 1);
+    atomic_thread_fence(memory_order_release);
+    store_relaxed(&record->slot, (uint64_t)viewed->slot);
+    store_relaxed(&record->generation, viewed->generation);
+    store_relaxed(&record->length_bytes, viewed->length_bytes);
+    store_relaxed(&record->page, kind == VIEW_SMALL && pool ? pool->number : viewed->page);
+    store_relaxed(&record->ref[0], ref[0]);
+    store_relaxed(&record->ref[1], ref[1]);
+    store_release(&record->version, version + 2);
+    store_release(&record->kind, (uint32_t)kind);
 }
 
 void view_pass(struct views *views, uint32_t cell)
@@ -294,21 +305,33 @@ bool views_any(const struct views *views)
     return false;
 }
 
+/* Pairs with view_set(): an even version that is the same before and after says that the words belong together. */
 static bool record_matches(const struct view_record *record, enum view_kind kind, uint64_t page, size_t length,
-                           struct view_record *found)
+                           struct viewed *found)
 {
-    if (load_acquire(&record->kind) != (uint32_t)kind || record->page != page || record->length_bytes != length)
+    uint32_t version = load_acquire(&record->version);
+    struct viewed viewed;
+    uint64_t ref[2];
+
+    if (load_acquire(&record->kind) != (uint32_t)kind || load_relaxed(&record->page) != page ||
+        load_relaxed(&record->length_bytes) != length)
         return false;
-    found->slot = record->slot;
-    found->generation = record->generation;
-    found->length_bytes = record->length_bytes;
-    found->page = record->page;
-    found->ref = record->ref;
+    viewed.slot = (uint32_t)load_relaxed(&record->slot);
+    viewed.generation = load_relaxed(&record->generation);
+    viewed.length_bytes = length;
+    viewed.page = page;
+    ref[0] = load_relaxed(&record->ref[0]);
+    ref[1] = load_relaxed(&record->ref[1]);
+    memcpy(viewed.ref.bytes, ref, sizeof ref);
+    atomic_thread_fence(memory_order_acquire);
+    if (version % 2 != 0 || load_relaxed(&record->version) != version)
+        return false;
+    *found = viewed;
     return true;
 }
 
 bool view_find(struct views *views, const uint8_t *arena, uint64_t arena_bytes, const void *data, size_t length,
-               struct view_record *record)
+               struct viewed *viewed)
 {
     const struct pool *pool = load_acquire(&views->pool);
     uint64_t offset = (uint64_t)((uintptr_t)data - (uintptr_t)arena);
@@ -319,12 +342,12 @@ bool view_find(struct views *views, const uint8_t *arena, uint64_t arena_bytes, 
 
         if (in_pool < pool->map_bytes)
             return in_pool % SMALL_BUFFER_BYTES == 0 && record_matches(&views->records[in_pool / SMALL_BUFFER_BYTES],
-                                                                       VIEW_SMALL, pool->number, length, record);
+                                                                       VIEW_SMALL, pool->number, length, viewed);
     }
     if (offset >= arena_bytes || offset % PAGE_BYTES != 0)
         return false;
     for (uint32_t cell = 0; cell < n && cell < views->n_cells; cell++)
-        if (record_matches(&views->records[cell], VIEW_ARENA, offset / PAGE_BYTES, length, record))
+        if (record_matches(&views->records[cell], VIEW_ARENA, offset / PAGE_BYTES, length, viewed))
             return true;
     return false;
 }
@@ -341,7 +364,7 @@ static bool pool_is_used(const struct views *views, const struct pool *pool)
 
         if (cell % POOL_BLOCK_CELLS == 0 && !load_relaxed(&pool->allocated[cell / POOL_BLOCK_CELLS]))
             cell += POOL_BLOCK_CELLS - 1;
-        else if (is_small(load_acquire(&record->kind)) && record->page == pool->number)
+        else if (is_small(load_acquire(&record->kind)) && load_relaxed(&record->page) == pool->number)
             return true;
     }
     return false;
@@ -420,8 +443,9 @@ void views_fork_child(struct views *views, uint32_t client)
     views_start_anew(views);
 }
 
-void views_forget(struct views *views)
+void views_forget(struct views *views, uint32_t client)
 {
+    views->client = client;
     memset(views->records, 0, views->n_cells * sizeof(struct view_record));
     views_start_anew(views);
 }

@@ -24,15 +24,25 @@ struct lane {
 /* A passing view is the library's own, for the length of a call: a child that is made meanwhile has no use for it. */
 enum view_kind { VIEW_NONE = 0, VIEW_CLAIMED, VIEW_ARENA, VIEW_SMALL, VIEW_PASSING, VIEW_PASSING_SMALL };
 
-/* This process's side of one pin cell. */
-struct view_record {
-    _Atomic uint32_t kind;
+/* What a view is on. */
+struct viewed {
     uint32_t slot;
     uint64_t generation;
     uint64_t length_bytes;
-    uint64_t page; /* of the extent; for VIEW_SMALL the number of its pool */
+    uint64_t page; /* of the extent, or BLOB_IN_INDEX */
     onecopy_ref ref;
-    uint8_t reserved[16];
+};
+
+/* This process's side of one pin cell. Another thread may read it at any time: see view_find(). */
+struct view_record {
+    _Atomic uint32_t kind;
+    _Atomic uint32_t version; /* counts what the record was used for; odd while it is written */
+    _Atomic uint64_t slot;
+    _Atomic uint64_t generation;
+    _Atomic uint64_t length_bytes;
+    _Atomic uint64_t page; /* of the extent; for VIEW_SMALL the number of its pool */
+    _Atomic uint64_t ref[2];
+    uint64_t padding;
 };
 static_assert(sizeof(struct view_record) == 64, "a cache line, so that threads do not share one");
 
@@ -75,7 +85,7 @@ int view_claim(struct views *views, struct lane *lane, uint32_t *cell);
 int view_buffer(struct views *views, uint32_t cell, void **writable, const void **readable);
 
 /* Marks a claimed cell as a view's. */
-void view_set(struct views *views, uint32_t cell, enum view_kind kind, const struct view_record *record);
+void view_set(struct views *views, uint32_t cell, enum view_kind kind, const struct viewed *viewed);
 
 /* Makes a view that the library took for itself a passing one; in the lane in which it was taken. */
 void view_pass(struct views *views, uint32_t cell);
@@ -88,7 +98,7 @@ bool views_any(const struct views *views);
 
 /* The view whose bytes these are, exactly; false when they are no live view's. */
 bool view_find(struct views *views, const uint8_t *arena, uint64_t arena_bytes, const void *data, size_t length,
-               struct view_record *record);
+               struct viewed *viewed);
 
 /* ---- fork ---- */
 
@@ -99,6 +109,6 @@ void views_fork_parent(struct views *views);
 /* In the child, which is another client now: makes cells and records agree, forgets the parent's readers. */
 void views_fork_child(struct views *views, uint32_t client);
 /* In a child that came to be without the three above: nothing in it is ours. */
-void views_forget(struct views *views);
+void views_forget(struct views *views, uint32_t client);
 
 #endif

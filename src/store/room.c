@@ -1,0 +1,251 @@
+/*
+ * With a writable map, LMDB stores straight into its file, and a store to a page that the file system cannot supply is
+ * a SIGBUS. So the file is allocated ahead, by steps, as long as the limit and the index's share of it allow, and a
+ * transaction is begun only if there is room for all that it may write: pages allocated beyond the last one in use, or
+ * free ones that LMDB is sure to reuse.
+ *
+ * LMDB reuses what a transaction freed once no reader is as old as that transaction. Readers are in it for less than a
+ * microsecond, but one that loses its processor there holds back all that is freed meanwhile. How much can be reused is
+ * therefore counted, not guessed; and when much is held back, the writer waits for the reader a moment rather than let
+ * the file grow for it. A reader that died is cleared.
+ *
+ * What was counted once stays reusable until it is used: later readers are younger than those pages. So the count is
+ * kept ("credit"), every transaction takes from it what it needs at most, and only when it is used up is counted again.
+ *
+ * When the file may not grow, blobs are evicted: those whose bytes are in the index if it has its share, otherwise any,
+ * oldest first, so that the index may grow into what they leave. Eviction is a transaction and needs room as well: a
+ * reserve (INDEX_PAGES_BASE) that the room asked for always leaves.
+ */
+#include "store/room.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "store/eviction.h"
+#include "store/rebuild.h"
+#include "store/space.h"
+
+/* The index grows by 1/64 of the limit, between these two. */
+#define INDEX_STEP_MIN (UINT64_C(64) << 10)
+#define INDEX_STEP_MAX (UINT64_C(1) << 20)
+
+#define EVICTION_BLOBS_MAX 32U
+
+/* Pages held back by readers that are worth a short wait: so many, and a quarter of the file. */
+#define HELD_PAGES_MIN 256U
+#define HELD_PART      4U
+
+/* How long to wait for a reader before the file grows, and before a put is refused. */
+#define PATIENCE_SHORT_NS UINT64_C(20000000)
+#define PATIENCE_LONG_NS  UINT64_C(2000000000)
+#define WAIT_NS           UINT64_C(200000)
+
+/* LMDB writes a long list of free pages to neighbouring pages, which it may have to take from the end of the file. */
+#define AHEAD_PAGES_MIN 8U
+
+/* A transaction that changes next to nothing takes so many itself. */
+#define TOUCH_PAGES 8U
+
+/* A search for room. */
+struct search {
+    struct store *store;
+    uint64_t n_needed;
+    uint64_t began_ns;  /* when waiting began; 0: not yet */
+    bool ignores_share; /* nothing that is in the index may be evicted: it may grow beyond its share */
+};
+
+uint32_t room_eviction_allowance(const struct index_write *write)
+{
+    struct index_room room;
+    uint64_t n;
+
+    index_room_count(write, &room);
+    n = room.n_ahead + room.n_reusable;
+    n = n > INDEX_PAGES_BASE ? (n - INDEX_PAGES_BASE) / INDEX_PAGES_EACH : 0;
+    return n < 1 ? 1 : n < REMOVAL_MAX ? (uint32_t)n : REMOVAL_MAX;
+}
+
+static bool room_is_known(const struct search *search, const struct index_write *write)
+{
+    _Atomic uint64_t *credit = &search->store->state.header->index_credit;
+    uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
+
+    if (index_ahead_pages(write) >= wanted)
+        return true;
+    if (load_relaxed(credit) < wanted)
+        return false;
+    subtract_relaxed(credit, search->n_needed);
+    return true;
+}
+
+static bool room_is_found(const struct search *search, const struct index_write *write, struct index_room *room)
+{
+    uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
+
+    index_room_count(write, room);
+    if (room->n_ahead + room->n_reusable < wanted)
+        return false;
+    if (room->n_ahead < AHEAD_PAGES_MIN && room->n_reusable < 4 * wanted)
+        return false;
+    store_relaxed(&search->store->state.header->index_credit, room->n_ahead + room->n_reusable - search->n_needed);
+    return true;
+}
+
+/* Grows the index by a step, or by what is needed. ONECOPY_EFULL, without a message: the limit does not allow it. */
+static int index_extend(const struct search *search, struct index_write *write)
+{
+    const struct store *store = search->store;
+    uint64_t limit = budget_limit_bytes(store);
+    uint64_t least = (search->n_needed + INDEX_PAGES_BASE) * PAGE_BYTES;
+    uint64_t step = limit / 64;
+
+    step = step < INDEX_STEP_MIN ? INDEX_STEP_MIN : step > INDEX_STEP_MAX ? INDEX_STEP_MAX : step;
+    if (step < least)
+        step = least;
+    if (budget_used_bytes(store) + step > limit || (!search->ignores_share && !budget_index_may_take(store, step)))
+        return ONECOPY_EFULL;
+    return index_grow(write, step / PAGE_BYTES * PAGE_BYTES);
+}
+
+/* Evicts blobs that are in the index. ONECOPY_ENOTFOUND, the transaction still open: there are none that may go. */
+static int small_evict(struct store *store, struct index_write *write)
+{
+    struct eviction_goal goal = {
+        .n_blobs = EVICTION_BLOBS_MAX, .max_blobs = room_eviction_allowance(write), .is_small = true};
+    uint64_t n_evicted = 0;
+    int result = eviction_run(store, write, &goal, &n_evicted);
+
+    if (result == ONECOPY_OK && n_evicted == 0)
+        return ONECOPY_ENOTFOUND;
+    if (result == ONECOPY_OK)
+        return index_commit(write);
+    index_abort(write);
+    return result;
+}
+
+/* Frees some space for the index to grow into, or in it; the transaction is over. */
+static int room_make(struct search *search, struct index_write *write)
+{
+    struct store *store = search->store;
+    uint64_t n_pages = INDEX_STEP_MAX / PAGE_BYTES;
+    struct eviction_goal goal = {.n_pages = n_pages, .n_blobs = EVICTION_BLOBS_MAX};
+    uint64_t n_evicted = 0;
+    int result;
+
+    if (!search->ignores_share && !budget_index_may_take(store, INDEX_STEP_MAX)) {
+        result = small_evict(store, write);
+        if (result != ONECOPY_ENOTFOUND)
+            return result;
+        search->ignores_share = true;
+    }
+    if (load_relaxed(&store_totals(store)->warm_pages) > 0)
+        return space_give_back(store, write, n_pages);
+    goal.max_blobs = room_eviction_allowance(write);
+    result = eviction_run(store, write, &goal, &n_evicted);
+    if (result == ONECOPY_OK && n_evicted > 0)
+        return index_commit(write);
+    index_abort(write);
+    return result < 0 ? result : budget_full(store, "the index");
+}
+
+/* Waits a moment for readers that hold pages back; false when that has taken too long. No transaction is open. */
+static bool readers_await(struct search *search, uint64_t patience_ns)
+{
+    uint64_t now_ns = clock_exact_ns();
+
+    if (search->began_ns == 0) {
+        search->began_ns = now_ns;
+        index_clear_stale_readers(&search->store->index);
+    }
+    if (now_ns - search->began_ns > patience_ns)
+        return false;
+    clock_sleep_ns(WAIT_NS);
+    return true;
+}
+
+/* The index has too little room: a step towards more. ONECOPY_OK with *is_begun: the transaction has room now. */
+static int room_seek(struct search *search, struct index_write *write, const struct index_room *room, bool *is_begun)
+{
+    uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
+    uint64_t n_recent = room->n_recent > TOUCH_PAGES ? room->n_recent - TOUCH_PAGES : 0;
+    uint64_t n_here = room->n_ahead + room->n_reusable + n_recent;
+    bool is_held = n_here < wanted && n_here + room->n_held >= wanted;
+    bool is_worth_waiting = room->n_held >= HELD_PAGES_MIN && room->n_held >= room->n_all / HELD_PART;
+    uint64_t waited_ns = search->began_ns == 0 ? 0 : clock_exact_ns() - search->began_ns;
+    int result;
+    int made;
+
+    if (is_worth_waiting && is_held && waited_ns < PATIENCE_SHORT_NS) {
+        index_abort(write);
+        readers_await(search, PATIENCE_SHORT_NS);
+        return ONECOPY_OK;
+    }
+    result = index_extend(search, write);
+    *is_begun = result == ONECOPY_OK;
+    if (result != ONECOPY_EFULL && result != ONECOPY_ENOSPACE) {
+        if (result < 0)
+            index_abort(write);
+        return result;
+    }
+    if (n_here >= wanted) {
+        /* What the last transaction freed can be reused after one more. */
+        made = index_touch(write);
+        if (made == ONECOPY_OK)
+            return index_commit(write);
+        index_abort(write);
+        return made;
+    }
+    if (is_held) {
+        index_abort(write);
+        if (readers_await(search, PATIENCE_LONG_NS))
+            return ONECOPY_OK;
+        return error_set(ONECOPY_EBUSY,
+                         "process %d has been in the middle of a look-up for more than 2 seconds, and the index cannot "
+                         "grow meanwhile: is it stopped? Let it go on, or end it",
+                         room->reader_pid);
+    }
+    made = room_make(search, write);
+    if (made == ONECOPY_EFULL && result == ONECOPY_ENOSPACE)
+        return error_set(ONECOPY_ENOSPACE, "the file system is full: the index could not grow. Free space there");
+    return made;
+}
+
+/* Free pages of the arena that the table of slots needs to grow: the arena may have taken the limit up. */
+static uint64_t slots_claim_pages(const struct store *store)
+{
+    if (budget_has_slot(store) || load_relaxed(&store_totals(store)->warm_pages) == 0)
+        return 0;
+    return budget_slots_step_bytes(store) / PAGE_BYTES;
+}
+
+int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *write)
+{
+    struct search search = {.store = store, .n_needed = INDEX_PAGES_BASE + (uint64_t)n_blobs * INDEX_PAGES_EACH};
+
+    int writable = store_check_writable(store);
+
+    if (writable < 0)
+        return writable;
+    for (;;) {
+        struct index_room room;
+        uint64_t n_claimed;
+        bool is_begun = true;
+        int result = write_begin(store, write);
+
+        if (result < 0)
+            return result;
+        if (!room_is_known(&search, write) && !room_is_found(&search, write, &room)) {
+            is_begun = false;
+            result = room_seek(&search, write, &room, &is_begun);
+            if (result < 0)
+                return result;
+        }
+        if (!is_begun)
+            continue;
+        n_claimed = slots_claim_pages(store);
+        if (n_claimed == 0)
+            return ONECOPY_OK;
+        result = space_give_back(store, write, n_claimed);
+        if (result < 0)
+            return result;
+    }
+}

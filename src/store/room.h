@@ -1,0 +1,24 @@
+/* Room in the index: write transactions that have it. */
+#ifndef ONECOPY_STORE_ROOM_H
+#define ONECOPY_STORE_ROOM_H
+
+#include "store/budget.h"
+
+/*
+ * Begins a write transaction that may put or remove n_blobs: sees to it that the index has room for that, evicting if
+ * it must; makes the slots anew when a lost transaction demands it. ONECOPY_EFULL, ONECOPY_ENOSPACE, ONECOPY_EREADONLY;
+ * ONECOPY_EBUSY: a process that was stopped in the middle of a look-up holds the index's free pages back. Ends as
+ * index_write_begin()'s does. Not from within another.
+ */
+int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *write);
+
+/* How many blobs the transaction may remove, given the room it has. */
+uint32_t room_eviction_allowance(const struct index_write *write);
+
+/*
+ * Blobs for whose removal a transaction that may have to evict makes sure of room in the index; with more room it
+ * evicts more.
+ */
+#define EVICTION_BLOBS_MIN 8U
+
+#endif
