@@ -349,6 +349,8 @@ int index_pendings_visit(const struct index *index, MDB_txn *txn, index_pending_
             result = visit(context, &pending);
     }
     mdb_cursor_close(cursor);
+    if (result == ONECOPY_OK && code != MDB_NOTFOUND)
+        return index_error(code, "walking over pending extents");
     return result;
 }
 
