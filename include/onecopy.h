@@ -157,23 +157,22 @@ struct onecopy_info {
 };
 
 /*
- * The state of an environment. Bytes of memory are what `du` counts, and may count pages twice for the moment in which
- * they are exchanged for others. Counters: since the state file was made, which is at the latest when the machine was
- * booted.
+ * The state of an environment. Bytes of memory are what `du` counts. Counters: since the state file was made, which is
+ * at the latest when the machine was booted.
  */
 struct onecopy_stat {
     uint64_t max_bytes, max_entries, ttl_ns, max_clients, max_pins; /* the limits in force; ttl_ns 0: none */
     bool is_protected, is_read_only;
 
-    uint64_t used_bytes;     /* arena, index and state together: what max_bytes limits */
+    uint64_t used_bytes;     /* arena, index and state together; never above max_bytes */
     uint64_t index_bytes;    /* of those: data.mdb and lock.mdb */
     uint64_t state_bytes;    /* of those: state */
-    uint64_t arena_bytes;    /* of those: the arena's resident bytes, which are the next five together */
-    uint64_t live_bytes;     /* blobs that can be found */
-    uint64_t free_bytes;     /* free and still resident: the next put takes them at no cost */
-    uint64_t limbo_bytes;    /* removed, evicted or expired, but still in view of a process */
-    uint64_t pending_bytes;  /* reserved, and being filled */
-    uint64_t punching_bytes; /* on their way back to the file system */
+    uint64_t arena_bytes;    /* of those: the arena's resident bytes, which are the next four together */
+    uint64_t live_bytes;     /* of blobs that can be found */
+    uint64_t free_bytes;     /* free and still resident, kept for the next puts */
+    uint64_t limbo_bytes;    /* of blobs that were removed, or went otherwise, and are still in view */
+    uint64_t pending_bytes;  /* reserved and being filled, or on their way back to the file system */
+    uint64_t punching_bytes; /* on their way back as well: their share is a pending extent's already */
 
     uint64_t pinned_bytes;        /* live or limbo bytes under at least one pin */
     uint64_t content_bytes;       /* the blobs' own lengths */

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #define OPENING_PATIENCE_NS UINT64_C(10000000000)
+#define ENDING_PATIENCE_NS  UINT64_C(1000000000)
 
 /* The arena's address space, in multiples of the limit. */
 #define ARENA_FACTOR 4U
@@ -131,6 +132,19 @@ static int files_mismatch(const struct environment *environment)
                      environment->path);
 }
 
+/* Whether there are clients that do not happen to be ending just now: a process lets go of its two files one by one. */
+static bool clients_stay(const struct environment *environment)
+{
+    uint64_t deadline_ns = clock_exact_ns() + ENDING_PATIENCE_NS;
+
+    while (clients_any_alive(environment->state_fd)) {
+        if (clock_exact_ns() >= deadline_ns)
+            return true;
+        clock_sleep_ns(UINT64_C(1000000));
+    }
+    return false;
+}
+
 /* Whether nobody else has the arena's shared lock; takes it too. */
 static int arena_open_locked(struct opening *opening, bool *is_cold)
 {
@@ -141,13 +155,15 @@ static int arena_open_locked(struct opening *opening, bool *is_cold)
     int result = file_open(opening, "arena", flags, &environment->arena_fd);
 
     if (result == ONECOPY_ENOTFOUND && has_clients)
-        return files_mismatch(environment);
+        return clients_stay(environment)
+                   ? files_mismatch(environment)
+                   : error_set(ONECOPY_EBUSY, "%s was being closed while it was opened: try again", environment->path);
     if (result < 0)
         return result;
     if (fcntl(environment->arena_fd, F_OFD_GETLK, &lock) < 0)
         return error_system("cannot examine the locks of %s/arena", environment->path);
     *is_cold = lock.l_type == F_UNLCK;
-    if (*is_cold && has_clients) /* they have another arena */
+    if (*is_cold && clients_stay(environment)) /* they have another arena */
         return files_mismatch(environment);
     lock = (struct flock){.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
     if (fcntl(environment->arena_fd, F_OFD_SETLK, &lock) < 0)
@@ -279,6 +295,8 @@ static int usage_read(struct environment *environment)
         fstatat(environment->directory_fd, "lock.mdb", &lock, AT_SYMLINK_NOFOLLOW) < 0)
         return error_system("cannot examine the files of %s", environment->path);
     store_relaxed(&header->index_bytes, index);
+    if (load_relaxed(&header->index_end_bytes) == 0) /* its pages were allocated from the first on, without a gap */
+        store_relaxed(&header->index_end_bytes, index / PAGE_BYTES * PAGE_BYTES);
     store_relaxed(&header->state_bytes, state);
     store_relaxed(&header->lock_bytes, (uint64_t)lock.st_blocks * 512);
     return ONECOPY_OK;
@@ -636,6 +654,10 @@ void environment_detach(struct environment *environment)
 
     if (environment->fork_page && (!is_inherited || fork_owns_views(environment)))
         client_leave(environment);
+    if (is_inherited) { /* its windows were not: something else may be where they were */
+        arena_forget_writable(&store->arena);
+        views_forget_writable(&store->views);
+    }
     if (store->views.records) {
         for (uint32_t i = 0; i < LANES && !is_inherited; i++)
             if (store->views.lanes[i].reader)

@@ -53,10 +53,12 @@ struct environment {
     int child_fd;
     uint32_t child_client;
     bool has_child;
+    bool is_forking; /* the handler before the fork has run, the one after it has not */
 };
 
 struct onecopy {
     struct environment *environment;
+    bool is_read_only; /* this handle; the environment may be open for writing by another */
 };
 
 /* Opens, or finds open, the environment in a directory, and counts one more handle on it. */

@@ -86,6 +86,7 @@ void fork_prepare(struct environment *environment)
         reap_dead_clients(store, 0);
     views_fork_prepare(&store->views);
     pthread_mutex_lock(&store->mutex);
+    environment->is_forking = true;
     child_register(environment);
 }
 
@@ -93,8 +94,9 @@ void fork_parent(struct environment *environment)
 {
     struct store *store = &environment->store;
 
-    if (!environment->has_client)
+    if (!environment->is_forking)
         return;
+    environment->is_forking = false;
     /*
      * Closing it does not end the child's lock: the child has the same open file description. Should the fork have
      * failed, it does, and the client that nobody became is cleared as a dead one.
@@ -138,8 +140,6 @@ static void inherited_forget(struct environment *environment)
     struct store *store = &environment->store;
 
     index_abandon(environment);
-    pthread_mutex_init(&store->mutex, NULL);
-    pthread_mutex_init(&store->reap_mutex, NULL);
     arena_forget_writable(&store->arena);
     environment->incarnation++;
     store_relaxed(&environment->n_reservations, 0U);
@@ -149,9 +149,12 @@ void fork_child(struct environment *environment)
 {
     struct store *store = &environment->store;
 
-    if (!environment->has_client)
+    if (!environment->is_forking)
         return;
+    environment->is_forking = false;
     inherited_forget(environment);
+    pthread_mutex_unlock(&store->mutex);
+    pthread_mutex_init(&store->reap_mutex, NULL); /* a thread that is not here may have held it */
     if (!environment->has_child) {
         /* As if no handler had run. */
         environment->has_client = false;
@@ -188,6 +191,8 @@ static int client_begin_anew(struct environment *environment)
     close(environment->state_fd);
     environment->state_fd = store->state.fd = fd;
     inherited_forget(environment);
+    pthread_mutex_init(&store->mutex, NULL);
+    pthread_mutex_init(&store->reap_mutex, NULL);
     environment->has_client = false;
     /* With the index: to make room in a full table, the dead have to be cleared. */
     result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);

@@ -50,6 +50,7 @@ int onecopy_open(const char *path, const struct onecopy_options *options, onecop
         free(opened);
         return result;
     }
+    opened->is_read_only = resolved.read_only == 1;
     *handle = opened;
     return ONECOPY_OK;
 }
@@ -71,6 +72,14 @@ const char *onecopy_path(const onecopy *handle)
 uint64_t onecopy_now(const onecopy *handle)
 {
     return handle ? store_now(&handle->environment->store) : 0;
+}
+
+/* As environment_enter_checked(), for what a read-only handle may not do. */
+static int writable_enter(const onecopy *handle)
+{
+    if (handle->is_read_only)
+        return error_set(ONECOPY_EREADONLY, "this handle on %s was opened read-only", handle->environment->path);
+    return environment_enter_checked(handle->environment);
 }
 
 /* ---- putting ---- */
@@ -108,7 +117,7 @@ static int put_checked(const char *function, onecopy *handle, const struct iovec
     if (result == ONECOPY_OK)
         result = value_make(function, parts, n_parts, &value);
     if (result == ONECOPY_OK)
-        result = environment_enter_checked(handle->environment);
+        result = writable_enter(handle);
     return result == ONECOPY_OK ? blob_put(&handle->environment->store, &value, ttl_ns, ref) : result;
 }
 
@@ -143,7 +152,7 @@ int onecopy_put_many(onecopy *handle, const struct iovec *values, size_t n_value
         result = value_make(__func__, &values[i], 1, &value);
     }
     if (result == ONECOPY_OK)
-        result = environment_enter_checked(handle->environment);
+        result = writable_enter(handle);
     if (result < 0 || n_values == 0)
         return result;
     return blob_put_many(&handle->environment->store, values, n_values, ttl_ns, refs);
@@ -189,9 +198,7 @@ int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *r
     REQUIRE(handle);
     REQUIRE(reservation);
     store = &handle->environment->store;
-    result = environment_enter_checked(handle->environment);
-    if (result == ONECOPY_OK)
-        result = store_check_writable(store);
+    result = writable_enter(handle);
     if (result < 0)
         return result;
     if (length_bytes > SIZE_MAX / 2)
@@ -377,7 +384,7 @@ int onecopy_put_fd(onecopy *handle, int fd, uint64_t length_bytes, uint64_t ttl_
 
     REQUIRE(handle);
     REQUIRE(ref);
-    result = environment_enter_checked(handle->environment);
+    result = writable_enter(handle);
     if (result == ONECOPY_OK)
         result = ttl_check(__func__, ttl_ns);
     if (result < 0)
@@ -413,24 +420,28 @@ int onecopy_get(onecopy *handle, const onecopy_ref *ref, onecopy_view *view)
     }
     if (result < 0)
         return result;
-    *view = (onecopy_view){.data = held.data,
-                           .length_bytes = held.length_bytes,
-                           .ref = *ref,
-                           .private_ = {.environment = handle->environment, .pin = held.cell + UINT64_C(1)}};
+    *view =
+        (onecopy_view){.data = held.data,
+                       .length_bytes = held.length_bytes,
+                       .ref = *ref,
+                       .private_ = {.environment = handle->environment,
+                                    .pin = (uint64_t)handle->environment->store.views.epoch << 32 | (held.cell + 1)}};
     return ONECOPY_OK;
 }
 
 void onecopy_release(onecopy_view *view)
 {
     struct environment *environment;
+    uint32_t epoch;
     uint32_t cell;
 
     if (!view || view->private_.pin == 0)
         return;
     environment = view->private_.environment;
-    cell = (uint32_t)(view->private_.pin - 1);
+    cell = (uint32_t)view->private_.pin - 1;
+    epoch = (uint32_t)(view->private_.pin >> 32);
     *view = (onecopy_view){0};
-    if (!fork_owns_views(environment))
+    if (!fork_owns_views(environment) || epoch != environment->store.views.epoch)
         return;
     view_release(&environment->store.views, cell);
     environment_released(environment);
@@ -464,7 +475,7 @@ int onecopy_remove(onecopy *handle, const onecopy_ref *ref)
 
     REQUIRE(handle);
     REQUIRE(ref);
-    result = environment_enter_checked(handle->environment);
+    result = writable_enter(handle);
     return result == ONECOPY_OK ? blob_remove(&handle->environment->store, ref) : result;
 }
 
@@ -534,7 +545,11 @@ int onecopy_stat(onecopy *handle, struct onecopy_stat *stat)
     REQUIRE(handle);
     REQUIRE(stat);
     result = environment_enter_checked(handle->environment);
-    return result == ONECOPY_OK ? inspect_stat(&handle->environment->store, stat) : result;
+    if (result == ONECOPY_OK)
+        result = inspect_stat(&handle->environment->store, stat);
+    if (result == ONECOPY_OK)
+        stat->is_read_only = handle->is_read_only;
+    return result;
 }
 
 int onecopy_info(onecopy *handle, const onecopy_ref *ref, struct onecopy_info *info)

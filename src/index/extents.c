@@ -159,8 +159,8 @@ int index_extent_largest(const struct index_write *write, enum temperature tempe
     return size_find(write, temperature, UINT64_MAX, MDB_PREV, extent);
 }
 
-/* Reads the free extent under a cursor; ONECOPY_ENOTFOUND when it is of another temperature. */
-static int neighbour_read(const MDB_val *key, const MDB_val *value, enum temperature temperature, struct extent *extent)
+/* Reads the free extent under a cursor. */
+static int neighbour_read(const MDB_val *key, const MDB_val *value, struct extent *extent, uint64_t *temperature)
 {
     struct extent_value stored;
     int result = value_read(value, &stored);
@@ -169,48 +169,60 @@ static int neighbour_read(const MDB_val *key, const MDB_val *value, enum tempera
         return result;
     if (key->mv_size != 8)
         return damaged("the offset of a free extent has the wrong length");
-    if (stored.kind != (uint64_t)temperature)
-        return ONECOPY_ENOTFOUND;
+    *temperature = stored.kind;
     *extent = (struct extent){.page = number_read(key->mv_data), .n_pages = stored.n_pages};
     return ONECOPY_OK;
 }
 
-/* The free neighbours of that temperature before and after an extent; n_pages 0 where there is none. */
-static int neighbours_find(const struct index_write *write, enum temperature temperature, struct extent extent,
+/*
+ * The free neighbours before and after an extent, which touch it and have its temperature; n_pages 0 where there is
+ * none. Neighbours of whatever temperature must not overlap it.
+ */
+static int neighbours_read(MDB_cursor *cursor, enum temperature temperature, struct extent extent,
                            struct extent *before, struct extent *after)
 {
     uint8_t offset[8];
     MDB_val key = {sizeof offset, offset};
     MDB_val value;
-    MDB_cursor *cursor;
-    int result = ONECOPY_ENOTFOUND;
-    int code = mdb_cursor_open(write->txn, write->index->free_by_offset, &cursor);
+    uint64_t kind = 0;
+    int result = ONECOPY_OK;
+    int code;
 
     *before = *after = (struct extent){0};
-    if (code != MDB_SUCCESS)
-        return index_error(code, "freeing an extent");
     number_write(offset, extent.page);
     code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    if (code == MDB_SUCCESS)
-        result = neighbour_read(&key, &value, temperature, after);
-    if (result == ONECOPY_OK && after->page < extent.page + extent.n_pages)
-        result = damaged("a free extent overlaps another one");
-    if (result == ONECOPY_OK && after->page != extent.page + extent.n_pages)
-        after->n_pages = 0;
-    if (result == ONECOPY_OK || result == ONECOPY_ENOTFOUND) {
-        result = ONECOPY_ENOTFOUND;
-        code = mdb_cursor_get(cursor, &key, &value, code == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
-        if (code == MDB_SUCCESS)
-            result = neighbour_read(&key, &value, temperature, before);
+    if (code == MDB_SUCCESS) {
+        result = neighbour_read(&key, &value, after, &kind);
+        if (result == ONECOPY_OK && after->page < extent.page + extent.n_pages)
+            result = damaged("a free extent overlaps another one");
+        if (kind != (uint64_t)temperature || after->page != extent.page + extent.n_pages)
+            after->n_pages = 0;
+    }
+    if (result < 0)
+        return result;
+    code = mdb_cursor_get(cursor, &key, &value, code == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+    if (code == MDB_SUCCESS) {
+        result = neighbour_read(&key, &value, before, &kind);
         if (result == ONECOPY_OK && before->page + before->n_pages > extent.page)
             result = damaged("a free extent overlaps another one");
-        if (result == ONECOPY_OK && before->page + before->n_pages != extent.page)
+        if (kind != (uint64_t)temperature || before->page + before->n_pages != extent.page)
             before->n_pages = 0;
     }
-    mdb_cursor_close(cursor);
-    if (code != MDB_SUCCESS && code != MDB_NOTFOUND)
+    return code == MDB_SUCCESS || code == MDB_NOTFOUND ? result : index_error(code, "freeing an extent");
+}
+
+static int neighbours_find(const struct index_write *write, enum temperature temperature, struct extent extent,
+                           struct extent *before, struct extent *after)
+{
+    MDB_cursor *cursor;
+    int code = mdb_cursor_open(write->txn, write->index->free_by_offset, &cursor);
+    int result;
+
+    if (code != MDB_SUCCESS)
         return index_error(code, "freeing an extent");
-    return result == ONECOPY_ENOTFOUND ? ONECOPY_OK : result;
+    result = neighbours_read(cursor, temperature, extent, before, after);
+    mdb_cursor_close(cursor);
+    return result;
 }
 
 int index_extent_free(const struct index_write *write, enum temperature temperature, struct extent extent)

@@ -193,3 +193,11 @@ int state_allocate(struct state *state, const void *start, size_t length)
         store_relaxed(&state->header->state_bytes, n_bytes);
     return ONECOPY_OK;
 }
+
+void credit_take(struct state *state, uint64_t n_pages)
+{
+    _Atomic uint64_t *credit = &state->header->index_credit;
+    uint64_t present = load_relaxed(credit);
+
+    store_relaxed(credit, present > n_pages ? present - n_pages : 0);
+}

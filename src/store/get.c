@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/test_point.h"
+#include "store/rebuild.h"
 #include "store/room.h"
 
 #include <string.h>
@@ -247,6 +248,9 @@ int blob_remove(struct store *store, const onecopy_ref *ref)
     struct blob_record record;
     bool was_live;
     int result = room_write_begin(store, 1, &write);
+
+    if (result == ONECOPY_EFULL) /* a removal mends that, and there is a reserve */
+        result = write_begin(store, &write);
 
     if (result < 0)
         return result;

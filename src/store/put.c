@@ -293,10 +293,16 @@ static int put_in_two(const struct put *put)
 static int put_new(const struct put *put, struct reservation *reserved)
 {
     uint64_t length = put->value->length_bytes;
-    int result = ONECOPY_ENOTFOUND;
+    int result;
 
     if (reserved)
         return reservation_publish(put, reserved);
+    /* The state file may have grown past what was left to it. */
+    if (budget_resident_pages(put->store) > budget_pages(put->store)) {
+        result = space_enforce_limit(put->store);
+        if (result < 0 && result != ONECOPY_EFULL)
+            return result;
+    }
     if (length <= BLOB_INLINE_MAX)
         return put_small(put);
     result = writable_prepare(put->store);
@@ -400,7 +406,9 @@ int blob_put_reserved(struct store *store, struct reservation *reservation, cons
 struct batch {
     struct put puts[BATCH_MAX];
     size_t numbers[BATCH_MAX]; /* which of the caller's values each is */
+    bool is_left[BATCH_MAX];   /* not published with the others */
     size_t n;
+    size_t capacity;
 };
 
 /*
@@ -413,13 +421,14 @@ static int batch_publish(struct store *store, struct batch *batch)
     size_t n_left = 0;
     int result = room_write_begin(store, (uint32_t)batch->n, &write);
 
+    for (size_t i = 0; i < batch->n; i++)
+        batch->is_left[i] = true;
     if (result < 0)
         return result;
     for (size_t i = 0; i < batch->n; i++) {
         result = ref_check(&batch->puts[i], &write);
         if (result == PUT_FOUND || result == PUT_CONTESTED) {
-            batch->puts[n_left] = batch->puts[i];
-            batch->numbers[n_left++] = batch->numbers[i];
+            n_left++;
             continue;
         }
         if (result == ONECOPY_OK)
@@ -428,17 +437,21 @@ static int batch_publish(struct store *store, struct batch *batch)
             result = blob_file(&batch->puts[i], &write, BLOB_IN_INDEX);
         if (result < 0) {
             index_abort(&write);
+            for (i = 0; i < batch->n; i++)
+                batch->is_left[i] = true;
             return result;
         }
+        batch->is_left[i] = false;
     }
     if (n_left == batch->n) {
         index_abort(&write);
         return ONECOPY_OK;
     }
     result = index_commit(&write);
+    for (size_t i = 0; i < batch->n && result < 0; i++)
+        batch->is_left[i] = true;
     if (result == ONECOPY_OK)
         store_count(store, COUNTER_PUTS, batch->n - n_left);
-    batch->n = n_left;
     return result;
 }
 
@@ -450,7 +463,8 @@ static int batch_flush(struct store *store, struct batch *batch, uint64_t ttl_ns
     if (result == ONECOPY_EFULL) /* all of them may be too many: one by one, as far as there is room */
         result = ONECOPY_OK;
     for (size_t i = 0; i < batch->n && result == ONECOPY_OK; i++)
-        result = blob_put(store, batch->puts[i].value, ttl_ns, &refs[batch->numbers[i]]);
+        if (batch->is_left[i])
+            result = blob_put(store, batch->puts[i].value, ttl_ns, &refs[batch->numbers[i]]);
     batch->n = 0;
     return result;
 }
@@ -478,7 +492,7 @@ static int batch_add(struct store *store, struct batch *batch, const struct valu
         return ONECOPY_OK;
     }
     batch->numbers[batch->n++] = number;
-    return batch->n == BATCH_MAX ? batch_flush(store, batch, ttl_ns, refs) : ONECOPY_OK;
+    return batch->n == batch->capacity ? batch_flush(store, batch, ttl_ns, refs) : ONECOPY_OK;
 }
 
 int blob_put_many(struct store *store, const struct iovec *parts, size_t n, uint64_t ttl_ns, onecopy_ref *refs)
@@ -490,6 +504,7 @@ int blob_put_many(struct store *store, const struct iovec *parts, size_t n, uint
 
     if (!values || !own || !batch)
         return error_set(ONECOPY_ENOMEMORY, "out of memory for %zu puts", n);
+    batch->capacity = room_batch(store, BATCH_MAX);
     for (size_t i = 0; i < n && result == ONECOPY_OK; i++) {
         values[i] = (struct value){.parts = &parts[i], .n_parts = 1, .length_bytes = parts[i].iov_len};
         result = batch_add(store, batch, &values[i], i, ttl_ns, own);

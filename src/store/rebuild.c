@@ -266,19 +266,28 @@ static void rebuild_end(struct rebuild *rebuild)
     free(rebuild->live);
 }
 
-/* Memory for the walk, and room in the index for what it may write. */
+/* Room in the index for the extents between so many blobs. */
+static int index_prepare(const struct rebuild *rebuild, const struct index_write *write)
+{
+    uint64_t n_needed = 2 * INDEX_PAGES_BASE + rebuild->n_live / 16;
+    struct index_room room;
+
+    index_room_count(write, &room);
+    if (room.n_ahead + room.n_reusable >= n_needed)
+        return ONECOPY_OK;
+    return index_grow(write, (n_needed - room.n_ahead - room.n_reusable) * PAGE_BYTES);
+}
+
+/* Memory for the walk. */
 static int rebuild_begin(struct rebuild *rebuild, const struct index_write *write)
 {
     uint64_t n_blobs = index_blobs_count(write);
-
     rebuild->is_claimed = system_calls.calloc(rebuild->store->state.max_slots, 1);
     if (rebuild->mode == REBUILD_ANEW)
         rebuild->live = system_calls.calloc(n_blobs + 1, sizeof *rebuild->live);
     if (!rebuild->is_claimed || (rebuild->mode == REBUILD_ANEW && !rebuild->live))
         return error_set(ONECOPY_ENOMEMORY, "out of memory while the state is made anew for %llu blobs",
                          (unsigned long long)n_blobs);
-    if (rebuild->mode == REBUILD_ANEW)
-        return index_grow(write, (2 * INDEX_PAGES_BASE + n_blobs / 16) * PAGE_BYTES);
     return ONECOPY_OK;
 }
 
@@ -291,6 +300,8 @@ int rebuild_slots(struct store *store, struct index_write *write, enum rebuild_m
     journal_distrust(state); /* until the commit: whoever comes after a process killed in here begins again */
     if (result == ONECOPY_OK)
         result = index_blobs_visit(write->index, write->txn, NULL, rebuild_visit, &rebuild);
+    if (result == ONECOPY_OK && mode == REBUILD_ANEW)
+        result = index_prepare(&rebuild, write);
     if (result == ONECOPY_OK && mode == REBUILD_ANEW)
         result = free_space_rebuild(&rebuild, write);
     if (result == ONECOPY_OK)
@@ -314,8 +325,11 @@ int write_begin(struct store *store, struct index_write *write)
     for (;;) {
         int result = index_write_begin(&store->index, &store->state, write);
 
-        if (result < 0 || !write->must_rebuild)
+        if (result < 0)
             return result;
+        credit_take(&store->state, INDEX_PAGES_BASE);
+        if (!write->must_rebuild)
+            return ONECOPY_OK;
         result = rebuild_slots(store, write, REBUILD_KEEP);
         if (result < 0)
             return result;

@@ -30,6 +30,9 @@
 
 #define EVICTION_BLOBS_MAX 32U
 
+/* A batch may ask for this part of the limit. */
+#define BATCH_PART 16U
+
 /* Pages held back by readers that are worth a short wait: so many, and a quarter of the file. */
 #define HELD_PAGES_MIN 256U
 #define HELD_PART      4U
@@ -44,12 +47,14 @@
 
 /* A transaction that changes next to nothing takes so many itself. */
 #define TOUCH_PAGES 8U
+#define TOUCHES_MAX 2U
 
 /* A search for room. */
 struct search {
     struct store *store;
     uint64_t n_needed;
     uint64_t began_ns;  /* when waiting began; 0: not yet */
+    unsigned n_touches; /* transactions for the sake of their number */
     bool ignores_share; /* nothing that is in the index may be evicted: it may grow beyond its share */
 };
 
@@ -64,27 +69,39 @@ uint32_t room_eviction_allowance(const struct index_write *write)
     return n < 1 ? 1 : n < REMOVAL_MAX ? (uint32_t)n : REMOVAL_MAX;
 }
 
+uint32_t room_batch(const struct store *store, uint32_t most)
+{
+    uint64_t n = budget_limit_bytes(store) / PAGE_BYTES / BATCH_PART / INDEX_PAGES_EACH;
+
+    return n < 1 ? 1 : n < most ? (uint32_t)n : most;
+}
+
 static bool room_is_known(const struct search *search, const struct index_write *write)
 {
-    _Atomic uint64_t *credit = &search->store->state.header->index_credit;
+    struct state *state = &search->store->state;
+    uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
+    bool is_known = index_ahead_pages(write) >= wanted || load_relaxed(&state->header->index_credit) >= wanted;
+
+    /* Whichever pages LMDB takes, it takes those that it can reuse first. write_begin() has taken the rest off. */
+    credit_take(state, search->n_needed - INDEX_PAGES_BASE);
+    return is_known;
+}
+
+/*
+ * What the pages found must come to. Where few are ahead, a long list of free pages must find its place among the
+ * others.
+ */
+static uint64_t room_wanted(const struct search *search, const struct index_room *room)
+{
     uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
 
-    if (index_ahead_pages(write) >= wanted)
-        return true;
-    if (load_relaxed(credit) < wanted)
-        return false;
-    subtract_relaxed(credit, search->n_needed);
-    return true;
+    return room->n_ahead < AHEAD_PAGES_MIN ? 4 * wanted : wanted;
 }
 
 static bool room_is_found(const struct search *search, const struct index_write *write, struct index_room *room)
 {
-    uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
-
     index_room_count(write, room);
-    if (room->n_ahead + room->n_reusable < wanted)
-        return false;
-    if (room->n_ahead < AHEAD_PAGES_MIN && room->n_reusable < 4 * wanted)
+    if (room->n_ahead + room->n_reusable < room_wanted(search, room))
         return false;
     store_relaxed(&search->store->state.header->index_credit, room->n_ahead + room->n_reusable - search->n_needed);
     return true;
@@ -165,7 +182,7 @@ static bool readers_await(struct search *search, uint64_t patience_ns)
 /* The index has too little room: a step towards more. ONECOPY_OK with *is_begun: the transaction has room now. */
 static int room_seek(struct search *search, struct index_write *write, const struct index_room *room, bool *is_begun)
 {
-    uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
+    uint64_t wanted = room_wanted(search, room);
     uint64_t n_recent = room->n_recent > TOUCH_PAGES ? room->n_recent - TOUCH_PAGES : 0;
     uint64_t n_here = room->n_ahead + room->n_reusable + n_recent;
     bool is_held = n_here < wanted && n_here + room->n_held >= wanted;
@@ -186,7 +203,7 @@ static int room_seek(struct search *search, struct index_write *write, const str
             index_abort(write);
         return result;
     }
-    if (n_here >= wanted) {
+    if (n_here >= wanted && search->n_touches++ < TOUCHES_MAX) {
         /* What the last transaction freed can be reused after one more. */
         made = index_touch(write);
         if (made == ONECOPY_OK)

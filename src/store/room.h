@@ -15,6 +15,9 @@ int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *
 /* How many blobs the transaction may remove, given the room it has. */
 uint32_t room_eviction_allowance(const struct index_write *write);
 
+/* How many blobs, up to `most`, one transaction may put without asking for too much of the index. */
+uint32_t room_batch(const struct store *store, uint32_t most);
+
 /*
  * Blobs for whose removal a transaction that may have to evict makes sure of room in the index; with more room it
  * evicts more.

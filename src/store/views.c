@@ -257,7 +257,7 @@ int view_buffer(struct views *views, uint32_t cell, void **writable, const void 
 void view_set(struct views *views, uint32_t cell, enum view_kind kind, const struct viewed *viewed)
 {
     struct view_record *record = &views->records[cell];
-    const struct pool *pool = load_relaxed(&views->pool);
+    const struct pool *pool = load_acquire(&views->pool);
     uint32_t version = load_relaxed(&record->version);
     uint64_t ref[2];
 
@@ -297,9 +297,7 @@ void view_release(struct views *views, uint32_t cell)
 
 bool views_any(const struct views *views)
 {
-    uint32_t n = load_relaxed(&views->state->clients[views->client].cells_allocated);
-
-    for (uint32_t cell = 0; cell < n && cell < views->n_cells; cell++)
+    for (uint32_t cell = 0; cell < views->n_cells; cell++)
         if (load_acquire(&views->records[cell].kind) != VIEW_NONE)
             return true;
     return false;
@@ -400,6 +398,16 @@ void views_fork_parent(struct views *views)
         lane_leave(&views->lanes[i]);
 }
 
+void views_forget_writable(struct views *views)
+{
+    struct pool *pool = load_relaxed(&views->pool);
+
+    if (pool)
+        pool->writable = NULL;
+    for (pool = views->frozen; pool; pool = pool->next)
+        pool->writable = NULL;
+}
+
 /* A child has none of the parent's readers and none of its writable mappings. */
 static void views_start_anew(struct views *views)
 {
@@ -411,13 +419,11 @@ static void views_start_anew(struct views *views)
         views->lanes[i].slot = NO_SLOT;
         lane_leave(&views->lanes[i]);
     }
+    views_forget_writable(views);
     if (pool) {
-        pool->writable = NULL;
         pool_free(pool);
         store_relaxed(&views->pool, NULL);
     }
-    for (pool = views->frozen; pool; pool = pool->next)
-        pool->writable = NULL;
 }
 
 /*
@@ -446,6 +452,7 @@ void views_fork_child(struct views *views, uint32_t client)
 void views_forget(struct views *views, uint32_t client)
 {
     views->client = client;
+    views->epoch++;
     memset(views->records, 0, views->n_cells * sizeof(struct view_record));
     views_start_anew(views);
 }

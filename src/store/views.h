@@ -56,6 +56,7 @@ struct views {
     struct pool *_Atomic pool;   /* buffers of small values, or NULL */
     struct pool *frozen;         /* those of before a fork that views still point into */
     uint64_t n_pools;
+    uint32_t epoch; /* advanced when all views are forgotten: what was handed out before is not a view any more */
     pthread_mutex_t *mutex; /* the store's, for what is done seldom */
     struct lane lanes[LANES];
 };
@@ -108,6 +109,8 @@ void views_fork_prepare(struct views *views);
 void views_fork_parent(struct views *views);
 /* In the child, which is another client now: makes cells and records agree, forgets the parent's readers. */
 void views_fork_child(struct views *views, uint32_t client);
+/* In a child: forgets the windows that it did not inherit. */
+void views_forget_writable(struct views *views);
 /* In a child that came to be without the three above: nothing in it is ours. */
 void views_forget(struct views *views, uint32_t client);
 

@@ -1,0 +1,46 @@
+/* Measuring: a clock, a random number generator, medians, and two contestants taking turns. */
+#ifndef BENCH_COMMON_MEASURE_H
+#define BENCH_COMMON_MEASURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t time_ns(void);
+
+/* Numbers that repeat from run to run: by their seed. */
+struct random {
+    uint64_t state;
+};
+
+uint64_t random_next(struct random *random);
+uint64_t random_below(struct random *random, uint64_t limit);
+void random_fill(struct random *random, void *to, size_t n_bytes);
+/* A size from low up to its n_doublings-th doubling, log-uniform: a size's density falls as its inverse. */
+size_t random_size(struct random *random, size_t low, unsigned n_doublings);
+
+/* A median, and the quartiles around it. */
+struct spread {
+    double median, low, high;
+};
+
+/* Sorts the values. */
+struct spread spread_of(double *values, size_t n);
+
+/* One contestant's share of a round: does its work and tells what a unit of it cost (say, nanoseconds). */
+typedef double duel_turn(void *context);
+
+struct duel {
+    struct spread ours, theirs; /* costs */
+    struct spread ratio;        /* of ours to theirs, by round */
+};
+
+struct duel duel_run(unsigned n_rounds, duel_turn *ours, duel_turn *theirs, void *context);
+
+/* Calls an operation n times, timing each call by itself. The time of the clock's own reading is taken off. */
+struct latency {
+    double p50_ns, p99_ns;
+};
+
+struct latency latency_run(size_t n, void (*operation)(void *context, size_t i), void *context);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * What was measured, and is it good enough? One line a measure, printed as soon as it is known, because a run takes
+ * minutes:
+ *
+ *     name   value unit   the quartiles around it   the bar   met or MISSED   a remark
+ *
+ * A missed bar is not a failure of the program. The JSON file is {"name": {"value": 1.07, "unit": "x"}, ...} and is
+ * called as the program, with ".json".
+ */
+#include "common/report.h"
+
+#include <err.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ROWS_MAX 64U
+
+struct row {
+    const char *name;
+    const char *unit;
+    double value;
+};
+
+static struct row rows[ROWS_MAX];
+static size_t n_rows;
+static unsigned n_bars;
+static unsigned n_met;
+
+/* Three digits that say something, however large the value is. */
+static int digits(double value)
+{
+    return value < 10 ? 2 : value < 100 ? 1 : 0;
+}
+
+static void bar_print(double value, enum bar bar, double bar_value)
+{
+    bool is_met = bar == BAR_AT_MOST ? value <= bar_value : value >= bar_value;
+
+    if (bar == BAR_NONE) {
+        printf("%17s", "");
+        return;
+    }
+    n_bars++;
+    n_met += is_met;
+    printf("  %s %-4g %-6s", bar == BAR_AT_MOST ? "<=" : ">=", bar_value, is_met ? "met" : "MISSED");
+}
+
+void report(const char *name, double value, const char *unit, const struct spread *spread, enum bar bar,
+            double bar_value, const char *remark, ...)
+{
+    va_list arguments;
+
+    if (n_rows == ROWS_MAX)
+        errx(1, "more than %u measures", ROWS_MAX);
+    if (n_rows == 0)
+        printf("%-26s %9s %-5s %-15s %-17s\n", "measure", "median", "", "  quartiles", "  bar");
+    rows[n_rows++] = (struct row){.name = name, .unit = unit, .value = value};
+    printf("%-26s %9.*f %-5s", name, digits(value), value, unit);
+    if (spread)
+        printf(" %6.*f..%-6.*f ", digits(spread->low), spread->low, digits(spread->high), spread->high);
+    else
+        printf("%16s", "");
+    bar_print(value, bar, bar_value);
+    printf("  ");
+    va_start(arguments, remark);
+    vprintf(remark, arguments);
+    va_end(arguments);
+    printf("\n");
+    fflush(stdout);
+}
+
+int report_end(void)
+{
+    char path[PATH_MAX + sizeof ".json"];
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
+    FILE *file;
+
+    if (length < 0)
+        err(1, "/proc/self/exe");
+    snprintf(path + length, sizeof ".json", ".json");
+    file = fopen(path, "w");
+    if (!file)
+        err(1, "%s", path);
+    for (size_t i = 0; i < n_rows; i++)
+        fprintf(file, "%s\"%s\": {\"value\": %.6g, \"unit\": \"%s\"}", i == 0 ? "{" : ",\n ", rows[i].name,
+                rows[i].value, rows[i].unit);
+    fprintf(file, "}\n");
+    if (fclose(file) != 0)
+        err(1, "%s", path);
+    printf("%u of %u bars met; all figures in %s\n", n_met, n_bars, path);
+    return 0;
+}

@@ -1,0 +1,110 @@
+/*
+ * The two that are compared, opened alike. The rival is LMDB with the flags of src/index/index.c: MDB_WRITEMAP,
+ * MDB_NOSYNC, MDB_NOTLS, MDB_NORDAHEAD, in the same tmpfs, with a ref as the key. Its table is the environment's main
+ * one, which spares LMDB the search for the root of a named one in every new transaction: onecopy, whose tables have
+ * names, pays for that. Its reading transaction is made once and renewed, as onecopy's are.
+ */
+#include "store/store.h"
+
+#include "common/scratch.h"
+
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h>
+#else
+#include <xxhash.h>
+#endif
+
+void check(int result, const char *doing)
+{
+    if (result < 0)
+        errx(1, "%s: %s", doing, onecopy_last_error());
+}
+
+void check_mdb(int code, const char *doing)
+{
+    if (code != MDB_SUCCESS)
+        errx(1, "LMDB: %s: %s", doing, mdb_strerror(code));
+}
+
+onecopy *environment_make(const char *name, uint64_t limit_bytes)
+{
+    struct onecopy_options options;
+    onecopy *cache;
+
+    onecopy_options_init(&options);
+    options.max_bytes = limit_bytes;
+    options.max_entries = limit_bytes / 256;
+    options.ttl_ns = 0;
+    options.protect = 0;
+    check(onecopy_open(scratch_path(name), &options, &cache), "opening an environment");
+    return cache;
+}
+
+void rival_make(struct rival *rival, const char *name, uint64_t map_bytes)
+{
+    const char *path = scratch_path(name);
+    MDB_txn *txn;
+
+    if (mkdir(path, 0700) < 0)
+        err(1, "%s", path);
+    check_mdb(mdb_env_create(&rival->environment), "creating");
+    check_mdb(mdb_env_set_mapsize(rival->environment, map_bytes), "setting the map's size");
+    check_mdb(mdb_env_open(rival->environment, path, MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS | MDB_NORDAHEAD, 0600),
+              "opening");
+    check_mdb(mdb_txn_begin(rival->environment, NULL, 0, &txn), "beginning to write");
+    check_mdb(mdb_dbi_open(txn, NULL, 0, &rival->table), "opening the table");
+    check_mdb(mdb_txn_commit(txn), "committing");
+    check_mdb(mdb_txn_begin(rival->environment, NULL, MDB_RDONLY, &rival->reader), "beginning to read");
+    mdb_txn_reset(rival->reader);
+}
+
+void rival_end(struct rival *rival)
+{
+    mdb_txn_abort(rival->reader);
+    mdb_env_close(rival->environment);
+}
+
+void rival_fill(struct rival *rival, const onecopy_ref *refs, size_t n, const void *data, size_t n_bytes)
+{
+    MDB_txn *txn;
+
+    check_mdb(mdb_txn_begin(rival->environment, NULL, 0, &txn), "beginning to write");
+    for (size_t i = 0; i < n; i++) {
+        MDB_val key = {sizeof refs[i], (void *)(uintptr_t)&refs[i]};
+        MDB_val value = {n_bytes, (void *)(uintptr_t)data};
+
+        check_mdb(mdb_put(txn, rival->table, &key, &value, 0), "storing");
+    }
+    check_mdb(mdb_txn_commit(txn), "committing");
+}
+
+void content_hash(const void *data, size_t n_bytes, onecopy_ref *ref)
+{
+    XXH128_canonical_t canonical;
+
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits_withSeed(data, n_bytes, 1));
+    memcpy(ref->bytes, canonical.digest, sizeof ref->bytes);
+}
+
+uint8_t *content_make(size_t n_bytes)
+{
+    struct random random = {n_bytes};
+    uint8_t *content = aligned_alloc(4096, (n_bytes + 4095) / 4096 * 4096);
+
+    if (!content)
+        errx(1, "out of memory for %zu bytes", n_bytes);
+    random_fill(&random, content, n_bytes);
+    return content;
+}
+
+void content_stamp(uint8_t *content)
+{
+    static uint64_t number;
+
+    number++;
+    memcpy(content, &number, sizeof number);
+}

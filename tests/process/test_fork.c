@@ -1,0 +1,969 @@
+/*
+ * What a fork does to handles, views and reservations: with fork() of libc, without its handlers, in threaded
+ * processes, through generations, and in tables that are full.
+ */
+#include "shared/pins.h"
+#include "store/reap.h"
+#include "store/store.h"
+#include "support/content.h"
+#include "support/process.h"
+#include "support/scratch.h"
+#include "support/suite.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB    ((size_t)1 << 20)
+#define BUDGET (24 * MIB)
+
+#define N_VIEWS   20U
+#define SEED      UINT64_C(1)
+#define CHURN     UINT64_C(100000)
+#define A_LENGTH  ((size_t)200000)
+#define IN_INDEX  ((size_t)900)
+#define N_THREADS 3
+
+static onecopy *cache;
+static onecopy_view views[N_VIEWS];
+static onecopy_reservation reservation;
+
+/* Shared by a test's processes. */
+static struct scene {
+    struct hold hold;
+    struct step child_is_there;
+    struct step parent_is_done;
+    struct step end;
+    _Atomic uint64_t churned;
+    _Atomic uint32_t is_over;
+} * scene;
+
+static void setup(void)
+{
+    scene = shared_memory(sizeof *scene);
+    cache = scratch_open(BUDGET);
+}
+
+static void teardown(void)
+{
+    points_clear();
+    cache = onecopy_close(cache);
+}
+
+/* Views on values of both kinds: every second one is small enough to be copied. */
+static size_t length_of(size_t i)
+{
+    return i % 2 ? IN_INDEX + i : A_LENGTH + 4096 * i;
+}
+
+static void views_take(void)
+{
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        onecopy_ref ref = put_content(cache, SEED + i, length_of(i));
+
+        views[i] = get_content(cache, &ref, SEED + i);
+    }
+}
+
+static void views_check(void)
+{
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        EXPECT_EQUAL(views[i].length_bytes, length_of(i));
+        EXPECT_MSG(view_matches(&views[i], SEED + i), "view %zu has changed", i);
+    }
+}
+
+static void views_release(void)
+{
+    for (size_t i = 0; i < N_VIEWS; i++)
+        onecopy_release(&views[i]);
+}
+
+/* Puts and gets values of both kinds, several times the budget. */
+static void churn(size_t n_bytes)
+{
+    for (size_t done = 0; done < n_bytes; done += A_LENGTH) {
+        uint64_t number = atomic_fetch_add(&scene->churned, 1);
+        onecopy_ref ref = put_content(cache, CHURN + number, number % 2 ? A_LENGTH : 2 * A_LENGTH);
+        onecopy_ref small = put_content(cache, 2 * CHURN + number, IN_INDEX);
+        onecopy_view view = {0};
+
+        if (onecopy_get(cache, &ref, &view) == ONECOPY_OK)
+            EXPECT(view_matches(&view, CHURN + number));
+        onecopy_release(&view);
+        if (onecopy_get(cache, &small, &view) == ONECOPY_OK)
+            EXPECT(view_matches(&view, 2 * CHURN + number));
+        onecopy_release(&view);
+    }
+}
+
+static unsigned descriptors_count(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    EXPECT(directory);
+    while (readdir(directory))
+        n++;
+    closedir(directory);
+    return n;
+}
+
+/* ---- views and their heirs ---- */
+
+static void read_while_the_parent_churns(void *context)
+{
+    (void)context;
+    step_reach(&scene->child_is_there);
+    while (!scene->is_over)
+        views_check();
+    churn(BUDGET);
+    views_check();
+    views_release();
+    EXPECT_OK(onecopy_stat(cache, &(struct onecopy_stat){0}));
+    cache = onecopy_close(cache);
+}
+
+START_TEST(views_taken_before_a_fork_are_read_in_the_child_while_the_parent_releases_and_evicts)
+{
+    struct process child;
+
+    views_take();
+    child = process_start(read_while_the_parent_churns, NULL);
+    step_await(&scene->child_is_there, 1);
+    views_release();
+    churn(4 * BUDGET);
+    scene->is_over = 1;
+    churn(BUDGET);
+    process_join(&child);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+    EXPECT_EQUAL(stat_of(cache).dead_clients, 0);
+    expect_nothing_left(cache);
+}
+END_TEST
+
+static void release_and_churn(void *context)
+{
+    (void)context;
+    views_release();
+    churn(2 * BUDGET);
+    cache = onecopy_close(cache);
+}
+
+START_TEST(views_of_the_parent_stay_when_the_child_releases_its_own_and_evicts)
+{
+    struct process child;
+
+    views_take();
+    child = process_start(release_and_churn, NULL);
+    process_join(&child);
+    views_check();
+    views_release();
+    expect_nothing_left(cache);
+}
+END_TEST
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+START_TEST(a_child_that_ends_without_a_word_is_cleared_with_its_pins)
+{
+    struct process child;
+    uint64_t n_pins;
+
+    views_take();
+    n_pins = stat_of(cache).pins;
+    child = process_start(nothing, NULL);
+    process_join(&child);
+    EXPECT_EQUAL(stat_of(cache).pins, 2 * n_pins);
+    views_check();
+    views_release();
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+    EXPECT_EQUAL(stat_of(cache).dead_clients, 1);
+}
+END_TEST
+
+/* ---- generations ---- */
+
+static struct process heir;
+
+static void read_when_the_parent_is_gone(void *context)
+{
+    (void)context;
+    step_await(&scene->end, 1);
+    views_check();
+    churn(BUDGET);
+    views_check();
+}
+
+static void take_views_and_leave_an_heir(void *context)
+{
+    cache = scratch_open(BUDGET);
+    views_take();
+    if (fork() == 0)
+        process_run(&heir, read_when_the_parent_is_gone, context);
+    if (context) { /* one more generation, which only passes on */
+        pid_t pid = fork();
+
+        EXPECT(pid >= 0);
+        if (pid == 0)
+            _exit(EXIT_SUCCESS);
+        EXPECT(waitpid(pid, NULL, 0) == pid);
+    }
+}
+
+START_TEST(a_view_taken_before_fork_outlives_its_parent)
+{
+    struct process parent;
+
+    processes_adopt();
+    heir = process_prepare();
+    parent = process_start(take_views_and_leave_an_heir, _i ? scene : NULL);
+    process_join(&parent);
+    churn(4 * BUDGET); /* clears the parent, and evicts all that is nobody's */
+    step_reach(&scene->end);
+    process_join(&heir);
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+}
+END_TEST
+
+/* In between, nobody calls the library: each child is a fork's result and another fork's parent, and no more. */
+static void pass_on(void *context)
+{
+    size_t generations = *(const size_t *)context;
+
+    for (size_t i = 0; i < generations; i++) {
+        pid_t pid = fork();
+
+        EXPECT(pid >= 0);
+        if (pid > 0)
+            _exit(EXIT_SUCCESS);
+    }
+    process_run(&heir, read_when_the_parent_is_gone, NULL);
+}
+
+START_TEST(a_view_reaches_a_grandchild_whose_ancestors_never_used_it)
+{
+    size_t generations = 3;
+    struct process child;
+
+    processes_adopt();
+    views_take();
+    heir = process_prepare();
+    child = process_start(pass_on, &generations);
+    process_join(&child);
+    views_release();
+    churn(4 * BUDGET);
+    step_reach(&scene->end);
+    process_join(&heir);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+}
+END_TEST
+
+/*
+ * One view is handed down from process to process. At every moment somebody holds it, so whoever looks through all
+ * the pins must find it, though it moves from a cell behind the looker to one before it and back. A client with very
+ * many cells between the two makes the look longer than a fork.
+ */
+#define RELAY_PINS   400000U
+#define RELAY_LINKS  (is_sanitized() ? 30U : 120U)
+#define RELAY_LENGTH ((size_t)50000)
+
+static void ballast_cells(void *context)
+{
+    onecopy_view *held = calloc(RELAY_PINS, sizeof *held);
+
+    EXPECT(held);
+    for (size_t i = 0; i < RELAY_PINS; i++)
+        EXPECT_OK(onecopy_get(cache, context, &held[i]));
+    for (size_t i = 0; i < RELAY_PINS; i++)
+        onecopy_release(&held[i]);
+    step_reach(&scene->child_is_there);
+    step_await(&scene->end, 1);
+}
+
+/* Gives its client number back, for the relay to use. */
+static void hold_a_number(void *context)
+{
+    (void)context;
+    step_reach(&scene->child_is_there);
+    step_await(&scene->parent_is_done, 1);
+    cache = onecopy_close(cache);
+}
+
+static void relay_run(void *context)
+{
+    onecopy_view view;
+    unsigned links = RELAY_LINKS;
+
+    view = get_content(cache, context, SEED);
+    step_reach(&scene->child_is_there);
+    step_await(&scene->parent_is_done, 2);
+    while (links-- > 0) {
+        pid_t pid = fork();
+
+        EXPECT(pid >= 0);
+        if (pid == 0)
+            continue;
+        onecopy_release(&view);
+        cache = onecopy_close(cache);
+        _exit(EXIT_SUCCESS);
+    }
+    EXPECT(view_matches(&view, SEED));
+    scene->is_over = 1;
+    process_run(&heir, nothing, NULL);
+}
+
+static void relay_watch(const struct state *state)
+{
+    struct pin_list list = {0};
+    uint64_t since = expect_now_ns();
+    uint64_t n_looks = 0;
+
+    for (; !scene->is_over; n_looks++) {
+        EXPECT_MSG(expect_now_ns() - since < patience_ns(30), "the relay does not reach its end");
+        EXPECT_OK(pins_collect(state, &list));
+        EXPECT_MSG(list.n > 0, "look %llu found no pin, though there is one", (unsigned long long)n_looks);
+    }
+    pin_list_free(&list);
+}
+
+START_TEST(a_view_handed_from_parent_to_child_is_never_out_of_sight)
+{
+    struct onecopy_options options;
+    struct process placeholder, ballast, relay;
+    onecopy_ref ref;
+
+    cache = onecopy_close(cache);
+    onecopy_options_init(&options);
+    options.max_bytes = 4 * BUDGET;
+    options.max_pins = RELAY_PINS;
+    options.max_clients = 16;
+    EXPECT_OK(onecopy_open(scratch_file("relay"), &options, &cache));
+    ref = put_content(cache, SEED, RELAY_LENGTH);
+    processes_adopt();
+    heir = process_prepare();
+    placeholder = process_start(hold_a_number, NULL);
+    step_await(&scene->child_is_there, 1);
+    ballast = process_start(ballast_cells, &ref);
+    step_await(&scene->child_is_there, 2);
+    relay = process_start(relay_run, &ref);
+    step_await(&scene->child_is_there, 3);
+    step_reach(&scene->parent_is_done);
+    process_join(&placeholder);
+    step_reach(&scene->parent_is_done);
+    relay_watch(&store_of(cache)->state);
+    process_join(&relay);
+    process_join(&heir);
+    step_reach(&scene->end);
+    process_join(&ballast);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+}
+END_TEST
+
+/* ---- threads ---- */
+
+static void *churn_until_over(void *context)
+{
+    (void)context;
+    while (!scene->is_over)
+        churn(A_LENGTH);
+    return NULL;
+}
+
+static void live_a_little(void *context)
+{
+    (void)context;
+    views_check();
+    churn(4 * A_LENGTH);
+    views_check();
+}
+
+START_TEST(a_child_forked_from_a_threaded_parent_works)
+{
+    unsigned n_forks = is_sanitized() ? 10 : 60;
+    pthread_t threads[N_THREADS];
+
+    views_take();
+    for (size_t i = 0; i < N_THREADS; i++)
+        EXPECT(pthread_create(&threads[i], NULL, churn_until_over, NULL) == 0);
+    for (unsigned i = 0; i < n_forks; i++) {
+        struct process one = process_start(live_a_little, NULL);
+        struct process other = process_start(live_a_little, NULL);
+
+        process_join(&one);
+        process_join(&other);
+    }
+    scene->is_over = 1;
+    for (size_t i = 0; i < N_THREADS; i++)
+        EXPECT(pthread_join(threads[i], NULL) == 0);
+    views_check();
+    views_release();
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+}
+END_TEST
+
+static void *put_one(void *context)
+{
+    const size_t *length = context;
+
+    put_content(cache, 7 * CHURN, *length);
+    return NULL;
+}
+
+static void read_then_write(void *context)
+{
+    (void)context;
+    views_check();
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        onecopy_view view = get_content(cache, &views[i].ref, SEED + i);
+
+        onecopy_release(&view);
+    }
+    step_reach(&scene->child_is_there);
+    churn(BUDGET);
+    views_check();
+}
+
+/* The child reads while its parent's thread still has the write lock, or half of a value, and writes afterwards. */
+START_TEST(a_child_forked_in_the_middle_of_another_threads_put_works)
+{
+    static const char *const points[] = {"write_begun", "before_commit", "after_commit", "copied_in_transaction",
+                                         "reserved",    "copied",        "after_fill",   "after_reserve_commit"};
+    bool is_small = strcmp(points[_i], "copied_in_transaction") == 0;
+    size_t length = is_small ? 10000 : A_LENGTH;
+    struct process child;
+    pthread_t thread;
+
+    views_take();
+    put_content(cache, 8 * CHURN, 4 * length); /* removed, it makes free space that is warm */
+    EXPECT_OK(onecopy_remove(cache, &(onecopy_ref[]){put_content(cache, 8 * CHURN, 4 * length)}[0]));
+    hold_at(points[_i], &scene->hold);
+    if (strcmp(points[_i], "after_fill") == 0)
+        length = MIB;
+    EXPECT(pthread_create(&thread, NULL, put_one, &length) == 0);
+    hold_await(&scene->hold);
+    child = process_start(read_then_write, NULL);
+    step_await(&scene->child_is_there, 1);
+    hold_release(&scene->hold);
+    EXPECT(pthread_join(thread, NULL) == 0);
+    process_join(&child);
+    views_check();
+    views_release();
+    expect_nothing_left(cache);
+}
+END_TEST
+
+/* ---- small values ---- */
+
+START_TEST(a_small_view_in_the_parent_does_not_show_the_childs_next_value)
+{
+    struct process child;
+
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        onecopy_ref ref = put_content(cache, SEED + i, IN_INDEX + i);
+
+        views[i] = get_content(cache, &ref, SEED + i);
+    }
+    child = process_start(release_and_churn, NULL);
+    process_join(&child);
+    for (size_t i = 0; i < N_VIEWS; i++)
+        EXPECT_MSG(view_matches(&views[i], SEED + i), "view %zu has changed", i);
+    for (size_t i = 0; i < N_VIEWS; i++)
+        onecopy_release(&views[i]);
+    expect_nothing_left(cache);
+}
+END_TEST
+
+static void check_small_views(void *context)
+{
+    (void)context;
+    step_await(&scene->parent_is_done, 1);
+    for (size_t i = 0; i < N_VIEWS; i++)
+        EXPECT_MSG(view_matches(&views[i], SEED + i), "view %zu has changed", i);
+}
+
+START_TEST(a_small_view_in_the_child_does_not_show_the_parents_next_value)
+{
+    struct process child;
+
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        onecopy_ref ref = put_content(cache, SEED + i, IN_INDEX + i);
+
+        views[i] = get_content(cache, &ref, SEED + i);
+    }
+    child = process_start(check_small_views, NULL);
+    for (size_t i = 0; i < N_VIEWS; i++) {
+        onecopy_ref ref = views[i].ref;
+
+        onecopy_release(&views[i]);
+        EXPECT_OK(onecopy_remove(cache, &ref));
+        ref = put_content(cache, CHURN + i, IN_INDEX);
+        views[i] = get_content(cache, &ref, CHURN + i);
+    }
+    step_reach(&scene->parent_is_done);
+    process_join(&child);
+    for (size_t i = 0; i < N_VIEWS; i++)
+        onecopy_release(&views[i]);
+    expect_nothing_left(cache);
+}
+END_TEST
+
+/* ---- reservations ---- */
+
+static void try_the_parents_reservation(void *context)
+{
+    onecopy_reservation copy = reservation;
+    onecopy_ref ref;
+
+    (void)context;
+    EXPECT_CODE(onecopy_commit(&copy, ONECOPY_UNSET, &ref), ONECOPY_EINVALID);
+    onecopy_abandon(&copy);
+}
+
+static void abandon_the_parents_reservation(void *context)
+{
+    onecopy_reservation copy = reservation;
+
+    (void)context;
+    onecopy_abandon(&copy);
+    EXPECT(!copy.data);
+}
+
+static void write_to_the_parents_reservation(void *context)
+{
+    (void)context;
+    signal(SIGSEGV, SIG_DFL);
+    memset(reservation.data, 0, 1);
+}
+
+/* The parent's reservation is as it was: it is filled and committed. */
+static void reservation_use(void)
+{
+    onecopy_view view;
+    onecopy_ref ref;
+
+    EXPECT_EQUAL(stat_of(cache).pending_bytes, PAGE_BYTES * ((A_LENGTH + PAGE_BYTES - 1) / PAGE_BYTES));
+    churn(BUDGET);
+    content_fill(SEED, reservation.data, A_LENGTH);
+    EXPECT_OK(onecopy_commit(&reservation, ONECOPY_UNSET, &ref));
+    view = get_content(cache, &ref, SEED);
+    onecopy_release(&view);
+    expect_nothing_left(cache);
+}
+
+START_TEST(a_reservation_is_neither_committed_nor_abandoned_by_a_child)
+{
+    struct process one, other;
+
+    EXPECT_OK(onecopy_reserve(cache, A_LENGTH, &reservation));
+    one = process_start(try_the_parents_reservation, NULL);
+    other = process_start(abandon_the_parents_reservation, NULL);
+    process_join(&one);
+    process_join(&other);
+    reservation_use();
+}
+END_TEST
+
+START_TEST(a_reservations_memory_is_out_of_a_childs_reach)
+{
+    struct process child;
+    int status;
+
+    EXPECT_OK(onecopy_reserve(cache, A_LENGTH, &reservation));
+    child = process_start(write_to_the_parents_reservation, NULL);
+    EXPECT(waitpid(child.pid, &status, 0) == child.pid);
+    EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    reservation_use();
+}
+END_TEST
+
+/* A stray write in a child must not reach what its parent, or everybody, trusts. */
+static void look_for_writable_maps(void *context)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    char line[512];
+
+    (void)context;
+    EXPECT(maps);
+    while (fgets(line, sizeof line, maps))
+        EXPECT_MSG(!(strstr(line, scratch_path()) && strstr(line, " rw") &&
+                     (strstr(line, "/arena") || strstr(line, "/data.mdb"))),
+                   "inherited: %s", line);
+    fclose(maps);
+}
+
+START_TEST(a_child_inherits_no_writable_window_on_index_or_arena)
+{
+    struct process child;
+
+    views_take();
+    EXPECT_OK(onecopy_reserve(cache, A_LENGTH, &reservation));
+    child = process_start(look_for_writable_maps, NULL);
+    process_join(&child);
+    onecopy_abandon(&reservation);
+    views_release();
+}
+END_TEST
+
+/* ---- children made without the handlers ---- */
+
+static void begin_anew_without_views(void *context)
+{
+    (void)context;
+    views_release(); /* before any other call, */
+    EXPECT_EQUAL(stat_of(cache).clients, 2);
+    churn(BUDGET); /* and gets, puts and removes as everybody does */
+    EXPECT_OK(onecopy_remove(cache, &(onecopy_ref[]){put_content(cache, CHURN, IN_INDEX)}[0]));
+    cache = onecopy_close(cache);
+}
+
+START_TEST(a_child_that_no_handler_saw_is_a_client_of_its_own_and_owns_no_views)
+{
+    struct process child;
+    uint64_t n_pins;
+
+    views_take();
+    n_pins = stat_of(cache).pins;
+    child = process_start_unnoticed(begin_anew_without_views, NULL);
+    process_join(&child);
+    EXPECT_EQUAL(stat_of(cache).pins, n_pins);
+    views_check();
+    churn(2 * BUDGET);
+    views_check();
+    views_release();
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+}
+END_TEST
+
+static void release_after_a_call(void *context)
+{
+    onecopy_view own;
+
+    (void)context;
+    own = get_content(cache, &views[0].ref, SEED);
+    views_release(); /* the parent's: no effect, not on our own views either */
+    EXPECT(view_matches(&own, SEED));
+    churn(2 * BUDGET);
+    EXPECT(view_matches(&own, SEED));
+    EXPECT_OK(onecopy_contains(cache, &own.ref));
+    onecopy_release(&own);
+}
+
+START_TEST(views_that_such_a_child_inherited_cannot_be_taken_for_its_own)
+{
+    struct process child;
+
+    views_take();
+    child = process_start_unnoticed(release_after_a_call, NULL);
+    process_join(&child);
+    views_check();
+    views_release();
+    expect_nothing_left(cache);
+}
+END_TEST
+
+START_TEST(such_a_child_leaves_its_parents_reservation_alone)
+{
+    struct process one, other;
+
+    EXPECT_OK(onecopy_reserve(cache, A_LENGTH, &reservation));
+    one = process_start_unnoticed(try_the_parents_reservation, NULL);
+    process_join(&one);
+    other = process_start_unnoticed(abandon_the_parents_reservation, NULL);
+    process_join(&other);
+    reservation_use();
+}
+END_TEST
+
+static void close_only(void *context)
+{
+    (void)context;
+    cache = onecopy_close(cache);
+}
+
+START_TEST(such_a_child_may_close_its_handle_and_nothing_else)
+{
+    struct process child;
+
+    views_take();
+    child = process_start_unnoticed(close_only, NULL);
+    process_join(&child);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+    churn(2 * BUDGET);
+    views_check();
+    views_release();
+    expect_nothing_left(cache);
+}
+END_TEST
+
+static void take_a_view_of_ones_own(void *context)
+{
+    onecopy_ref ref = *(const onecopy_ref *)context;
+    onecopy_view own = get_content(cache, &ref, SEED);
+
+    step_reach(&scene->child_is_there);
+    step_await(&scene->end, 1);
+    EXPECT(view_matches(&own, SEED));
+    onecopy_release(&own);
+}
+
+/* A child that has not called the library since its fork makes another, unnoticed; then both do. */
+static void pass_on_unnoticed(void *context)
+{
+    struct process child = process_start_unnoticed(take_a_view_of_ones_own, context);
+
+    step_await(&scene->child_is_there, 1);
+    take_a_view_of_ones_own(context);
+    process_join(&child);
+}
+
+START_TEST(an_unnoticed_child_of_a_child_that_never_called_is_a_client_of_its_own)
+{
+    onecopy_ref ref = put_content(cache, SEED, A_LENGTH);
+    struct process child = process_start(pass_on_unnoticed, &ref);
+
+    step_await(&scene->child_is_there, 2);
+    EXPECT_EQUAL(stat_of(cache).clients, 3);
+    EXPECT_EQUAL(stat_of(cache).pins, 2);
+    step_reach(&scene->end);
+    process_join(&child);
+    expect_nothing_left(cache);
+}
+END_TEST
+
+/* ---- a table that is full ---- */
+
+static void be_refused_until_there_is_room(void *context)
+{
+    const onecopy_ref ref = *(const onecopy_ref *)context;
+    onecopy_reservation copy = reservation;
+    onecopy_view view;
+    onecopy_ref other;
+
+    onecopy_abandon(&copy);
+    views_release();
+    EXPECT_CODE(onecopy_get(cache, &ref, &view), ONECOPY_ECLIENTS);
+    EXPECT_CODE(onecopy_put(cache, "x", 1, ONECOPY_UNSET, &other), ONECOPY_ECLIENTS);
+    step_reach(&scene->child_is_there);
+    AWAIT(onecopy_get(cache, &ref, &view) == ONECOPY_OK);
+    EXPECT(view_matches(&view, SEED));
+    onecopy_release(&view);
+    step_reach(&scene->child_is_there);
+}
+
+static void occupy(void *context)
+{
+    (void)context;
+    EXPECT_OK(onecopy_contains(cache, &views[0].ref));
+    step_reach(&scene->hold.arrived);
+    step_await(&scene->end, 1);
+}
+
+START_TEST(a_child_for_whom_the_table_of_clients_has_no_room_is_told_so_and_can_try_again)
+{
+    struct onecopy_options options;
+    struct process occupant, child;
+
+    cache = onecopy_close(cache);
+    onecopy_options_init(&options);
+    options.max_bytes = BUDGET;
+    options.max_clients = 2;
+    EXPECT_OK(onecopy_open(scratch_file("for-two"), &options, &cache));
+    views_take();
+    EXPECT_OK(onecopy_reserve(cache, A_LENGTH, &reservation));
+    occupant = process_start(occupy, NULL);
+    hold_await(&scene->hold);
+    child = process_start(be_refused_until_there_is_room, &views[0].ref);
+    step_await(&scene->child_is_there, 1);
+    views_check();
+    process_kill(&occupant);
+    while (scene->child_is_there.count < 2) { /* whoever puts clears the dead */
+        churn(A_LENGTH);
+        processes_check();
+    }
+    process_join(&child);
+    views_check();
+    views_release();
+    reservation_use();
+}
+END_TEST
+
+/* ---- handles ---- */
+
+static void churn_after_the_parent_closed(void *context)
+{
+    (void)context;
+    step_await(&scene->parent_is_done, 1);
+    churn(BUDGET);
+    views_check();
+    views_release();
+    cache = onecopy_close(cache);
+}
+
+START_TEST(a_handle_that_the_parent_closes_stays_open_in_the_child)
+{
+    struct process child;
+
+    views_take();
+    child = process_start(churn_after_the_parent_closed, NULL);
+    views_release();
+    cache = onecopy_close(cache);
+    step_reach(&scene->parent_is_done);
+    process_join(&child);
+    cache = scratch_open(BUDGET);
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+}
+END_TEST
+
+static void close_and_open(void *context)
+{
+    onecopy *second;
+
+    (void)context;
+    EXPECT_OK(onecopy_open(scratch_path(), NULL, &second));
+    cache = onecopy_close(cache);
+    views_check();
+    views_release();
+    cache = second;
+    churn(BUDGET);
+    cache = onecopy_close(cache);
+    cache = scratch_open(BUDGET);
+    churn(BUDGET);
+    cache = onecopy_close(cache);
+}
+
+START_TEST(a_child_that_closes_and_opens_does_not_disturb_its_parent)
+{
+    struct process child;
+
+    views_take();
+    child = process_start(close_and_open, NULL);
+    churn(BUDGET);
+    process_join(&child);
+    views_check();
+    churn(BUDGET);
+    views_release();
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+}
+END_TEST
+
+START_TEST(a_program_that_is_spawned_disturbs_nobody)
+{
+    char *const words[] = {(char *)(uintptr_t) "true", NULL};
+    struct onecopy_stat before;
+    pid_t pid;
+    int status;
+
+    views_take();
+    before = stat_of(cache);
+    for (unsigned i = 0; i < 20; i++) {
+        EXPECT(posix_spawnp(&pid, "true", NULL, NULL, words, environ) == 0);
+        EXPECT(waitpid(pid, &status, 0) == pid && status == 0);
+    }
+    EXPECT_EQUAL(stat_of(cache).clients, before.clients);
+    EXPECT_EQUAL(stat_of(cache).pins, before.pins);
+    churn(2 * BUDGET);
+    views_check();
+    views_release();
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).dead_clients, 0);
+}
+END_TEST
+
+static void use_a_little(void *context)
+{
+    onecopy_ref ref = put_content(cache, *(uint64_t *)context, A_LENGTH);
+
+    EXPECT_OK(onecopy_contains(cache, &ref));
+}
+
+START_TEST(many_forks_leak_neither_clients_nor_descriptors)
+{
+    unsigned n_forks = is_sanitized() ? 50 : 300;
+    struct onecopy_options options;
+    unsigned n_descriptors;
+
+    cache = onecopy_close(cache);
+    onecopy_options_init(&options);
+    options.max_bytes = BUDGET;
+    options.max_clients = 8;
+    EXPECT_OK(onecopy_open(scratch_file("for-eight"), &options, &cache));
+    views_take();
+    n_descriptors = descriptors_count();
+    for (uint64_t i = 0; i < n_forks; i++) {
+        onecopy_ref ref = put_content(cache, CHURN + i, IN_INDEX);
+        onecopy_view view = get_content(cache, &ref, CHURN + i);
+        struct process child = process_start(i % 3 ? use_a_little : nothing, &i);
+
+        onecopy_release(&view);
+        process_join(&child);
+    }
+    EXPECT(descriptors_count() <= n_descriptors + 4);
+    views_check();
+    views_release();
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+}
+END_TEST
+
+SUITE(fork)
+{
+    TCase *heirs = tcase_create("views");
+    TCase *threads = tcase_create("threads");
+    TCase *reservations = tcase_create("reservations");
+    TCase *unnoticed = tcase_create("unnoticed");
+    TCase *handles = tcase_create("handles");
+    TCase *all[] = {heirs, threads, reservations, unnoticed, handles};
+
+    tcase_add_test(heirs, views_taken_before_a_fork_are_read_in_the_child_while_the_parent_releases_and_evicts);
+    tcase_add_test(heirs, views_of_the_parent_stay_when_the_child_releases_its_own_and_evicts);
+    tcase_add_test(heirs, a_child_that_ends_without_a_word_is_cleared_with_its_pins);
+    tcase_add_loop_test(heirs, a_view_taken_before_fork_outlives_its_parent, 0, 2);
+    tcase_add_test(heirs, a_view_reaches_a_grandchild_whose_ancestors_never_used_it);
+    tcase_add_test(heirs, a_view_handed_from_parent_to_child_is_never_out_of_sight);
+    tcase_add_test(heirs, a_small_view_in_the_parent_does_not_show_the_childs_next_value);
+    tcase_add_test(heirs, a_small_view_in_the_child_does_not_show_the_parents_next_value);
+    tcase_add_test(threads, a_child_forked_from_a_threaded_parent_works);
+    tcase_add_loop_test(threads, a_child_forked_in_the_middle_of_another_threads_put_works, 0, 8);
+    tcase_add_test(reservations, a_reservation_is_neither_committed_nor_abandoned_by_a_child);
+    tcase_add_test(reservations, a_reservations_memory_is_out_of_a_childs_reach);
+    tcase_add_test(reservations, a_child_inherits_no_writable_window_on_index_or_arena);
+    tcase_add_test(unnoticed, a_child_that_no_handler_saw_is_a_client_of_its_own_and_owns_no_views);
+    tcase_add_test(unnoticed, views_that_such_a_child_inherited_cannot_be_taken_for_its_own);
+    tcase_add_test(unnoticed, such_a_child_leaves_its_parents_reservation_alone);
+    tcase_add_test(unnoticed, such_a_child_may_close_its_handle_and_nothing_else);
+    tcase_add_test(unnoticed, an_unnoticed_child_of_a_child_that_never_called_is_a_client_of_its_own);
+    tcase_add_test(unnoticed, a_child_for_whom_the_table_of_clients_has_no_room_is_told_so_and_can_try_again);
+    tcase_add_test(handles, a_handle_that_the_parent_closes_stays_open_in_the_child);
+    tcase_add_test(handles, a_child_that_closes_and_opens_does_not_disturb_its_parent);
+    tcase_add_test(handles, a_program_that_is_spawned_disturbs_nobody);
+    tcase_add_test(handles, many_forks_leak_neither_clients_nor_descriptors);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        scratch_add(all[i]);
+        tcase_add_checked_fixture(all[i], setup, teardown);
+        tcase_set_timeout(all[i], 60);
+        suite_add_tcase(suite, all[i]);
+    }
+}

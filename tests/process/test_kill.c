@@ -1,0 +1,272 @@
+/*
+ * Processes are killed, at any moment and at every test point, hundreds of times (ONECOPY_KILLS), while others go on.
+ * Nothing is lost, nothing is left behind, nobody waits for the dead.
+ */
+#include "index/check.h"
+#include "process/workload.h"
+#include "store/reap.h"
+#include "support/process.h"
+#include "support/scratch.h"
+#include "support/suite.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define MIB         ((size_t)1 << 20)
+#define N_PROCESSES 8U
+#define BUDGET      (64 * MIB)
+
+/* Those that processes at work pass; the two of creating have a test of their own. */
+static const char *const points[] = {
+    "pin_published",
+    "put_found",
+    "copied_in_transaction",
+    "reserved",
+    "copied",
+    "dead_client_seized",
+    "after_retire",
+    "before_pins_collected",
+    "after_reserve_commit",
+    "after_fill",
+    "before_pin",
+    "write_begun",
+    "before_commit",
+    "after_commit",
+};
+#define N_POINTS (sizeof points / sizeof *points)
+
+/* A process at work, and the test point at which it is to die (or NULL, to be killed from outside). */
+struct victim {
+    struct process process;
+    const char *point;
+    unsigned pass;
+    uint64_t number;
+};
+
+static struct workload *workload;
+
+static void setup(void)
+{
+    workload = shared_memory(sizeof *workload);
+    workload->seed = test_seed() * WORKLOAD_VALUES + 1;
+    workload->max_length = 8 * MIB;
+    workload->max_holds = 4;
+    workload->n_threads = 2;
+    workload->with_forks = true;
+}
+
+static void work(void *context)
+{
+    const struct victim *victim = context;
+    onecopy *cache;
+
+    cache = scratch_open(BUDGET);
+    if (victim->point)
+        kill_at(victim->point, victim->pass);
+    workload_run(workload, cache, victim->number);
+    onecopy_close(cache);
+}
+
+static void victim_start(struct victim *victim, struct chance *chance, uint64_t number)
+{
+    victim->number = number;
+    victim->point = number % 2 ? points[number / 2 % N_POINTS] : NULL;
+    victim->pass = 1 + (unsigned)chance_below(chance, 6);
+    victim->process = process_start(work, victim);
+}
+
+/* The state that everybody left, looked at by one who was not there: cold. */
+static void index_check_file(void)
+{
+    struct index_check_report report = {0};
+    char path[512];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/data.mdb", scratch_path());
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    EXPECT(fd >= 0);
+    EXPECT_MSG(index_check(fd, &report) == 0, "page %llu of the index: %s", (unsigned long long)report.page,
+               report.reason);
+    close(fd);
+}
+
+/* Children that the killed have left behind come to their end by themselves. */
+static bool is_alone(onecopy *cache)
+{
+    EXPECT_OK(reap_dead_clients(store_of(cache), 0));
+    return stat_of(cache).clients == 1;
+}
+
+static void everything_is_well(onecopy *cache)
+{
+    AWAIT(is_alone(cache));
+    expect_nothing_left(cache);
+    expect_all_readable(cache);
+    EXPECT(workload_verify(workload, cache) > 0);
+    expect_within(BUDGET);
+}
+
+START_TEST(processes_killed_at_any_moment_and_point_leave_everything_in_order)
+{
+    uint64_t n_wanted = setting("ONECOPY_KILLS", is_sanitized() ? 100 : 300);
+    struct chance chance = chance_from(workload->seed, 999);
+    struct victim victims[N_PROCESSES];
+    uint64_t n_killed_at[N_POINTS] = {0};
+    uint64_t n_killed = 0;
+    uint64_t number = 0;
+    uint64_t pause_until = 0;
+    onecopy *cache;
+
+    for (size_t i = 0; i < N_PROCESSES; i++)
+        victim_start(&victims[i], &chance, number++);
+    cache = scratch_open(BUDGET);
+    while (n_killed < n_wanted) {
+        size_t chosen = chance_below(&chance, N_PROCESSES);
+
+        expect_within(BUDGET);
+        for (size_t i = 0; i < N_PROCESSES; i++) {
+            struct victim *victim = &victims[i];
+
+            if (victim->point && process_is_killed(&victim->process))
+                n_killed_at[victim->number / 2 % N_POINTS]++;
+            else if (!victim->point && i == chosen && expect_now_ns() > pause_until)
+                process_kill(&victim->process);
+            else
+                continue;
+            n_killed++;
+            pause_until = expect_now_ns() + chance_below(&chance, 40000000);
+            victim_start(victim, &chance, number++);
+        }
+        processes_check();
+        expect_pause();
+    }
+    workload->is_over = 1;
+    for (size_t i = 0; i < N_PROCESSES; i++)
+        process_join_any(&victims[i].process);
+    for (size_t i = 0; i < N_POINTS; i++)
+        EXPECT_MSG(n_killed_at[i] > 0 || n_wanted < 300, "nobody was killed at %s", points[i]);
+    EXPECT(workload->n_puts > 0 && workload->n_hits > 0);
+    if (setting("ONECOPY_TORTURE_REPORT", 0))
+        printf("%llu killed, %llu steps, %llu puts, %llu hits, %llu refused, %llu children, %llu dead clients\n",
+               (unsigned long long)n_killed, (unsigned long long)workload->n_steps,
+               (unsigned long long)workload->n_puts, (unsigned long long)workload->n_hits,
+               (unsigned long long)workload->n_refused, (unsigned long long)workload->n_children,
+               (unsigned long long)stat_of(cache).dead_clients);
+    everything_is_well(cache);
+    EXPECT(stat_of(cache).dead_clients >= n_killed);
+    onecopy_close(cache);
+
+    index_check_file();
+    cache = scratch_open(BUDGET);
+    everything_is_well(cache);
+    put_content(cache, workload->seed - 1, BUDGET / 2);
+    onecopy_close(cache);
+}
+END_TEST
+
+START_TEST(everybody_killed_at_once_leaves_an_environment_that_opens_again)
+{
+    struct chance chance = chance_from(workload->seed, 998);
+    unsigned n_rounds = is_sanitized() ? 5 : 20;
+    uint64_t number = 0;
+
+    workload->with_forks = false;
+    for (unsigned round = 0; round < n_rounds; round++) {
+        struct victim victims[N_PROCESSES];
+        uint64_t goal = workload->n_steps + chance_below(&chance, 200);
+        onecopy *cache;
+
+        for (size_t i = 0; i < N_PROCESSES; i++) {
+            victims[i] = (struct victim){.number = number++};
+            victims[i].process = process_start(work, &victims[i]);
+        }
+        AWAIT(workload->n_steps > goal);
+        for (size_t i = 0; i < N_PROCESSES; i++)
+            process_kill(&victims[i].process);
+        expect_within(BUDGET);
+        index_check_file();
+        cache = scratch_open(BUDGET);
+        everything_is_well(cache);
+        onecopy_close(cache);
+    }
+}
+END_TEST
+
+/* ---- creating and opening ---- */
+
+static void open_and_die(void *context)
+{
+    kill_at(context, 1);
+    scratch_open(BUDGET);
+}
+
+START_TEST(an_environment_whose_creation_is_killed_is_created_by_the_next)
+{
+    static const char *const creation[] = {"creating", "write_begun", "before_commit", "after_commit", "created"};
+    struct process creator = process_start(open_and_die, (void *)(uintptr_t)creation[_i]);
+    onecopy_ref ref;
+    onecopy_view view;
+    onecopy *cache;
+
+    process_join_killed(&creator);
+    creator = process_start(open_and_die, (void *)(uintptr_t)creation[_i]);
+    process_join_killed(&creator);
+    cache = scratch_open(BUDGET);
+    ref = put_content(cache, 1, MIB);
+    view = get_content(cache, &ref, 1);
+    onecopy_release(&view);
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).clients, 1);
+    onecopy_close(cache);
+}
+END_TEST
+
+static void open_put_and_close(void *context)
+{
+    const uint64_t *number = context;
+    onecopy *cache = scratch_open(BUDGET);
+    onecopy_ref ref = put_content(cache, *number, 5000 + *number);
+
+    EXPECT_OK(onecopy_contains(cache, &ref));
+    onecopy_close(cache);
+}
+
+START_TEST(processes_that_race_to_create_all_get_the_same_environment)
+{
+    for (uint64_t round = 0; round < 10; round++) {
+        struct process processes[N_PROCESSES];
+        onecopy *cache;
+
+        for (uint64_t i = 0; i < N_PROCESSES; i++) {
+            uint64_t number = round * N_PROCESSES + i + 1;
+
+            processes[i] = process_start(open_put_and_close, &number);
+        }
+        for (size_t i = 0; i < N_PROCESSES; i++)
+            process_join(&processes[i]);
+        cache = scratch_open(BUDGET);
+        EXPECT_EQUAL(stat_of(cache).entries, (round + 1) * N_PROCESSES);
+        expect_nothing_left(cache);
+        onecopy_close(cache);
+    }
+}
+END_TEST
+
+SUITE(kill)
+{
+    TCase *killed = tcase_create("killed");
+    TCase *creation = tcase_create("creation");
+    TCase *all[] = {killed, creation};
+
+    tcase_add_test(killed, processes_killed_at_any_moment_and_point_leave_everything_in_order);
+    tcase_add_test(killed, everybody_killed_at_once_leaves_an_environment_that_opens_again);
+    tcase_add_loop_test(creation, an_environment_whose_creation_is_killed_is_created_by_the_next, 0, 5);
+    tcase_add_test(creation, processes_that_race_to_create_all_get_the_same_environment);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        scratch_add(all[i]);
+        tcase_add_checked_fixture(all[i], setup, NULL);
+        tcase_set_timeout(all[i], 120 + (double)setting("ONECOPY_KILLS", 0));
+        suite_add_tcase(suite, all[i]);
+    }
+}

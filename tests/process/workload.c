@@ -1,0 +1,373 @@
+/*
+ * Each thread goes its own way, a random step at a time. It keeps some views for a random number of steps. Values that
+ * were put lately are asked for more often than others, as in life.
+ *
+ * The answers that are right: a miss for what others may have removed or evicted, and a refusal when all that
+ * there is is pinned, after which a thread lets go of its views. Anything else fails the test.
+ */
+#include "process/workload.h"
+
+#include "support/process.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_HOLDS   16U
+#define MAX_THREADS 8U
+#define BATCH       48U
+#define BATCH_BYTES 2000U
+
+struct hold_of_view {
+    onecopy_view view;
+    uint64_t number;
+    uint64_t until_step;
+};
+
+/* One thread. */
+struct worker {
+    struct workload *workload;
+    onecopy *cache;
+    struct chance chance;
+    uint8_t *buffer; /* of max_length */
+    uint64_t n_steps;
+    unsigned n_holds;
+    struct hold_of_view holds[MAX_HOLDS];
+};
+
+size_t workload_length(const struct workload *workload, uint64_t number)
+{
+    return number % 101 == 0 ? 0 : content_length(workload->seed + number, 1, workload->max_length);
+}
+
+static uint64_t seed_of(const struct workload *workload, uint64_t number)
+{
+    return workload->seed + number;
+}
+
+/* ---- refs ---- */
+
+static void ref_note(struct workload *workload, uint64_t number, const onecopy_ref *ref)
+{
+    uint64_t words[2];
+
+    memcpy(words, ref, sizeof words);
+    atomic_store(&workload->refs[number][0], words[0]);
+    atomic_store(&workload->refs[number][1], words[1]);
+    atomic_store(&workload->recent[atomic_fetch_add(&workload->n_recent, 1U) % 64], (uint32_t)number);
+}
+
+/* False as long as nobody has put that value. */
+static bool ref_find(const struct workload *workload, uint64_t number, onecopy_ref *ref)
+{
+    uint64_t words[2] = {atomic_load(&workload->refs[number][0]), atomic_load(&workload->refs[number][1])};
+
+    memcpy(ref, words, sizeof words);
+    return words[0] != 0 && words[1] != 0;
+}
+
+static uint64_t number_choose(struct worker *worker)
+{
+    if (chance_below(&worker->chance, 3) > 0)
+        return atomic_load(&worker->workload->recent[chance_below(&worker->chance, 64)]);
+    return chance_below(&worker->chance, WORKLOAD_VALUES);
+}
+
+/* ---- views ---- */
+
+static void view_verify(const struct worker *worker, const onecopy_view *view, uint64_t number, const char *when)
+{
+    EXPECT_EQUAL(view->length_bytes, workload_length(worker->workload, number));
+    EXPECT_MSG(content_matches(seed_of(worker->workload, number), view->data, view->length_bytes),
+               "value %llu of %zu bytes is not what was put, %s", (unsigned long long)number, view->length_bytes, when);
+}
+
+static void hold_end(struct worker *worker, unsigned at)
+{
+    struct hold_of_view *held = &worker->holds[at];
+
+    view_verify(worker, &held->view, held->number, "when its view is released");
+    onecopy_release(&held->view);
+    *held = worker->holds[--worker->n_holds];
+}
+
+static void holds_end(struct worker *worker, bool all)
+{
+    for (unsigned i = worker->n_holds; i > 0; i--)
+        if (all || worker->holds[i - 1].until_step <= worker->n_steps)
+            hold_end(worker, i - 1);
+}
+
+static void step_get(struct worker *worker)
+{
+    uint64_t number = number_choose(worker);
+    struct hold_of_view *held = &worker->holds[worker->n_holds];
+    onecopy_ref ref;
+    int result;
+
+    if (!ref_find(worker->workload, number, &ref))
+        return;
+    result = onecopy_get(worker->cache, &ref, &held->view);
+    if (result == ONECOPY_ENOTFOUND) {
+        atomic_fetch_add(&worker->workload->n_misses, 1);
+        return;
+    }
+    EXPECT_OK(result);
+    atomic_fetch_add(&worker->workload->n_hits, 1);
+    view_verify(worker, &held->view, number, "when it is got");
+    held->number = number;
+    held->until_step = worker->n_steps + chance_below(&worker->chance, 30);
+    worker->n_holds++;
+    if (worker->n_holds > worker->workload->max_holds)
+        hold_end(worker, (unsigned)chance_below(&worker->chance, worker->n_holds));
+}
+
+/* ---- putting ---- */
+
+/* A put has come back: with a ref, or refused because all is pinned. */
+static void put_end(struct worker *worker, uint64_t number, int result, const onecopy_ref *ref)
+{
+    struct workload *workload = worker->workload;
+
+    if (result == ONECOPY_EFULL) {
+        atomic_fetch_add(&workload->n_refused, 1);
+        holds_end(worker, true);
+        return;
+    }
+    EXPECT_OK(result);
+    atomic_fetch_add(&workload->n_puts, 1);
+    atomic_fetch_add(&workload->put_bytes, workload_length(workload, number));
+    ref_note(workload, number, ref);
+}
+
+static void step_put(struct worker *worker)
+{
+    uint64_t number = chance_below(&worker->chance, WORKLOAD_VALUES);
+    size_t length = workload_length(worker->workload, number);
+    onecopy_ref ref;
+    int result;
+
+    content_fill(seed_of(worker->workload, number), worker->buffer, length);
+    if (chance_below(&worker->chance, 2) == 0) {
+        result = onecopy_put(worker->cache, worker->buffer, length, ONECOPY_UNSET, &ref);
+    } else {
+        size_t one = chance_below(&worker->chance, length + 1);
+        size_t other = one + chance_below(&worker->chance, length - one + 1);
+        const struct iovec parts[] = {
+            {worker->buffer, one}, {worker->buffer + one, other - one}, {worker->buffer + other, length - other}};
+
+        result = onecopy_put_iov(worker->cache, parts, 3, ONECOPY_UNSET, &ref);
+    }
+    put_end(worker, number, result, &ref);
+}
+
+static void step_reserve(struct worker *worker)
+{
+    uint64_t number = chance_below(&worker->chance, WORKLOAD_VALUES);
+    size_t length = workload_length(worker->workload, number);
+    onecopy_reservation reservation;
+    onecopy_ref ref;
+    int result = onecopy_reserve(worker->cache, length, &reservation);
+
+    if (result == ONECOPY_OK) {
+        content_fill(seed_of(worker->workload, number), reservation.data, length);
+        if (chance_below(&worker->chance, 4) == 0) {
+            onecopy_abandon(&reservation);
+            return;
+        }
+        result = onecopy_commit(&reservation, ONECOPY_UNSET, &ref);
+    }
+    put_end(worker, number, result, &ref);
+}
+
+static void step_put_view(struct worker *worker)
+{
+    const struct hold_of_view *held;
+    onecopy_ref ref;
+    int result;
+
+    if (worker->n_holds == 0)
+        return;
+    held = &worker->holds[chance_below(&worker->chance, worker->n_holds)];
+    result = onecopy_put(worker->cache, held->view.data, held->view.length_bytes, ONECOPY_UNSET, &ref);
+    EXPECT(result < 0 || memcmp(&ref, &held->view.ref, sizeof ref) == 0);
+    put_end(worker, held->number, result, &ref);
+}
+
+static void step_put_many(struct worker *worker)
+{
+    uint64_t numbers[BATCH];
+    struct iovec values[BATCH];
+    onecopy_ref refs[BATCH];
+    size_t n = 1 + chance_below(&worker->chance, BATCH);
+    size_t used = 0;
+    int result;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t length;
+
+        do {
+            numbers[i] = chance_below(&worker->chance, WORKLOAD_VALUES);
+            length = workload_length(worker->workload, numbers[i]);
+        } while (length > BATCH_BYTES);
+        values[i] = (struct iovec){worker->buffer + used, length};
+        content_fill(seed_of(worker->workload, numbers[i]), values[i].iov_base, length);
+        used += length;
+    }
+    result = onecopy_put_many(worker->cache, values, n, ONECOPY_UNSET, refs);
+    for (size_t i = 0; i < n; i++)
+        put_end(worker, numbers[i], result, &refs[i]);
+}
+
+/* ---- the rest ---- */
+
+static void step_remove(struct worker *worker)
+{
+    onecopy_ref ref;
+    int result;
+
+    if (!ref_find(worker->workload, number_choose(worker), &ref))
+        return;
+    result = onecopy_remove(worker->cache, &ref);
+    EXPECT(result == ONECOPY_OK || result == ONECOPY_ENOTFOUND || result == ONECOPY_EFULL);
+    atomic_fetch_add(&worker->workload->n_removals, result == ONECOPY_OK);
+}
+
+static void step_touch(struct worker *worker)
+{
+    onecopy_ref ref;
+    int result;
+
+    if (!ref_find(worker->workload, number_choose(worker), &ref))
+        return;
+    result = onecopy_touch(worker->cache, &ref, ONECOPY_UNSET);
+    EXPECT(result == ONECOPY_OK || result == ONECOPY_ENOTFOUND);
+}
+
+static void step_look_inside(struct worker *worker)
+{
+    onecopy_iterator *iterator;
+    struct onecopy_info info;
+    struct onecopy_stat stat;
+    int result;
+
+    EXPECT_OK(onecopy_stat(worker->cache, &stat));
+    EXPECT(stat.max_bytes > 0);
+    EXPECT_OK(onecopy_iterate(worker->cache, &iterator));
+    while ((result = onecopy_iterator_next(iterator, &info)) == ONECOPY_OK)
+        EXPECT(info.length_bytes <= worker->workload->max_length);
+    EXPECT_CODE(result, ONECOPY_ENOTFOUND);
+    onecopy_iterator_free(iterator);
+}
+
+/* The child looks at what it has inherited, does a little itself, and ends, in order or not. */
+static void step_fork(struct worker *worker)
+{
+    struct process child;
+
+    if (!worker->workload->with_forks)
+        return;
+    child = process_prepare();
+    child.pid = fork();
+    EXPECT(child.pid >= 0);
+    if (child.pid == 0) {
+        for (unsigned i = 0; i < worker->n_holds; i++)
+            view_verify(worker, &worker->holds[i].view, worker->holds[i].number, "when a child looks at it");
+        step_get(worker);
+        if (worker->n_steps % 2 == 0) {
+            holds_end(worker, true);
+            onecopy_close(worker->cache);
+        }
+        _exit(EXIT_SUCCESS);
+    }
+    atomic_fetch_add(&worker->workload->n_children, 1);
+    process_join(&child);
+}
+
+static void step(struct worker *worker)
+{
+    uint64_t dice = chance_below(&worker->chance, 1000);
+
+    holds_end(worker, false);
+    if (dice < 200)
+        step_put(worker);
+    else if (dice < 300)
+        step_reserve(worker);
+    else if (dice < 330)
+        step_put_view(worker);
+    else if (dice < 400)
+        step_put_many(worker);
+    else if (dice < 800)
+        step_get(worker);
+    else if (dice < 900)
+        step_remove(worker);
+    else if (dice < 990)
+        step_touch(worker);
+    else if (dice < 995)
+        step_look_inside(worker);
+    else
+        step_fork(worker);
+    worker->n_steps++;
+    atomic_fetch_add(&worker->workload->n_steps, 1);
+}
+
+static void *worker_run(void *context)
+{
+    struct worker *worker = context;
+
+    while (!atomic_load(&worker->workload->is_over))
+        step(worker);
+    holds_end(worker, true);
+    return NULL;
+}
+
+void workload_run(struct workload *workload, onecopy *cache, uint64_t number)
+{
+    static struct worker workers[MAX_THREADS];
+    pthread_t threads[MAX_THREADS];
+
+    EXPECT(workload->n_threads <= MAX_THREADS && workload->max_holds < MAX_HOLDS);
+    for (unsigned i = 0; i < workload->n_threads; i++) {
+        workers[i] = (struct worker){.workload = workload,
+                                     .cache = cache,
+                                     .chance = chance_from(workload->seed, number * MAX_THREADS + i),
+                                     .buffer = malloc(workload->max_length + BATCH * BATCH_BYTES)};
+        EXPECT(workers[i].buffer);
+    }
+    for (unsigned i = 1; i < workload->n_threads; i++)
+        EXPECT(pthread_create(&threads[i], NULL, worker_run, &workers[i]) == 0);
+    worker_run(&workers[0]);
+    for (unsigned i = 1; i < workload->n_threads; i++)
+        EXPECT(pthread_join(threads[i], NULL) == 0);
+    for (unsigned i = 0; i < workload->n_threads; i++)
+        free(workers[i].buffer);
+}
+
+uint64_t workload_verify(const struct workload *workload, onecopy *cache)
+{
+    uint64_t n_found = 0;
+
+    for (uint64_t number = 0; number < WORKLOAD_VALUES; number++) {
+        onecopy_ref ref;
+        onecopy_view view;
+        int result;
+
+        if (!ref_find(workload, number, &ref))
+            continue;
+        result = onecopy_get(cache, &ref, &view);
+        if (result == ONECOPY_ENOTFOUND)
+            continue;
+        EXPECT_OK(result);
+        EXPECT_EQUAL(view.length_bytes, workload_length(workload, number));
+        EXPECT_MSG(content_matches(seed_of(workload, number), view.data, view.length_bytes),
+                   "value %llu is not what was put", (unsigned long long)number);
+        onecopy_release(&view);
+        n_found++;
+    }
+    return n_found;
+}

@@ -1,0 +1,42 @@
+/*
+ * What processes do to a cache under test: everything that can be asked of it, at random, on values whose every byte is
+ * known. Whatever is read is compared whole, when it is got and again when it is released.
+ */
+#ifndef TESTS_PROCESS_WORKLOAD_H
+#define TESTS_PROCESS_WORKLOAD_H
+
+#include "onecopy.h"
+#include "support/content.h"
+
+#include <stdbool.h>
+
+/* Different values there are. Number n has the content of seed n. */
+#define WORKLOAD_VALUES 3000U
+
+/* Shared by all processes of a test: see shared_memory(). The caller fills in the first group. */
+struct workload {
+    uint64_t seed;
+    size_t max_length;
+    unsigned max_holds; /* views that a thread keeps at once */
+    unsigned n_threads; /* of each process */
+    bool with_forks;    /* processes also make children, which look at the views that they inherit */
+
+    _Atomic uint32_t is_over;
+    _Atomic uint64_t n_steps, n_puts, n_hits, n_misses, n_refused, n_removals, n_children, put_bytes;
+    _Atomic uint64_t refs[WORKLOAD_VALUES][2]; /* of each value, once somebody has put it */
+    _Atomic uint32_t recent[64];               /* numbers of values put lately */
+    _Atomic uint32_t n_recent;
+};
+
+/* The length of a value. */
+size_t workload_length(const struct workload *workload, uint64_t number);
+
+/*
+ * Works on a cache, with all threads, until the workload is over; worker: tells one process's chances from another's.
+ */
+void workload_run(struct workload *workload, onecopy *cache, uint64_t worker);
+
+/* Gets every value that was ever put, and compares it. Returns how many are stored. */
+uint64_t workload_verify(const struct workload *workload, onecopy *cache);
+
+#endif

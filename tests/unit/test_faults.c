@@ -1,0 +1,442 @@
+/*
+ * Each system call behind the seam of base/system.h fails once, at each place where an operation makes it. Whatever
+ * comes of it, nothing is lost: no descriptor, no mapping, no page of the arena; and the same operation then works.
+ */
+#include "base/system.h"
+#include "support/content.h"
+#include "support/suite.h"
+#include "unit/trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- faults ---- */
+
+enum call { FALLOCATE, FTRUNCATE, FSTAT, FSTATFS, MMAP, CALLOC, READ };
+
+/* What fails how. EINTR is no failure: the call is to be made again. */
+static const struct fault {
+    enum call call;
+    int number;
+} faults[] = {
+    {FALLOCATE, ENOSPC}, {FALLOCATE, EOPNOTSUPP}, {FALLOCATE, EINTR}, {FTRUNCATE, ENOSPC}, {FSTAT, EIO},
+    {FSTATFS, EIO},      {MMAP, ENOMEM},          {CALLOC, ENOMEM},   {READ, EIO},         {READ, EINTR},
+};
+enum { N_FAULTS = LENGTH_OF(faults), MOST_CALLS = 400 };
+
+static struct fault fault;
+static unsigned fault_at; /* the call that fails, counted from 1; 0: none */
+static unsigned n_calls;
+
+static bool fails(enum call call)
+{
+    if (call != fault.call || ++n_calls != fault_at)
+        return false;
+    errno = fault.number;
+    return true;
+}
+
+static int fault_fallocate(int fd, int mode, off_t offset, off_t length)
+{
+    return fails(FALLOCATE) ? -1 : fallocate(fd, mode, offset, length);
+}
+
+static int fault_ftruncate(int fd, off_t length)
+{
+    return fails(FTRUNCATE) ? -1 : ftruncate(fd, length);
+}
+
+static int fault_fstat(int fd, struct stat *status)
+{
+    return fails(FSTAT) ? -1 : fstat(fd, status);
+}
+
+static int fault_fstatfs(int fd, struct statfs *status)
+{
+    return fails(FSTATFS) ? -1 : fstatfs(fd, status);
+}
+
+static void *fault_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+    return fails(MMAP) ? MAP_FAILED : mmap(address, length, protection, flags, fd, offset);
+}
+
+static void *fault_calloc(size_t n, size_t size)
+{
+    return fails(CALLOC) ? NULL : calloc(n, size);
+}
+
+static ssize_t fault_read(int fd, void *buffer, size_t length)
+{
+    return fails(READ) ? -1 : read(fd, buffer, length);
+}
+
+static void fault_begin(struct fault what, unsigned at)
+{
+    fault = what;
+    fault_at = at;
+    n_calls = 0;
+    system_calls = (struct system_calls){fault_fallocate, fault_ftruncate, fault_fstat, fault_fstatfs,
+                                         fault_mmap,      fault_calloc,    fault_read};
+}
+
+/* True: the call was made that was to fail. */
+static bool fault_end(void)
+{
+    bool was_met = n_calls >= fault_at;
+
+    system_calls = (struct system_calls){fallocate, ftruncate, fstat, fstatfs, mmap, calloc, read};
+    return was_met;
+}
+
+/* ---- operations ---- */
+
+static uint8_t bytes[2 * MIB];
+static onecopy_ref stored_small, stored_large;
+
+static int open_and_close(onecopy *none)
+{
+    struct onecopy_options options = options_small(4 * MIB);
+    onecopy *cache;
+    int result = onecopy_open(scratch_path(), &options, &cache);
+
+    (void)none;
+    if (result == ONECOPY_OK)
+        onecopy_close(cache);
+    return result;
+}
+
+/* Where the environment begins from nothing, from all of its files, and without its state. */
+static void arrange_nothing(void)
+{
+    const char *const files[] = {"state", "arena", "data.mdb", "lock.mdb"};
+
+    for (int i = 0; i < 4; i++)
+        unlink(file_of(files[i]));
+    rmdir(scratch_path());
+}
+
+static void arrange_environment(void)
+{
+    onecopy *cache = open_small(4 * MIB);
+
+    stored_small = put_content(cache, 1, 100);
+    stored_large = put_content(cache, 2, 100 * KIB);
+    onecopy_close(cache);
+}
+
+static void arrange_no_state(void)
+{
+    arrange_environment();
+    EXPECT(unlink(file_of("state")) == 0);
+}
+
+/* A cache at its limit, so that the next put evicts, and finds warm pages in pieces too small for it. */
+static void arrange_full(void)
+{
+    onecopy *cache;
+
+    arrange_environment();
+    cache = scratch_open(ONECOPY_UNSET);
+    for (uint64_t seed = 10; seed < 100; seed++)
+        put_content(cache, seed, 60 * KIB);
+    onecopy_close(cache);
+}
+
+/* The next value is a new one each time, so that none is found stored. */
+static uint64_t next_seed = 1000000;
+
+static int put_length(onecopy *cache, size_t length)
+{
+    onecopy_ref ref;
+
+    content_fill(next_seed++, bytes, length);
+    return onecopy_put(cache, bytes, length, ONECOPY_UNSET, &ref);
+}
+
+static int put_100(onecopy *cache)
+{
+    return put_length(cache, 100);
+}
+
+static int put_20k(onecopy *cache)
+{
+    return put_length(cache, 20 * KIB);
+}
+
+static int put_1m(onecopy *cache)
+{
+    return put_length(cache, MIB);
+}
+
+static int put_stored(onecopy *cache)
+{
+    onecopy_ref ref;
+
+    content_fill(2, bytes, 100 * KIB);
+    return onecopy_put(cache, bytes, 100 * KIB, ONECOPY_UNSET, &ref);
+}
+
+static int put_many(onecopy *cache)
+{
+    struct iovec values[300];
+    onecopy_ref refs[300];
+
+    content_fill(next_seed++, bytes, sizeof bytes);
+    for (size_t i = 0; i < 300; i++)
+        values[i] = (struct iovec){bytes + 1000 * i, i % 50 == 7 ? 5000 : 100};
+    return onecopy_put_many(cache, values, 300, ONECOPY_UNSET, refs);
+}
+
+static int put_file(onecopy *cache)
+{
+    CLEANUP_CLOSE int fd = open(scratch_file("value"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    onecopy_ref ref;
+
+    content_fill(next_seed++, bytes, 300 * KIB);
+    EXPECT(write(fd, bytes, 300 * KIB) == 300 * (ssize_t)KIB && lseek(fd, 0, SEEK_SET) == 0);
+    return onecopy_put_fd(cache, fd, ONECOPY_UNSET, ONECOPY_UNSET, &ref);
+}
+
+static int put_pipe(onecopy *cache)
+{
+    onecopy_ref ref;
+    int ends[2];
+    int result;
+
+    content_fill(next_seed++, bytes, 30 * KIB);
+    EXPECT(pipe(ends) == 0 && write(ends[1], bytes, 30 * KIB) == 30 * (ssize_t)KIB);
+    close(ends[1]);
+    result = onecopy_put_fd(cache, ends[0], ONECOPY_UNSET, ONECOPY_UNSET, &ref);
+    close(ends[0]);
+    return result;
+}
+
+static int reserve_length(onecopy *cache, size_t length)
+{
+    onecopy_reservation reservation;
+    onecopy_ref ref;
+    int result = onecopy_reserve(cache, length, &reservation);
+
+    if (result < 0)
+        return result;
+    content_fill(next_seed++, reservation.data, length);
+    return onecopy_commit(&reservation, ONECOPY_UNSET, &ref);
+}
+
+static int reserve_100(onecopy *cache)
+{
+    return reserve_length(cache, 100);
+}
+
+static int reserve_1m(onecopy *cache)
+{
+    return reserve_length(cache, MIB);
+}
+
+static int get_ref(onecopy *cache, const onecopy_ref *ref, uint64_t seed)
+{
+    onecopy_view view;
+    int result = onecopy_get(cache, ref, &view);
+
+    if (result == ONECOPY_OK) {
+        EXPECT(view_matches(&view, seed));
+        onecopy_release(&view);
+    }
+    return result;
+}
+
+static int get_small(onecopy *cache)
+{
+    return get_ref(cache, &stored_small, 1);
+}
+
+static int get_large(onecopy *cache)
+{
+    return get_ref(cache, &stored_large, 2);
+}
+
+/* More views than the first page of cells has room for. */
+static int get_many(onecopy *cache)
+{
+    onecopy_view views[300];
+    int result = ONECOPY_OK;
+    int n = 0;
+
+    while (n < 300 && (result = onecopy_get(cache, n % 2 ? &stored_small : &stored_large, &views[n])) == ONECOPY_OK)
+        n++;
+    while (n > 0)
+        onecopy_release(&views[--n]);
+    return result;
+}
+
+static int look_around(onecopy *cache)
+{
+    onecopy_iterator *iterator;
+    struct onecopy_info info;
+    struct onecopy_stat stat;
+    int result = onecopy_iterate(cache, &iterator);
+
+    if (result == ONECOPY_OK)
+        result = onecopy_iterator_next(iterator, &info);
+    else
+        return result;
+    onecopy_iterator_free(iterator);
+    if (result == ONECOPY_OK)
+        result = onecopy_stat(cache, &stat);
+    return result == ONECOPY_OK ? onecopy_info(cache, &stored_large, &info) : result;
+}
+
+static const struct operation {
+    const char *name;
+    void (*arrange)(void);
+    int (*act)(onecopy *cache);
+    bool opens; /* by itself */
+} operations[] = {
+    {"create", arrange_nothing, open_and_close, true},
+    {"open", arrange_environment, open_and_close, true},
+    {"open without a state", arrange_no_state, open_and_close, true},
+    {"put 100 bytes", arrange_environment, put_100, false},
+    {"put 20 KB", arrange_environment, put_20k, false},
+    {"put 1 MB", arrange_environment, put_1m, false},
+    {"put what is stored", arrange_environment, put_stored, false},
+    {"put many", arrange_environment, put_many, false},
+    {"put a file", arrange_environment, put_file, false},
+    {"put a pipe", arrange_environment, put_pipe, false},
+    {"evict for 100 bytes", arrange_full, put_100, false},
+    {"evict for 20 KB", arrange_full, put_20k, false},
+    {"evict for 1 MB", arrange_full, put_1m, false},
+    {"evict for a reservation", arrange_full, reserve_1m, false},
+    {"reserve 100 bytes", arrange_environment, reserve_100, false},
+    {"reserve 1 MB", arrange_environment, reserve_1m, false},
+    {"get a small value", arrange_environment, get_small, false},
+    {"get a large value", arrange_environment, get_large, false},
+    {"get many", arrange_environment, get_many, false},
+    {"look around", arrange_environment, look_around, false},
+};
+enum { N_OPERATIONS = LENGTH_OF(operations) };
+
+/* ---- the tests ---- */
+
+/* After the failure: everything adds up, and nothing is under way. */
+static void expect_settled(onecopy *cache, const char *story)
+{
+    struct onecopy_stat stat = stat_of(cache);
+
+    expect_audit(cache);
+    EXPECT_MSG(stat.pending_bytes == 0 && stat.punching_bytes == 0, "%s: %llu bytes pending, %llu being punched", story,
+               (unsigned long long)stat.pending_bytes, (unsigned long long)stat.punching_bytes);
+    EXPECT_MSG(scratch_usage_bytes() <= stat.max_bytes, "%s: above the limit", story);
+}
+
+/* Lets the n-th call fail. False: the operation does not make as many. */
+static bool fault_try(const struct operation *operation, const struct fault *what, unsigned n)
+{
+    onecopy *cache = NULL;
+    char story[128];
+    bool was_met;
+    int result;
+
+    snprintf(story, sizeof story, "%s, call %d, error %d, time %u", operation->name, (int)what->call, what->number, n);
+    operation->arrange();
+    if (!operation->opens)
+        cache = scratch_open(ONECOPY_UNSET);
+    fault_begin(*what, n);
+    result = operation->act(cache);
+    was_met = fault_end();
+    EXPECT_MSG(result == ONECOPY_OK || (was_met && result < 0 && what->number != EINTR), "%s: result %d", story,
+               result);
+    EXPECT_MSG(result == ONECOPY_OK || *onecopy_last_error(), "%s: no message for %d", story, result);
+    if (cache)
+        expect_settled(cache, story);
+    result = operation->act(cache);
+    EXPECT_MSG(result == ONECOPY_OK, "%s: the next time gave %d", story, result);
+    if (!cache)
+        cache = scratch_open(ONECOPY_UNSET);
+    expect_settled(cache, story);
+    onecopy_close(cache);
+    return was_met;
+}
+
+START_TEST(an_operation_survives_each_failure_of_a_system_call)
+{
+    const struct operation *operation = &operations[_i / N_FAULTS];
+    const struct fault *what = &faults[_i % N_FAULTS];
+    unsigned n_descriptors, n_maps;
+    unsigned n = 1;
+
+    operation->arrange();
+    EXPECT_OK(open_and_close(NULL));
+    n_descriptors = count_descriptors();
+    n_maps = count_maps();
+    while (n < MOST_CALLS && fault_try(operation, what, n)) {
+        EXPECT_EQUAL(count_descriptors(), n_descriptors);
+        EXPECT_EQUAL(count_maps(), n_maps);
+        arrange_nothing();
+        n++;
+    }
+    EXPECT(n < MOST_CALLS);
+}
+END_TEST
+
+/* All calls fail from the n-th on, until the operation has given up. */
+static bool fails_on(enum call call)
+{
+    if (call != fault.call || ++n_calls < fault_at)
+        return false;
+    errno = fault.number;
+    return true;
+}
+
+static int fault_fallocate_on(int fd, int mode, off_t offset, off_t length)
+{
+    return fails_on(FALLOCATE) ? -1 : fallocate(fd, mode, offset, length);
+}
+
+START_TEST(a_file_system_that_refuses_again_and_again_is_an_error)
+{
+    const struct operation *operation = &operations[_i];
+    bool was_met = true;
+
+    for (unsigned n = 1; was_met && n < MOST_CALLS; n++) {
+        onecopy *cache = NULL;
+        int result;
+
+        operation->arrange();
+        if (!operation->opens)
+            cache = scratch_open(ONECOPY_UNSET);
+        fault_begin((struct fault){FALLOCATE, ENOSPC}, n);
+        system_calls.fallocate = fault_fallocate_on;
+        result = operation->act(cache);
+        was_met = fault_end();
+        /* Buffers for views are memory, not space in the environment's file system. */
+        EXPECT_MSG(result == ONECOPY_OK || result == ONECOPY_ENOSPACE ||
+                       (result == ONECOPY_ENOMEMORY && strncmp(operation->name, "get", 3) == 0),
+                   "%s gave %d from %u on", operation->name, result, n);
+        EXPECT_OK(operation->act(cache));
+        onecopy_close(cache);
+        cache = scratch_open(ONECOPY_UNSET);
+        expect_nothing_left(cache);
+        onecopy_close(cache);
+        arrange_nothing();
+    }
+}
+END_TEST
+
+SUITE(faults)
+{
+    TCase *once = tcase_create("once");
+    TCase *for_good = tcase_create("for_good");
+
+    scratch_add(once);
+    tcase_add_loop_test(once, an_operation_survives_each_failure_of_a_system_call, 0, N_OPERATIONS * N_FAULTS);
+    suite_add_tcase(suite, once);
+
+    scratch_add(for_good);
+    tcase_add_loop_test(for_good, a_file_system_that_refuses_again_and_again_is_an_error, 0, N_OPERATIONS);
+    suite_add_tcase(suite, for_good);
+}
