@@ -73,8 +73,9 @@ struct index_write {
 };
 
 /* How many pages a transaction may take beyond those that LMDB finds free, at most. */
-#define INDEX_PAGES_BASE 40U
-#define INDEX_PAGES_EACH 6U /* and for each blob it puts or removes */
+#define INDEX_PAGES_BASE  40U
+#define INDEX_PAGES_USUAL 16U /* of those, when nothing is evicted */
+#define INDEX_PAGES_EACH  6U  /* and for each blob it puts or removes */
 
 /*
  * Begins a write transaction, undoing first what a lost one left in the state; with must_rebuild set, the journal stays

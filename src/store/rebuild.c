@@ -327,7 +327,7 @@ int write_begin(struct store *store, struct index_write *write)
 
         if (result < 0)
             return result;
-        credit_take(&store->state, INDEX_PAGES_BASE);
+        credit_take(&store->state, INDEX_PAGES_USUAL);
         if (!write->must_rebuild)
             return ONECOPY_OK;
         result = rebuild_slots(store, write, REBUILD_KEEP);

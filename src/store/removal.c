@@ -27,6 +27,7 @@ int removal_add(struct store *store, struct index_write *write, const onecopy_re
     subtract_relaxed(&totals->entries, 1U);
     subtract_relaxed(&totals->content_bytes, record->length_bytes);
     removal->n_blobs++;
+    credit_take(&store->state, INDEX_PAGES_EACH);
     if (record->page != BLOB_IN_INDEX) {
         struct extent extent = {.page = record->page, .n_pages = blob_pages(record->length_bytes)};
 

@@ -42,9 +42,6 @@
 #define PATIENCE_LONG_NS  UINT64_C(2000000000)
 #define WAIT_NS           UINT64_C(200000)
 
-/* LMDB writes a long list of free pages to neighbouring pages, which it may have to take from the end of the file. */
-#define AHEAD_PAGES_MIN 8U
-
 /* A transaction that changes next to nothing takes so many itself. */
 #define TOUCH_PAGES 8U
 #define TOUCHES_MAX 2U
@@ -55,6 +52,7 @@ struct search {
     uint64_t n_needed;
     uint64_t began_ns;  /* when waiting began; 0: not yet */
     unsigned n_touches; /* transactions for the sake of their number */
+    bool is_making;     /* something had to be evicted */
     bool ignores_share; /* nothing that is in the index may be evicted: it may grow beyond its share */
 };
 
@@ -76,32 +74,28 @@ uint32_t room_batch(const struct store *store, uint32_t most)
     return n < 1 ? 1 : n < most ? (uint32_t)n : most;
 }
 
+static uint64_t wanted_pages(const struct search *search)
+{
+    uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
+
+    return search->is_making ? 2 * wanted : wanted; /* so that the next puts need not evict as well */
+}
+
 static bool room_is_known(const struct search *search, const struct index_write *write)
 {
     struct state *state = &search->store->state;
-    uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
+    uint64_t wanted = wanted_pages(search);
     bool is_known = index_ahead_pages(write) >= wanted || load_relaxed(&state->header->index_credit) >= wanted;
 
-    /* Whichever pages LMDB takes, it takes those that it can reuse first. write_begin() has taken the rest off. */
+    /* Whichever pages LMDB takes, it takes those that it can reuse first. write_begin() has taken its part off. */
     credit_take(state, search->n_needed - INDEX_PAGES_BASE);
     return is_known;
-}
-
-/*
- * What the pages found must come to. Where few are ahead, a long list of free pages must find its place among the
- * others.
- */
-static uint64_t room_wanted(const struct search *search, const struct index_room *room)
-{
-    uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
-
-    return room->n_ahead < AHEAD_PAGES_MIN ? 4 * wanted : wanted;
 }
 
 static bool room_is_found(const struct search *search, const struct index_write *write, struct index_room *room)
 {
     index_room_count(write, room);
-    if (room->n_ahead + room->n_reusable < room_wanted(search, room))
+    if (room->n_ahead + room->n_reusable < wanted_pages(search))
         return false;
     store_relaxed(&search->store->state.header->index_credit, room->n_ahead + room->n_reusable - search->n_needed);
     return true;
@@ -164,11 +158,12 @@ static int room_make(struct search *search, struct index_write *write)
     return result < 0 ? result : budget_full(store, "the index");
 }
 
-/* Waits a moment for readers that hold pages back; false when that has taken too long. No transaction is open. */
-static bool readers_await(struct search *search, uint64_t patience_ns)
+/* Waits a moment for readers that hold pages back; false when that has taken too long. The transaction is over. */
+static bool readers_await(struct search *search, struct index_write *write, uint64_t patience_ns)
 {
     uint64_t now_ns = clock_exact_ns();
 
+    index_abort(write);
     if (search->began_ns == 0) {
         search->began_ns = now_ns;
         index_clear_stale_readers(&search->store->index);
@@ -179,51 +174,66 @@ static bool readers_await(struct search *search, uint64_t patience_ns)
     return true;
 }
 
-/* The index has too little room: a step towards more. ONECOPY_OK with *is_begun: the transaction has room now. */
-static int room_seek(struct search *search, struct index_write *write, const struct index_room *room, bool *is_begun)
+/* One more transaction, and what the last one freed can be reused. */
+static int recent_release(struct search *search, struct index_write *write)
 {
-    uint64_t wanted = room_wanted(search, room);
+    int result = index_touch(write);
+
+    search->n_touches++;
+    if (result == ONECOPY_OK)
+        return index_commit(write);
+    index_abort(write);
+    return result;
+}
+
+/* The index has too little room, and may not grow. The transaction is over. */
+static int room_seek_within(struct search *search, struct index_write *write, const struct index_room *room)
+{
+    uint64_t wanted = wanted_pages(search);
     uint64_t n_recent = room->n_recent > TOUCH_PAGES ? room->n_recent - TOUCH_PAGES : 0;
     uint64_t n_here = room->n_ahead + room->n_reusable + n_recent;
-    bool is_held = n_here < wanted && n_here + room->n_held >= wanted;
-    bool is_worth_waiting = room->n_held >= HELD_PAGES_MIN && room->n_held >= room->n_all / HELD_PART;
-    uint64_t waited_ns = search->began_ns == 0 ? 0 : clock_exact_ns() - search->began_ns;
-    int result;
-    int made;
 
-    if (is_worth_waiting && is_held && waited_ns < PATIENCE_SHORT_NS) {
-        index_abort(write);
-        readers_await(search, PATIENCE_SHORT_NS);
-        return ONECOPY_OK;
-    }
-    result = index_extend(search, write);
-    *is_begun = result == ONECOPY_OK;
-    if (result != ONECOPY_EFULL && result != ONECOPY_ENOSPACE) {
-        if (result < 0)
-            index_abort(write);
-        return result;
-    }
-    if (n_here >= wanted && search->n_touches++ < TOUCHES_MAX) {
-        /* What the last transaction freed can be reused after one more. */
-        made = index_touch(write);
-        if (made == ONECOPY_OK)
-            return index_commit(write);
-        index_abort(write);
-        return made;
-    }
-    if (is_held) {
-        index_abort(write);
-        if (readers_await(search, PATIENCE_LONG_NS))
+    if (n_here >= wanted && search->n_touches < TOUCHES_MAX)
+        return recent_release(search, write);
+    /*
+     * Evicting takes pages as well, and what it frees is held like the rest. A few held pages are nothing to wait for,
+     * unless the reserve is down to that.
+     */
+    if (room->n_held >= wanted || (room->n_held > 0 && room->n_ahead + room->n_reusable < INDEX_PAGES_BASE)) {
+        if (readers_await(search, write, PATIENCE_LONG_NS))
             return ONECOPY_OK;
         return error_set(ONECOPY_EBUSY,
                          "process %d has been in the middle of a look-up for more than 2 seconds, and the index cannot "
                          "grow meanwhile: is it stopped? Let it go on, or end it",
                          room->reader_pid);
     }
-    made = room_make(search, write);
-    if (made == ONECOPY_EFULL && result == ONECOPY_ENOSPACE)
+    search->is_making = true;
+    return room_make(search, write);
+}
+
+/* The index has too little room: a step towards more. ONECOPY_OK with *is_begun: the transaction has room now. */
+static int room_seek(struct search *search, struct index_write *write, const struct index_room *room, bool *is_begun)
+{
+    bool is_worth_waiting = room->n_held >= HELD_PAGES_MIN && room->n_held >= room->n_all / HELD_PART;
+    uint64_t waited_ns = search->began_ns == 0 ? 0 : clock_exact_ns() - search->began_ns;
+    int extended;
+    int result;
+
+    if (is_worth_waiting && waited_ns < PATIENCE_SHORT_NS) {
+        readers_await(search, write, PATIENCE_SHORT_NS);
+        return ONECOPY_OK;
+    }
+    extended = index_extend(search, write);
+    *is_begun = extended == ONECOPY_OK;
+    if (extended != ONECOPY_EFULL && extended != ONECOPY_ENOSPACE) {
+        if (extended < 0)
+            index_abort(write);
+        return extended;
+    }
+    result = room_seek_within(search, write, room);
+    if (result == ONECOPY_EFULL && extended == ONECOPY_ENOSPACE)
         return error_set(ONECOPY_ENOSPACE, "the file system is full: the index could not grow. Free space there");
-    return made;
+    return result;
 }
 
 /* Free pages of the arena that the table of slots needs to grow: the arena may have taken the limit up. */

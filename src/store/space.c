@@ -436,7 +436,8 @@ int space_return(struct store *store, const struct reservation *reservation)
     if (reservation->kind == PENDING_COLD)
         arena_punch(&store->arena, reservation->extent);
     result = room_write_begin(store, 1, &write);
-    if (result == ONECOPY_EFULL) /* this is what may mend it, and there is a reserve */
+    if (result == ONECOPY_EFULL || result == ONECOPY_EBUSY || result == ONECOPY_ENOSPACE)
+        /* This is what may mend it, and there is a reserve. */
         result = write_begin(store, &write);
     if (result < 0)
         return result;
