@@ -178,7 +178,8 @@ START_TEST(everybody_killed_at_once_leaves_an_environment_that_opens_again)
         onecopy *cache;
 
         for (size_t i = 0; i < N_PROCESSES; i++) {
-            victims[i] = (struct victim){.number = number++};
+            victims[i] = (struct victim){.number = number};
+            number++;
             victims[i].process = process_start(work, &victims[i]);
         }
         AWAIT(workload->n_steps > goal);
