@@ -7,6 +7,9 @@
 
 uint64_t time_ns(void);
 
+/* Time that this thread has spent on a processor: for work that never waits, without what others take away. */
+uint64_t work_ns(void);
+
 /* Numbers that repeat from run to run: by their seed. */
 struct random {
     uint64_t state;

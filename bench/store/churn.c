@@ -190,12 +190,12 @@ static void their_step(struct churn *churn)
 static double slice(struct churn *churn, struct side *side, void (*step)(struct churn *))
 {
     uint64_t before = side->n_bytes;
-    uint64_t start = time_ns();
+    uint64_t start = work_ns();
     uint64_t now;
 
     do {
         step(churn);
-        now = time_ns();
+        now = work_ns();
     } while (now - start < SLICE_NS);
     return (double)(now - start) / (double)(side->n_bytes - before);
 }
@@ -240,7 +240,7 @@ static struct duel churn_run(const struct scale *scale, uint64_t budget_bytes, u
     churn.ours = side_make(budget_bytes);
     churn.theirs = side_make(budget_bytes);
     warm_up(&churn, budget_bytes, warm_up_ns);
-    duel = duel_run(scale->n_rounds / 2, our_slice, their_slice, &churn);
+    duel = duel_run(scale->n_rounds / 8, our_slice, their_slice, &churn);
     onecopy_close(churn.cache);
     rival_end(&churn.rival);
     scratch_remove("cache");

@@ -35,11 +35,11 @@ int main(int argc, char **argv)
     };
     const char *size = getenv("SIZE");
     struct scale scale = {
-        .n_rounds = 40, .n_blobs = 10000, .n_many = 1000000, .limit_bytes = GIB, .churn_bytes = 2 * GIB};
+        .n_rounds = 200, .n_blobs = 10000, .n_many = 1000000, .limit_bytes = GIB, .churn_bytes = 2 * GIB};
 
     if (size && strcmp(size, "small") == 0)
         scale = (struct scale){
-            .n_rounds = 8, .n_blobs = 1000, .n_many = 100000, .limit_bytes = 128 * MIB, .churn_bytes = 256 * MIB};
+            .n_rounds = 40, .n_blobs = 1000, .n_many = 100000, .limit_bytes = 128 * MIB, .churn_bytes = 256 * MIB};
     else if (size && strcmp(size, "full") == 0)
         scale.is_full = true;
     else if (size && *size)

@@ -147,7 +147,7 @@ void measure_get_scaling(const struct scale *scale, const char *path, const onec
 
     if (!has_processors("get_scaling"))
         return;
-    ratio = scaling_run(scale->n_rounds / 2, GETS_NS, &job, &alone);
+    ratio = scaling_run(scale->n_rounds / 8, GETS_NS, &job, &alone);
     report("get_scaling", ratio.median, "x", &ratio, BAR_AT_LEAST, 1.8, "one process: %.2f million gets a second",
            alone.median / 1e6);
 }
@@ -169,11 +169,11 @@ void measure_put_scaling(const struct scale *scale)
         content_stamp(content);
         check(onecopy_put(cache, content, PUT_BYTES, 0, &ref), "put");
     }
-    ratio = scaling_run(scale->n_rounds / 3, PUTS_NS, &job, &alone);
+    ratio = scaling_run(scale->n_rounds / 12, PUTS_NS, &job, &alone);
     report("put_scaling", ratio.median, "x", &ratio, BAR_AT_LEAST, 1.4, "one process: %.0f puts a second, %.1f GB/s",
            alone.median, alone.median * (double)PUT_BYTES / 1e9);
     job.work = copies_work;
-    ratio = scaling_run(scale->n_rounds / 3, PUTS_NS, &job, &alone);
+    ratio = scaling_run(scale->n_rounds / 12, PUTS_NS, &job, &alone);
     report("copy_scaling", ratio.median, "x", &ratio, BAR_NONE, 0, "hash and memcpy alone: %.1f GB/s by one process",
            alone.median * (double)PUT_BYTES / 1e9);
     onecopy_close(cache);

@@ -55,17 +55,22 @@ static int limbo_drain(struct store *store, struct index_write *write, const str
     uint32_t max_freed = is_whole ? removal->limbo_max : LIMBO_FREED_MAX;
     struct totals *totals = store_totals(store);
     _Atomic uint64_t *next = &store->state.header->limbo_page;
+    bool may_wrap;
     int result = ONECOPY_OK;
 
     if (is_whole)
         store_relaxed(next, UINT64_C(0));
+    may_wrap = load_relaxed(next) > 0;
     for (unsigned i = 0;
          (is_whole || i < LIMBO_BATCH) && removal->n_freed < max_freed && load_relaxed(&totals->limbo_pages) > 0; i++) {
         struct extent extent;
 
         result = index_limbo_next(write, load_relaxed(next), &extent);
-        if (result == ONECOPY_ENOTFOUND)
+        if (result == ONECOPY_ENOTFOUND && may_wrap) {
+            may_wrap = false;
             store_relaxed(next, UINT64_C(0));
+            continue;
+        }
         if (result < 0)
             break;
         store_relaxed(next, extent.page + extent.n_pages);

@@ -49,10 +49,10 @@
 /* A search for room. */
 struct search {
     struct store *store;
+    uint32_t n_blobs;
     uint64_t n_needed;
     uint64_t began_ns;  /* when waiting began; 0: not yet */
     unsigned n_touches; /* transactions for the sake of their number */
-    bool is_making;     /* something had to be evicted */
     bool ignores_share; /* nothing that is in the index may be evicted: it may grow beyond its share */
 };
 
@@ -74,11 +74,16 @@ uint32_t room_batch(const struct store *store, uint32_t most)
     return n < 1 ? 1 : n < most ? (uint32_t)n : most;
 }
 
+/* What a transaction begins with as a rule: what it needs, and the reserve. */
 static uint64_t wanted_pages(const struct search *search)
 {
-    uint64_t wanted = search->n_needed + INDEX_PAGES_BASE;
+    return search->n_needed + INDEX_PAGES_BASE;
+}
 
-    return search->is_making ? 2 * wanted : wanted; /* so that the next puts need not evict as well */
+/* What it can do with, if as much goes as comes: there is a part of the reserve for that. */
+static uint64_t least_pages(const struct search *search)
+{
+    return search->n_needed + INDEX_PAGES_BASE / 2;
 }
 
 static bool room_is_known(const struct search *search, const struct index_write *write)
@@ -99,6 +104,12 @@ static bool room_is_found(const struct search *search, const struct index_write 
         return false;
     store_relaxed(&search->store->state.header->index_credit, room->n_ahead + room->n_reusable - search->n_needed);
     return true;
+}
+
+/* Whether the index has not got its share yet: then what is least recently used makes room for it, whatever it is. */
+static bool index_may_grow(const struct search *search)
+{
+    return search->ignores_share || budget_index_may_take(search->store, INDEX_STEP_MAX);
 }
 
 /* Grows the index by a step, or by what is needed. ONECOPY_EFULL, without a message: the limit does not allow it. */
@@ -142,7 +153,7 @@ static int room_make(struct search *search, struct index_write *write)
     uint64_t n_evicted = 0;
     int result;
 
-    if (!search->ignores_share && !budget_index_may_take(store, INDEX_STEP_MAX)) {
+    if (!index_may_grow(search)) {
         result = small_evict(store, write);
         if (result != ONECOPY_ENOTFOUND)
             return result;
@@ -186,20 +197,41 @@ static int recent_release(struct search *search, struct index_write *write)
     return result;
 }
 
-/* The index has too little room, and may not grow. The transaction is over. */
-static int room_seek_within(struct search *search, struct index_write *write, const struct index_room *room)
+/*
+ * The index is full. LMDB gives a page up only when hardly anything is left on it, so to make whole pages free one
+ * would have to evict most of what there is; but what is evicted leaves space on the pages, which is as good for what
+ * comes. So blobs go one for one, and only when pages run short all the same, more.
+ */
+static int room_exchange(struct search *search, struct index_write *write)
 {
-    uint64_t wanted = wanted_pages(search);
-    uint64_t n_recent = room->n_recent > TOUCH_PAGES ? room->n_recent - TOUCH_PAGES : 0;
-    uint64_t n_here = room->n_ahead + room->n_reusable + n_recent;
+    struct eviction_goal goal = {.n_blobs = search->n_blobs + 1, .max_blobs = search->n_blobs + 1, .is_small = true};
+    uint64_t n_evicted = 0;
+    int result = eviction_run(search->store, write, &goal, &n_evicted);
 
-    if (n_here >= wanted && search->n_touches < TOUCHES_MAX)
+    if (result < 0)
+        index_abort(write);
+    return result;
+}
+
+/* The index has too little room, and may not grow. *is_begun: the transaction can do with it; else it is over. */
+static int room_seek_within(struct search *search, struct index_write *write, const struct index_room *room,
+                            bool *is_begun)
+{
+    uint64_t least = least_pages(search);
+    uint64_t n_recent = room->n_recent > TOUCH_PAGES ? room->n_recent - TOUCH_PAGES : 0;
+    uint64_t n_now = room->n_ahead + room->n_reusable;
+
+    if (n_now >= least && !index_may_grow(search)) {
+        *is_begun = true;
+        return room_exchange(search, write);
+    }
+    if (n_now + n_recent >= least && search->n_touches < TOUCHES_MAX)
         return recent_release(search, write);
     /*
      * Evicting takes pages as well, and what it frees is held like the rest. A few held pages are nothing to wait for,
      * unless the reserve is down to that.
      */
-    if (room->n_held >= wanted || (room->n_held > 0 && room->n_ahead + room->n_reusable < INDEX_PAGES_BASE)) {
+    if (room->n_held >= least || (room->n_held > 0 && n_now < INDEX_PAGES_BASE)) {
         if (readers_await(search, write, PATIENCE_LONG_NS))
             return ONECOPY_OK;
         return error_set(ONECOPY_EBUSY,
@@ -207,7 +239,7 @@ static int room_seek_within(struct search *search, struct index_write *write, co
                          "grow meanwhile: is it stopped? Let it go on, or end it",
                          room->reader_pid);
     }
-    search->is_making = true;
+    search->n_touches = 0;
     return room_make(search, write);
 }
 
@@ -230,7 +262,7 @@ static int room_seek(struct search *search, struct index_write *write, const str
             index_abort(write);
         return extended;
     }
-    result = room_seek_within(search, write, room);
+    result = room_seek_within(search, write, room, is_begun);
     if (result == ONECOPY_EFULL && extended == ONECOPY_ENOSPACE)
         return error_set(ONECOPY_ENOSPACE, "the file system is full: the index could not grow. Free space there");
     return result;
@@ -246,7 +278,8 @@ static uint64_t slots_claim_pages(const struct store *store)
 
 int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *write)
 {
-    struct search search = {.store = store, .n_needed = INDEX_PAGES_BASE + (uint64_t)n_blobs * INDEX_PAGES_EACH};
+    struct search search = {
+        .store = store, .n_blobs = n_blobs, .n_needed = INDEX_PAGES_BASE + (uint64_t)n_blobs * INDEX_PAGES_EACH};
 
     int writable = store_check_writable(store);
 

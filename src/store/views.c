@@ -143,8 +143,10 @@ static int cell_prepare(struct views *views, uint32_t cell)
 
 int view_claim(struct views *views, struct lane *lane, uint32_t *out)
 {
+    uint32_t cursor = load_relaxed(&lane->cursor);
+
     for (uint32_t i = 0; i < views->n_cells; i++) {
-        uint32_t cell = lane->cursor + i < views->n_cells ? lane->cursor + i : lane->cursor + i - views->n_cells;
+        uint32_t cell = cursor + i < views->n_cells ? cursor + i : cursor + i - views->n_cells;
         uint32_t none = VIEW_NONE;
         int result;
 
@@ -156,7 +158,7 @@ int view_claim(struct views *views, struct lane *lane, uint32_t *out)
             view_release(views, cell);
             return result;
         }
-        lane->cursor = cell;
+        store_relaxed(&lane->cursor, cell);
         *out = cell;
         return ONECOPY_OK;
     }
@@ -289,7 +291,13 @@ void view_pass(struct views *views, uint32_t cell)
 void view_release(struct views *views, uint32_t cell)
 {
     uint32_t kind = load_relaxed(&views->records[cell].kind);
+    struct lane *lane = &views->lanes[lane_last % LANES];
 
+    /*
+     * Low cells are used again first: the memory that cells take, and every look through them, is for the highest used.
+     */
+    if (cell < load_relaxed(&lane->cursor))
+        store_relaxed(&lane->cursor, cell);
     if (kind == VIEW_ARENA || kind == VIEW_PASSING)
         pin_clear(views->state, views->client, cell);
     store_release(&views->records[cell].kind, (uint32_t)VIEW_NONE);

@@ -14,9 +14,9 @@
 /* What one thread at a time needs to look something up. */
 struct lane {
     _Alignas(64) _Atomic uint32_t is_busy;
-    uint32_t cursor;   /* the cell to try first */
-    index_txn *reader; /* made on first use */
-    uint32_t slot;     /* the last one hit, and how often since, not yet counted in the slot */
+    _Atomic uint32_t cursor; /* the cell to try first */
+    index_txn *reader;       /* made on first use */
+    uint32_t slot;           /* the last one hit, and how often since, not yet counted in the slot */
     uint32_t n_hits;
     uint64_t hits_since_ns;
 };

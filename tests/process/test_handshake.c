@@ -548,6 +548,33 @@ START_TEST(an_expiry_extended_during_a_transaction_survives_its_loss)
 }
 END_TEST
 
+/*
+ * The evictor's second look: a put may find a blob, and give its ref out, after the evictor has chosen that blob as the
+ * oldest and before it advances the generation.
+ */
+START_TEST(an_evictor_lets_a_blob_live_that_a_put_has_found_since_it_was_chosen)
+{
+    struct store *store = store_of(cache);
+    uint64_t now = store_now(store);
+    struct index_write write;
+    struct slot *slot;
+    uint64_t chosen;
+    onecopy_view view;
+
+    ref = put_content(cache, SEED, LARGE);
+    slot = slot_at(&store->state, 0);
+    EXPECT(memcmp(&slot->ref, &ref, sizeof ref) == 0);
+    chosen = load_relaxed(&slot->accessed_ns);
+    EXPECT_OK(write_begin(store, &write));
+    put_content(cache, SEED, LARGE);
+    EXPECT(!slot_retire_idle(&store->state, 0, chosen, now));
+    index_abort(&write);
+    view = get_content(cache, &ref, SEED);
+    onecopy_release(&view);
+    expect_nothing_left(cache);
+}
+END_TEST
+
 /* ---- limbo ---- */
 
 START_TEST(what_is_released_leaves_limbo_however_much_else_stays_there)
@@ -691,7 +718,7 @@ SUITE(handshake)
     TCase *put = tcase_create("put against remove");
     TCase *limbo = tcase_create("limbo");
     TCase *clients = tcase_create("clients");
-    TCase *all[] = {get, killed, put, limbo, clients};
+    TCase *all[] = {get, killed, put, limbo, clients, NULL};
 
     tcase_add_test(get, a_reader_about_to_pin_misses_what_was_removed_and_overwritten);
     tcase_add_test(get, a_reader_that_pinned_before_the_removers_look_misses_and_its_bytes_wait_in_limbo);
@@ -713,14 +740,15 @@ SUITE(handshake)
     tcase_add_test(put, a_view_that_is_put_after_its_blob_was_removed_is_stored_anew);
     tcase_add_test(put, two_processes_that_put_the_same_bytes_at_once_get_one_blob);
     tcase_add_test(put, an_expiry_extended_during_a_transaction_survives_its_loss);
+    tcase_add_test(put, an_evictor_lets_a_blob_live_that_a_put_has_found_since_it_was_chosen);
     tcase_add_test(limbo, what_is_released_leaves_limbo_however_much_else_stays_there);
     tcase_add_test(clients, a_process_killed_while_it_clears_a_dead_client_leaves_that_to_the_next);
     tcase_add_test(clients, two_threads_that_clear_a_dead_client_leave_its_successor_alone);
     tcase_add_test(clients, a_process_killed_while_it_copies_pins_for_a_child_leaves_no_pin);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        scratch_add(all[i]);
-        tcase_add_checked_fixture(all[i], setup, teardown);
-        tcase_set_timeout(all[i], 60);
-        suite_add_tcase(suite, all[i]);
+    for (TCase **tcase = all; *tcase; tcase++) {
+        scratch_add(*tcase);
+        tcase_add_checked_fixture(*tcase, setup, teardown);
+        tcase_set_timeout(*tcase, 60);
+        suite_add_tcase(suite, *tcase);
     }
 }

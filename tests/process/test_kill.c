@@ -223,31 +223,58 @@ START_TEST(an_environment_whose_creation_is_killed_is_created_by_the_next)
 }
 END_TEST
 
-static void open_put_and_close(void *context)
-{
-    const uint64_t *number = context;
-    onecopy *cache = scratch_open(BUDGET);
-    onecopy_ref ref = put_content(cache, *number, 5000 + *number);
+/* One of several processes that begin at one moment. */
+struct racer {
+    struct step *start;
+    const char *path;
+    uint64_t number;
+};
 
+static void race(void *context)
+{
+    const struct racer *racer = context;
+    struct onecopy_options options;
+    onecopy *cache;
+    onecopy_ref ref;
+
+    onecopy_options_init(&options);
+    options.max_bytes = BUDGET;
+    step_await(racer->start, 1);
+    EXPECT_OK(onecopy_open(racer->path, &options, &cache));
+    ref = put_content(cache, racer->number, 5000 + racer->number);
     EXPECT_OK(onecopy_contains(cache, &ref));
     onecopy_close(cache);
 }
 
+/* Again and again: at first there is nothing, later an environment that nobody has open. */
 START_TEST(processes_that_race_to_create_all_get_the_same_environment)
 {
-    for (uint64_t round = 0; round < 10; round++) {
-        struct process processes[N_PROCESSES];
+    enum { N_OPENINGS = 3 };
+    unsigned n_rounds = is_sanitized() ? 5 : 25;
+
+    for (unsigned round = 0; round < n_rounds; round++) {
+        char name[32];
         onecopy *cache;
 
-        for (uint64_t i = 0; i < N_PROCESSES; i++) {
-            uint64_t number = round * N_PROCESSES + i + 1;
+        snprintf(name, sizeof name, "created-%u", round);
+        for (uint64_t opening = 0; opening < N_OPENINGS; opening++) {
+            struct step *start = shared_memory(sizeof *start);
+            struct process processes[N_PROCESSES];
 
-            processes[i] = process_start(open_put_and_close, &number);
+            for (uint64_t i = 0; i < N_PROCESSES; i++) {
+                struct racer racer = {
+                    .start = start, .path = scratch_file(name), .number = opening * N_PROCESSES + i + 1};
+
+                processes[i] = process_start(race, &racer);
+            }
+            step_reach(start);
+            for (size_t i = 0; i < N_PROCESSES; i++)
+                process_join(&processes[i]);
         }
-        for (size_t i = 0; i < N_PROCESSES; i++)
-            process_join(&processes[i]);
-        cache = scratch_open(BUDGET);
-        EXPECT_EQUAL(stat_of(cache).entries, (round + 1) * N_PROCESSES);
+        EXPECT_OK(onecopy_open(scratch_file(name), NULL, &cache));
+        EXPECT_EQUAL(stat_of(cache).entries, N_OPENINGS * N_PROCESSES);
+        EXPECT_EQUAL(stat_of(cache).max_bytes, BUDGET);
+        EXPECT_EQUAL(stat_of(cache).dead_clients, 0);
         expect_nothing_left(cache);
         onecopy_close(cache);
     }
@@ -258,16 +285,16 @@ SUITE(kill)
 {
     TCase *killed = tcase_create("killed");
     TCase *creation = tcase_create("creation");
-    TCase *all[] = {killed, creation};
+    TCase *all[] = {killed, creation, NULL};
 
     tcase_add_test(killed, processes_killed_at_any_moment_and_point_leave_everything_in_order);
     tcase_add_test(killed, everybody_killed_at_once_leaves_an_environment_that_opens_again);
     tcase_add_loop_test(creation, an_environment_whose_creation_is_killed_is_created_by_the_next, 0, 5);
     tcase_add_test(creation, processes_that_race_to_create_all_get_the_same_environment);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        scratch_add(all[i]);
-        tcase_add_checked_fixture(all[i], setup, NULL);
-        tcase_set_timeout(all[i], 120 + (double)setting("ONECOPY_KILLS", 0));
-        suite_add_tcase(suite, all[i]);
+    for (TCase **tcase = all; *tcase; tcase++) {
+        scratch_add(*tcase);
+        tcase_add_checked_fixture(*tcase, setup, NULL);
+        tcase_set_timeout(*tcase, 120 + (double)setting("ONECOPY_KILLS", 0));
+        suite_add_tcase(suite, *tcase);
     }
 }

@@ -259,7 +259,7 @@ SUITE(limit)
     TCase *writers = tcase_create("writers");
     TCase *readers = tcase_create("readers");
     TCase *full = tcase_create("full");
-    TCase *all[] = {writers, readers, full};
+    TCase *all[] = {writers, readers, full, NULL};
 
     tcase_add_test(writers, pages_that_are_being_given_back_are_not_given_out_before_they_are);
     tcase_add_loop_test(writers, a_writer_held_on_its_way_to_space_does_not_break_the_limit, 0, 4);
@@ -268,10 +268,10 @@ SUITE(limit)
     tcase_add_test(full, what_is_stored_can_be_removed_from_a_cache_full_of_reservations);
     tcase_add_test(full, a_refusal_says_that_the_space_is_reserved);
     tcase_add_test(full, large_values_find_room_after_small_ones_filled_the_cache);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        scratch_add(all[i]);
-        tcase_add_checked_fixture(all[i], setup, teardown);
-        tcase_set_timeout(all[i], 60);
-        suite_add_tcase(suite, all[i]);
+    for (TCase **tcase = all; *tcase; tcase++) {
+        scratch_add(*tcase);
+        tcase_add_checked_fixture(*tcase, setup, teardown);
+        tcase_set_timeout(*tcase, 60);
+        suite_add_tcase(suite, *tcase);
     }
 }

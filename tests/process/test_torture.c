@@ -137,15 +137,15 @@ SUITE(torture)
     TCase *large = tcase_create("large");
     TCase *few = tcase_create("few");
     TCase *small = tcase_create("small");
-    TCase *all[] = {large, few, small};
+    TCase *all[] = {large, few, small, NULL};
 
     tcase_add_test(large, processes_that_do_everything_at_once_stay_within_the_limit_and_read_what_was_put);
     tcase_add_test(few, so_they_do_with_few_entries_and_an_index_that_is_protected);
     tcase_add_test(small, so_they_do_with_small_values_in_hardly_any_space);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        scratch_add(all[i]);
-        tcase_add_checked_fixture(all[i], setup, NULL);
-        tcase_set_timeout(all[i], 120 + (double)setting("ONECOPY_TORTURE_SECONDS", 0));
-        suite_add_tcase(suite, all[i]);
+    for (TCase **tcase = all; *tcase; tcase++) {
+        scratch_add(*tcase);
+        tcase_add_checked_fixture(*tcase, setup, NULL);
+        tcase_set_timeout(*tcase, 120 + (double)setting("ONECOPY_TORTURE_SECONDS", 0));
+        suite_add_tcase(suite, *tcase);
     }
 }

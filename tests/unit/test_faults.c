@@ -427,6 +427,33 @@ START_TEST(a_file_system_that_refuses_again_and_again_is_an_error)
 }
 END_TEST
 
+static int fallocate_refuses(int fd, int mode, off_t offset, off_t length)
+{
+    (void)fd;
+    (void)mode;
+    (void)offset;
+    (void)length;
+    errno = ENOSPC;
+    return -1;
+}
+
+/* They would be a signal later, when a value is copied to them. */
+START_TEST(buffers_of_small_views_are_allocated_before_they_are_used)
+{
+    onecopy_view view;
+    onecopy *cache;
+
+    arrange_environment();
+    cache = scratch_open(ONECOPY_UNSET);
+    system_calls.fallocate = fallocate_refuses;
+    EXPECT_REFUSED(onecopy_get(cache, &stored_small, &view), ONECOPY_ENOMEMORY, "small values");
+    system_calls.fallocate = fallocate;
+    EXPECT_OK(get_small(cache));
+    EXPECT_EQUAL(stat_of(cache).pins, 0);
+    onecopy_close(cache);
+}
+END_TEST
+
 SUITE(faults)
 {
     TCase *once = tcase_create("once");
@@ -438,5 +465,6 @@ SUITE(faults)
 
     scratch_add(for_good);
     tcase_add_loop_test(for_good, a_file_system_that_refuses_again_and_again_is_an_error, 0, N_OPERATIONS);
+    tcase_add_test(for_good, buffers_of_small_views_are_allocated_before_they_are_used);
     suite_add_tcase(suite, for_good);
 }
