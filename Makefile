@@ -166,6 +166,7 @@ $(BENCHES:%=build/bench/%): build/libonecopy.a
 ## bench: measures; each program of bench prints a table and writes build/bench/NAME.json. SIZE=full measures more.
 .PHONY: bench
 bench: $(BENCHES:%=build/bench/%)
+	$(if $(BENCHES),,$(error there is no program in bench))
 	$(Q)set -e; for program in $^; do SIZE=$(SIZE) $$program; done
 
 # $(call pan,FLAGS): searches all states of a model. Flaws are not in its exit status, but in what it writes.
@@ -196,15 +197,18 @@ tidy = printf '%s\n' $(1) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- $(L
 
 # readdir() of a stream that no other thread has is safe in glibc, which cppcheck does not know.
 
-## lint: checks the format (clang-format), compiles with -Werror, and runs clang-tidy, cppcheck and shellcheck.
+## lint: checks the format (clang-format, width), compiles with -Werror, and runs clang-tidy, cppcheck and shellcheck.
 .PHONY: lint
 lint: need-lint $(LIBRARY_SOURCES:src/%.c=build/lint/obj/%.o) $(CLI_SOURCES:src/%.c=build/lint/obj/%.o) \
     $(TEST_SOURCES:tests/%.c=build/lint/test/obj/tests/%.o) $(LIBRARY_SOURCES:src/%.c=build/lint/test/obj/src/%.o) \
     $(BENCH_SOURCES:bench/%.c=build/lint/bench/obj/%.o)
 	$(call say,FORMAT,include src tests bench)
 	$(Q)clang-format --dry-run -Werror $(FORMATTED)
-	$(call say,TIDY,src bench)
-	$(Q)$(call tidy,$(LIBRARY_SOURCES) $(CLI_SOURCES) $(BENCH_SOURCES),-Isrc -Ibench)
+	$(Q)awk 'length > 120 { print FILENAME ":" FNR ": more than 120 columns"; bad = 1 } END { exit bad }' $(FORMATTED)
+	$(call say,TIDY,src)
+	$(Q)$(call tidy,$(LIBRARY_SOURCES) $(CLI_SOURCES),-Isrc -Isrc/cli)
+	$(call say,TIDY,bench)
+	$(Q)$(call tidy,$(BENCH_SOURCES),-Ibench)
 	$(call say,TIDY,tests)
 	$(Q)$(call tidy,$(TEST_SOURCES),-DONECOPY_TESTING -Isrc -Itests)
 	$(call say,CPPCHECK,src tests bench)

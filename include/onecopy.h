@@ -5,23 +5,29 @@
  * content. Any process that has the environment open turns the ref into a view, a pointer to the one physical copy.
  * The view stays good until it is released, whatever is evicted, removed or killed in the meantime.
  *
- *     onecopy *cache;
+ *     onecopy *handle;
  *     onecopy_ref ref;
  *     onecopy_view view;
  *
- *     if (onecopy_open(NULL, NULL, &cache) < 0)
+ *     if (onecopy_open(NULL, NULL, &handle) < 0)
  *         errx(1, "%s", onecopy_last_error());
- *     onecopy_put(cache, bytes, n_bytes, ONECOPY_UNSET, &ref);       in the runner: pass the ref on
- *     onecopy_get(cache, &ref, &view);                               in a worker: read view.data
+ *     onecopy_put(handle, bytes, n_bytes, ONECOPY_UNSET, &ref);      in the runner: pass the ref on
+ *     onecopy_get(handle, &ref, &view);                              in a worker: read view.data
  *     onecopy_release(&view);
- *     onecopy_close(cache);
+ *     onecopy_close(handle);
  *
  * Conventions, for all functions unless theirs says otherwise:
  *
  * - The result is 0 (ONECOPY_OK) or one of the negative codes of enum onecopy_error. Outputs are written on success
  *   only. After a failure onecopy_last_error() has the sentence for a person: what was wrong and what can be done.
+ * - Any function that is given a handle may fail with ONECOPY_ESTALE, ENOMEMORY, ESYSTEM or ECORRUPT, and the first one
+ *   that a child calls after fork() as onecopy_open() may; their comments name only what else there is.
  * - Every function may be called from any number of threads of any number of processes at once. Only an object that the
- *   caller owns (a view, a reservation, an iterator) is used by one thread at a time.
+ *   caller owns (a view, a reservation, an iterator) is used by one thread at a time, and a handle is closed when no
+ *   other thread is using it.
+ * - Cost: at most once in a tick of the clock (1 to 10 ms) a process looks whether the directory and its files are
+ *   still there, by five stat() calls. onecopy_get() does so only when it finds nothing; onecopy_commit(),
+ *   onecopy_release() and onecopy_iterator_next() never.
  * - A handle survives fork(): parent and child go on using it independently. Not from a signal handler.
  * - Lengths are in bytes and end in _bytes; durations and times are in nanoseconds and end in _ns. Times are on the
  *   environment's clock: nanoseconds since 1970 as the wall clock read when the environment was created or the machine
@@ -45,7 +51,7 @@ extern "C" {
 #define ONECOPY_VERSION_MINOR 1
 #define ONECOPY_VERSION_PATCH 0
 
-/* "Not set": the default applies. For every numeric option and for each ttl_ns. */
+/* "Not set": the default applies. For each ttl_ns and for options of 64 bits; the others say what is theirs. */
 #define ONECOPY_UNSET UINT64_MAX
 
 /* An expiry that never comes, in what is reported. (As a ttl_ns, 0 says the same.) */
@@ -84,9 +90,9 @@ typedef struct onecopy_ref {
 #define ONECOPY_REF_TEXT_BYTES 37
 
 /*
- * A read-only window on a blob. data is page aligned for blobs in the arena, 64-byte aligned for smaller ones, and never
- * NULL while the view is live, even when length_bytes is 0; a write through it is a SIGSEGV. May be copied, but released
- * once. Inherited by a child that fork() makes: parent and child each have it, and each releases its own.
+ * A read-only window on a blob. data is page aligned for blobs in the arena, 64-byte aligned for smaller ones, and
+ * never NULL while the view is live, even when length_bytes is 0; a write through it is a SIGSEGV. May be copied, but
+ * released once. Inherited by a child that fork() makes: parent and child each have it, and each releases its own.
  */
 typedef struct onecopy_view {
     const void *data;
@@ -104,7 +110,6 @@ typedef struct onecopy_reservation {
     size_t length_bytes;
     struct { /* the library's own */
         void *environment;
-        uint64_t page;
         uint64_t ticket;
     } private_;
 } onecopy_reservation;
@@ -118,11 +123,12 @@ typedef struct onecopy_reservation {
  * own, which onecopy_stat() tells.
  */
 struct onecopy_options {
-    size_t struct_bytes; /* set by onecopy_options_init(); lets the structure grow */
+    size_t struct_bytes; /* set by onecopy_options_init(): how much of the structure the caller knows */
 
     uint64_t max_bytes;   /* ONECOPY_MAX_BYTES: what `du` may say of the directory; default a quarter of its
                              file system */
-    uint64_t max_entries; /* ONECOPY_MAX_ENTRIES: blobs at most; default max_bytes / 256 */
+    uint64_t max_entries; /* ONECOPY_MAX_ENTRIES: blobs at most, large and small; default max_bytes / 256, at most
+                             268,435,456 */
     uint64_t ttl_ns;      /* ONECOPY_TTL: for puts that give none; 0 or default: no expiry */
     uint64_t max_clients; /* ONECOPY_MAX_CLIENTS: processes at once; default 1,024, at most 16,384 */
     uint64_t max_pins;    /* ONECOPY_MAX_PINS: live views of one process; default 16,384, at most 1,048,576 */
@@ -133,7 +139,8 @@ struct onecopy_options {
     gid_t group;          /* ONECOPY_GROUP (name or number): who shares the environment; (gid_t)-1 unset;
                              default none */
 
-    int read_only; /* ONECOPY_READ_ONLY: 1: this handle changes no content. -1 unset; default 0 */
+    int read_only; /* ONECOPY_READ_ONLY: 1: this handle neither puts nor removes; it still records accesses and pins.
+                      -1 unset; default 0 */
     int no_create; /* ONECOPY_NO_CREATE: 1: ONECOPY_ENOTFOUND where there is no environment. -1 unset; default 0 */
 };
 
@@ -149,27 +156,38 @@ struct onecopy_info {
     bool in_arena; /* false: in the index */
 };
 
-/* The state of an environment. Bytes of memory: what `du` counts. Counters: since it was created. */
+/*
+ * The state of an environment. Bytes of memory are what `du` counts. Counters: since the state file was made, which is
+ * at the latest when the machine was booted.
+ */
 struct onecopy_stat {
     uint64_t max_bytes, max_entries, ttl_ns, max_clients, max_pins; /* the limits in force; ttl_ns 0: none */
     bool is_protected, is_read_only;
 
-    uint64_t used_bytes;          /* arena, index and state together; never above max_bytes */
-    uint64_t index_bytes;         /* of those: data.mdb and lock.mdb */
-    uint64_t state_bytes;         /* of those: state */
-    uint64_t arena_bytes;         /* of those: the arena's resident bytes, which are the next four together */
-    uint64_t live_bytes;          /* of blobs that can be found */
-    uint64_t free_bytes;          /* kept for the next puts */
-    uint64_t limbo_bytes;         /* of blobs that were removed and are still in view */
-    uint64_t pending_bytes;       /* being written, or on their way back to the file system */
-    uint64_t punching_bytes;      /* on their way back as well: their share is a pending extent's already */
+    uint64_t used_bytes;     /* arena, index and state together; never above max_bytes */
+    uint64_t index_bytes;    /* of those: data.mdb and lock.mdb */
+    uint64_t state_bytes;    /* of those: state */
+    uint64_t arena_bytes;    /* of those: the arena's resident bytes, which are the next four together */
+    uint64_t live_bytes;     /* of blobs that can be found */
+    uint64_t free_bytes;     /* free and still resident, kept for the next puts */
+    uint64_t limbo_bytes;    /* of blobs that were removed, or went otherwise, and are still in view */
+    uint64_t pending_bytes;  /* reserved and being filled, or on their way back to the file system */
+    uint64_t punching_bytes; /* on their way back as well: their share is a pending extent's already */
+
     uint64_t pinned_bytes;        /* live or limbo bytes under at least one pin */
     uint64_t content_bytes;       /* the blobs' own lengths */
     uint64_t arena_address_bytes; /* the arena's address space, holes included */
 
-    uint64_t entries, clients, pins;
+    uint64_t entries, clients, pins; /* blobs, processes and live views in the arena */
 
-    uint64_t hits, misses, puts, dedup_hits, dedup_saved_bytes, evictions, expirations, removals, dead_clients;
+    uint64_t hits, misses;      /* of onecopy_get() */
+    uint64_t puts;              /* of values that were stored, or were there already */
+    uint64_t dedup_hits;        /* of those: values that were there already */
+    uint64_t dedup_saved_bytes; /* and their lengths, which were not stored again */
+    uint64_t evictions;         /* blobs that made room for others before their time */
+    uint64_t expirations;       /* blobs taken out after their time */
+    uint64_t removals;          /* by onecopy_remove() */
+    uint64_t dead_clients;      /* processes that ended without closing, and were cleared away */
 };
 
 /* ---- environments ---- */
@@ -183,7 +201,7 @@ void onecopy_options_init(struct onecopy_options *options);
  * Opens the environment in the directory `path`, creating both when they are not there. Processes that race to create
  * one all get the same. The process opens an environment once however many handles it has.
  *
- * path: NULL means $ONECOPY_PATH, then /dev/shm/onecopy-<effective uid>. options: NULL means all unset. *cache: the
+ * path: NULL means $ONECOPY_PATH, then /dev/shm/onecopy-<effective uid>. options: NULL means all unset. *handle: the
  * caller's; ends with onecopy_close().
  *
  * ONECOPY_EINVALID: an option or a variable (named in the message) is malformed. ENOTFOUND: no_create, and nothing
@@ -192,77 +210,93 @@ void onecopy_options_init(struct onecopy_options *options);
  *
  * Cost: some twenty system calls; the first process to open an environment also checks its index, at memory speed.
  */
-int onecopy_open(const char *path, const struct onecopy_options *options, onecopy **cache);
+int onecopy_open(const char *path, const struct onecopy_options *options, onecopy **handle);
 
 /*
  * Ends a handle; NULL does nothing. Views taken through it stay valid until they are released: what they need is kept
- * until then, and so it is with reservations. Returns NULL.
+ * until then, and so it is with reservations. No other thread may be using the handle. Returns NULL.
  */
-onecopy *onecopy_close(onecopy *cache);
+onecopy *onecopy_close(onecopy *handle);
 
 /*
- * The directory of the environment, as it was opened. Valid until the handle is closed.
+ * The directory of the environment: an absolute path, with links resolved. Valid until the handle is closed.
  */
-const char *onecopy_path(const onecopy *cache);
+const char *onecopy_path(const onecopy *handle);
 
 /*
  * The time on the environment's clock, to the clock's tick (1 to 10 ms). No system call.
  */
-uint64_t onecopy_now(const onecopy *cache);
+uint64_t onecopy_now(const onecopy *handle);
 
 /* ---- putting ---- */
 
 /*
  * Stores bytes and gives their ref. Bytes that are already there are not stored again: their expiry is extended to the
- * later of the two, and they count as accessed. The ref is good when the function returns, and the blob then lives until
- * it expires, is removed, or is the least recently used when space is needed.
+ * later of the two, and they count as accessed. The ref is good when the function returns, and the blob then lives
+ * until it expires, is removed, or is the least recently used when space is needed. (In an environment on disk that
+ * outlives a boot, a blob expires as it was first put: extensions are kept in memory.)
  *
  * data: length_bytes bytes, which must not change during the call; NULL only with length 0. A live view's own data and
  * length are recognised and cost no hashing. ttl_ns: time to live from now; 0 never expires; ONECOPY_UNSET the
  * environment's default.
  *
- * ETOOBIG, EFULL, ENOSPACE: as in the enum; nothing is stored. EREADONLY, ESTALE, ENOMEMORY, ESYSTEM, ECORRUPT.
+ * ETOOBIG, EFULL, ENOSPACE: as in the enum; nothing is stored. EREADONLY. EINVALID: ttl_ns is more than 2^62.
  *
  * Cost: up to about 2 KB one short transaction in the index; above, hashing and one copy at memory speed, with no lock
  * held while copying more than a few pages. Bytes already there: hashing and one comparison, no lock.
  */
-int onecopy_put(onecopy *cache, const void *data, size_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
+int onecopy_put(onecopy *handle, const void *data, size_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
 
 /*
- * As onecopy_put(), of the n_parts parts one after the other. EINVALID: a part is NULL with a length, or the lengths
- * overflow.
+ * As onecopy_put(), of the n_parts parts one after the other. EINVALID: a part is NULL with a length. ETOOBIG: also
+ * when the lengths add up to more than 2^63.
  */
-int onecopy_put_iov(onecopy *cache, const struct iovec *parts, size_t n_parts, uint64_t ttl_ns, onecopy_ref *ref);
+int onecopy_put_iov(onecopy *handle, const struct iovec *parts, size_t n_parts, uint64_t ttl_ns, onecopy_ref *ref);
 
 /*
  * As onecopy_put(), of what can be read from a descriptor (file, pipe, socket) at its present offset: length_bytes
- * bytes, or to its end with ONECOPY_UNSET. The offset moves by what was read. EINVALID: the end came early. ESYSTEM: a
- * read failed.
+ * bytes, or to its end with ONECOPY_UNSET. The offset moves by what was read. Reads must block: a descriptor with
+ * O_NONBLOCK fails when it has nothing to give. EINVALID: the end came early. ESYSTEM, EPERMISSION, ENOSPACE: a read
+ * failed; the code is the one for its errno.
+ *
+ * Cost: with a length, or from a plain file, the bytes are read to where they will be shared, with no copy in this
+ * process, as by onecopy_reserve(). Of unknown length (a pipe), they are first gathered in memory of this process,
+ * which doubles as they come, and then put.
  */
-int onecopy_put_fd(onecopy *cache, int fd, uint64_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
+int onecopy_put_fd(onecopy *handle, int fd, uint64_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref);
 
 /*
- * As onecopy_put() of n values, new small ones in transactions of up to 256: each costs a fraction of a put of its own.
- * refs: n refs. On failure some of the values may be stored; no ref is written.
+ * As onecopy_put() of n_values values, new small ones in transactions of up to 256: each costs a fraction of a put of
+ * its own. refs: n_values refs. On failure some of the values may be stored; no ref is written.
  */
-int onecopy_put_many(onecopy *cache, const struct iovec *values, size_t n, uint64_t ttl_ns, onecopy_ref *refs);
+int onecopy_put_many(onecopy *handle, const struct iovec *values, size_t n_values, uint64_t ttl_ns, onecopy_ref *refs);
 
 /*
- * Reserves space for length_bytes bytes, to be filled by the caller and then committed: a value is built or read
- * directly where it will be shared, with no copy. The space counts as used; it is returned when the process dies.
+ * Reserves space for length_bytes bytes (0 is a length too), to be filled by the caller and then committed: a value is
+ * built or read directly where it will be shared, with no copy. What lies there is undefined, and may be the bytes of
+ * blobs that were there before: fill all of it. The space counts as used; it is returned when the process dies.
  * Ends with onecopy_commit() or onecopy_abandon(), in the process that reserved it (a child has no access).
  * Errors: as onecopy_put().
+ *
+ * Cost: up to about 2 KB a page of memory; above, a transaction, a mapping, and a page fault for each page when it is
+ * filled. What has to be evicted, punched or allocated is done here, with no lock held but for the transactions.
  */
-int onecopy_reserve(onecopy *cache, size_t length_bytes, onecopy_reservation *reservation);
+int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *reservation);
 
 /*
  * Makes the reservation's bytes a blob, as onecopy_put() would, and ends the reservation, whatever the result.
- * The memory is no longer accessible afterwards. Nobody may be writing to it meanwhile.
+ * The memory is no longer accessible afterwards. Nobody may be writing to it meanwhile. Errors: as onecopy_put();
+ * EINVALID: also when the reservation was ended already, or is the parent process's.
+ *
+ * Cost: hashing at memory speed, and one transaction. Bytes already there: a comparison, and a transaction in which the
+ * space goes back.
  */
 int onecopy_commit(onecopy_reservation *reservation, uint64_t ttl_ns, onecopy_ref *ref);
 
 /*
  * Gives a reservation's space back. One that was ended, or is all zeros, is left alone.
+ *
+ * Cost: a transaction, for more than about 2 KB.
  */
 void onecopy_abandon(onecopy_reservation *reservation);
 
@@ -273,13 +307,16 @@ void onecopy_abandon(onecopy_reservation *reservation);
  * dies. While it lives the bytes under it neither change nor move; the blob may be removed or evicted all the same,
  * and then its space is reused after the last release.
  *
- * ENOTFOUND: not stored, or expired. EPINS: this process's views are as many as it may have. ECORRUPT: the bytes were
- * damaged while no process had the environment open; the blob is removed.
+ * ENOTFOUND: not stored, or expired. ESTALE: noticed only where nothing is found; what was there is still good to read.
+ * EPINS: this process's views are as many as it may have. ECORRUPT: the bytes were damaged while no process had the
+ * environment open; the blob is removed. ENOMEMORY, ENOSPACE: for the view itself. ECLIENTS: LMDB's table of readers is
+ * full.
  *
- * Cost: one look-up in the index; no system call, no lock, no copy (up to about 2 KB: one copy). The first get of a blob
- * after a time in which no process had the environment open also checks its hash.
+ * Cost: one look-up in the index; no system call, no lock, no copy (up to about 2 KB: one copy). Tables of views grow
+ * now and then, by a system call. The first get of a blob after a time in which no process had the environment open
+ * also checks its hash.
  */
-int onecopy_get(onecopy *cache, const onecopy_ref *ref, onecopy_view *view);
+int onecopy_get(onecopy *handle, const onecopy_ref *ref, onecopy_view *view);
 
 /*
  * Ends a view and clears it. One that was released, or is all zeros, is left alone. Cost: one store.
@@ -287,21 +324,28 @@ int onecopy_get(onecopy *cache, const onecopy_ref *ref, onecopy_view *view);
 void onecopy_release(onecopy_view *view);
 
 /*
- * ONECOPY_OK when the blob is stored and not expired, else ONECOPY_ENOTFOUND. Counts as no access.
+ * ONECOPY_OK when the blob is stored and not expired, else ONECOPY_ENOTFOUND. Counts as no access. ECLIENTS as above.
+ *
+ * Cost: one look-up in the index, no lock.
  */
-int onecopy_contains(onecopy *cache, const onecopy_ref *ref);
+int onecopy_contains(onecopy *handle, const onecopy_ref *ref);
 
 /*
- * Marks a blob as accessed now and extends its expiry to ttl_ns from now (never shortens it). ttl_ns as in
- * onecopy_put(). ENOTFOUND.
+ * Marks a blob as accessed now and extends its expiry to ttl_ns from now (never shortens it), as long as the machine is
+ * not booted. ttl_ns as in onecopy_put(). A read-only handle may do this: it changes nothing that is stored. ENOTFOUND.
+ * ECLIENTS as above. EINVALID: ttl_ns is more than 2^62.
+ *
+ * Cost: one look-up in the index, no lock.
  */
-int onecopy_touch(onecopy *cache, const onecopy_ref *ref, uint64_t ttl_ns);
+int onecopy_touch(onecopy *handle, const onecopy_ref *ref, uint64_t ttl_ns);
 
 /*
  * Removes a blob: from now on it is not found. Live views on it stay valid, and its space is reused after the last of
- * them is released. ENOTFOUND: it was not there.
+ * them is released. ENOTFOUND: it was not there. EREADONLY. EFULL, ENOSPACE: the index has no room for the change.
+ *
+ * Cost: one transaction, in which all pins of all processes are looked through.
  */
-int onecopy_remove(onecopy *cache, const onecopy_ref *ref);
+int onecopy_remove(onecopy *handle, const onecopy_ref *ref);
 
 /* ---- looking inside ---- */
 
@@ -310,11 +354,16 @@ typedef struct onecopy_iterator onecopy_iterator;
 /*
  * Begins a walk over the blobs in the order of their refs. *iterator: the caller's, until onecopy_iterator_free().
  * Holds no lock and disturbs nothing; blobs put or removed meanwhile may or may not be met. The handle must stay open.
+ *
+ * Cost: some 10 KB of memory.
  */
-int onecopy_iterate(onecopy *cache, onecopy_iterator **iterator);
+int onecopy_iterate(onecopy *handle, onecopy_iterator **iterator);
 
 /*
- * The next blob, or ONECOPY_ENOTFOUND after the last. Expired blobs that are not yet swept are not met.
+ * The next blob, or ONECOPY_ENOTFOUND after the last. Expired blobs that are not yet swept are not met. ECLIENTS as for
+ * onecopy_get().
+ *
+ * Cost: for each 128 blobs a short read transaction, and a look through all pins of all processes.
  */
 int onecopy_iterator_next(onecopy_iterator *iterator, struct onecopy_info *info);
 
@@ -325,13 +374,17 @@ onecopy_iterator *onecopy_iterator_free(onecopy_iterator *iterator);
 
 /*
  * Limits, sizes and counters. The figures are read without stopping anybody and may be of slightly different moments.
+ *
+ * Cost: a look through the records and pins of all processes.
  */
-int onecopy_stat(onecopy *cache, struct onecopy_stat *stat);
+int onecopy_stat(onecopy *handle, struct onecopy_stat *stat);
 
 /*
- * What is known of one blob; counts as no access. ENOTFOUND.
+ * What is known of one blob; counts as no access. ENOTFOUND. ECLIENTS as for onecopy_get().
+ *
+ * Cost: one look-up in the index, and a look through all pins of all processes.
  */
-int onecopy_info(onecopy *cache, const onecopy_ref *ref, struct onecopy_info *info);
+int onecopy_info(onecopy *handle, const onecopy_ref *ref, struct onecopy_info *info);
 
 /* ---- text ---- */
 
@@ -349,13 +402,13 @@ int onecopy_ref_parse(const char *text, onecopy_ref *ref);
  * Reads a size: digits with an optional K, M, G or T (powers of 1,024), an optional B or iB. EINVALID: malformed, or
  * more than 2^63 bytes.
  */
-int onecopy_parse_bytes(const char *text, uint64_t *n_bytes);
+int onecopy_bytes_parse(const char *text, uint64_t *n_bytes);
 
 /*
  * Reads a duration: digits with s, m, h or d, or ms, us, ns; without a unit, seconds. EINVALID: malformed, or more than
  * 2^62 ns (146 years).
  */
-int onecopy_parse_duration(const char *text, uint64_t *duration_ns);
+int onecopy_duration_parse(const char *text, uint64_t *duration_ns);
 
 /*
  * A code's meaning in a few words; static. Never NULL, whatever the code.
@@ -364,7 +417,8 @@ const char *onecopy_strerror(int code);
 
 /*
  * What went wrong in this thread's last call that failed, in a sentence a user can act on: the path or ref, the size
- * asked, the limit, who holds the space. Valid until the thread's next call that fails. Never NULL; "" before any failure.
+ * asked, the limit, who holds the space. Valid until the thread's next call of any function that can fail: one that
+ * succeeds may have got over a failure of its own. Never NULL; "" before any failure.
  */
 const char *onecopy_last_error(void);
 

@@ -1,12 +1,12 @@
 /*
- * Opening an environment's files. Everything happens under the lock of opening, a byte of the state file, so only one process
- * at a time creates, checks, repairs or registers. What there is to do depends on two questions.
+ * Opening an environment's files. Everything happens under the lock of opening, a byte of the state file, so only one
+ * process at a time creates, checks, repairs or registers. What there is to do depends on two questions.
  *
- * Is somebody else alive in it? Every client holds a shared lock on the arena file, so the kernel knows. (The state file cannot
- * be asked: it may have been damaged or removed.) If so, all files must be good, and are used as they are.
+ * Is somebody else alive in it? Every client holds a shared lock on the arena file, so the kernel knows. (The state
+ * file cannot be asked: it may have been damaged or removed.) If so, all files must be good, and are used as they are.
  *
- * If not, the environment is opened cold, and nobody has watched its files: the index is checked before LMDB sees it; a state
- * that is not this index's, or not of this boot, is made anew; every blob's bytes are checked before their first
+ * If not, the environment is opened cold, and nobody has watched its files: the index is checked before LMDB sees it; a
+ * state that is not this index's, or not of this boot, is made anew; every blob's bytes are checked before their first
  * use. And if there is no index, or a creation that was never finished, the environment is created.
  */
 #include "environment.h"
@@ -40,7 +40,9 @@
 #define DEFAULT_PINS            16384U
 #define DEFAULT_BYTES_PER_ENTRY 256U
 
-/* What the first transactions of a new index need. */
+/*
+ * What a new index needs: LMDB's two meta pages, its first transactions, and room to begin an ordinary one after them.
+ */
 #define INDEX_FIRST_BYTES ((2 + 3 * INDEX_PAGES_BASE) * PAGE_BYTES)
 
 /* One opening under way. */
@@ -105,8 +107,7 @@ static int state_open_locked(struct opening *opening)
     int result = file_open(opening, "state", flags, &environment->state_fd);
 
     if (result == ONECOPY_ENOTFOUND)
-        return error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'",
-                         environment->path, environment->path);
+        return environment_missing(environment->path);
     if (result == ONECOPY_EREADONLY)
         return error_set(ONECOPY_EREADONLY,
                          "%s is on a file system that is mounted read-only; even readers need to write to 'state' and "
@@ -179,7 +180,7 @@ static int default_bytes(const struct environment *environment, uint64_t *n_byte
     if (fstatvfs(environment->directory_fd, &file_system) < 0)
         return error_system("cannot examine the file system of %s", environment->path);
     *n_bytes = (uint64_t)file_system.f_blocks * file_system.f_frsize / 4 / PAGE_BYTES * PAGE_BYTES;
-    if (*n_bytes < UINT64_C(2) << 20)
+    if (*n_bytes < LEAST_BYTES)
         return error_set(ONECOPY_ENOSPACE,
                          "the file system of %s has %llu bytes, too few for an environment: it needs 8 MiB at least",
                          environment->path, (unsigned long long)file_system.f_blocks * file_system.f_frsize);
@@ -215,7 +216,7 @@ static int identity_choose(const struct opening *opening, struct index_identity 
     identity->max_clients = (uint32_t)chosen(options->max_clients, DEFAULT_CLIENTS);
     identity->max_pins = (uint32_t)chosen(options->max_pins, DEFAULT_PINS);
     identity->max_slots = (uint32_t)identity->max_entries;
-    identity->arena_bytes = (identity->max_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES * ARENA_FACTOR;
+    identity->arena_bytes = page_align(identity->max_bytes) * ARENA_FACTOR;
     return ONECOPY_OK;
 }
 
@@ -281,7 +282,7 @@ static int index_fill(struct environment *environment, const struct index_identi
     return index_commit(&write);
 }
 
-/* Sizes of the files that do not change as the environment is used. */
+/* What the files besides the arena take now; index_grow() and state_allocate() keep count from here on. */
 static int usage_read(struct environment *environment)
 {
     struct store *store = &environment->store;
@@ -426,7 +427,7 @@ static int arena_check(const struct opening *opening, const struct index_identit
 static bool identity_is_sound(const struct index_identity *identity)
 {
     return identity->arena_bytes > 0 && identity->arena_bytes % PAGE_BYTES == 0 &&
-           identity->arena_bytes <= UINT64_C(1) << 47 && identity->max_bytes >= 16 * PAGE_BYTES &&
+           identity->arena_bytes <= UINT64_C(1) << 47 && identity->max_bytes >= LEAST_BYTES &&
            identity->max_clients > 0 && identity->max_clients <= MAX_CLIENTS && identity->max_pins > 0 &&
            identity->max_pins <= MAX_PINS && identity->max_slots > 0 && identity->max_slots <= MAX_SLOTS;
 }
@@ -574,7 +575,7 @@ static int environment_join(struct opening *opening)
     return result;
 }
 
-/* ONECOPY_EBUSY, without a message: the directory was removed while we waited for its lock. */
+/* ONECOPY_EBUSY: the directory was removed while we waited for its lock. */
 static int attach_locked(struct opening *opening)
 {
     struct environment *environment = opening->environment;
@@ -599,8 +600,7 @@ static int attach_locked(struct opening *opening)
                            "begin anew",
                            environment->path);
     else if (!opening->may_create)
-        result = error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'",
-                           environment->path, environment->path);
+        result = environment_missing(environment->path);
     else
         result = environment_create(opening);
     return result == ONECOPY_OK ? environment_join(opening) : result;
@@ -666,6 +666,7 @@ void environment_detach(struct environment *environment)
     }
     if (store->index.environment && !is_inherited)
         index_close(&store->index);
+    fork_abandoned_free(environment);
     arena_unmap(&store->arena);
     state_unmap(&store->state);
     if (environment->fork_page)

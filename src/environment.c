@@ -1,7 +1,8 @@
 /*
- * The environments that this process has open. There is one object for each directory, by device and inode, however often it
- * is opened, because LMDB must not open a file twice in one process (closing either would drop the locks of both). This is the
- * project's only table of the process; one mutex protects it, taken for opening, closing and forking.
+ * The environments that this process has open. There is one object for each directory, by device and inode, however
+ * often it is opened, because LMDB must not open a file twice in one process (closing either would drop the locks of
+ * both). This is the project's only table of the process; one mutex protects it, taken for opening, closing and
+ * forking.
  *
  * An environment ends with its last handle; if views are live then, with the last of those.
  */
@@ -107,6 +108,7 @@ static struct environment *environment_new(void)
     if (!environment)
         return NULL;
     environment->directory_fd = environment->state_fd = environment->arena_fd = environment->child_fd = -1;
+    environment->store.path = environment->path;
     pthread_mutex_init(&environment->store.mutex, NULL);
     pthread_mutex_init(&environment->store.reap_mutex, NULL);
     return environment;
@@ -151,6 +153,17 @@ static int directory_make(const char *path, const struct onecopy_options *option
     return ONECOPY_OK;
 }
 
+int environment_missing(const char *path)
+{
+    return error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'", path, path);
+}
+
+int environment_stale(const struct environment *environment)
+{
+    return error_set(ONECOPY_ESTALE, "the environment %s was removed or replaced: close it and open it again",
+                     environment->path);
+}
+
 static int directory_open(struct environment *environment, const char *path, const struct onecopy_options *options,
                           struct stat *status)
 {
@@ -165,8 +178,7 @@ static int directory_open(struct environment *environment, const char *path, con
         if (errno == ENOTDIR)
             return error_set(ONECOPY_EFORMAT, "%s is not a directory, as an environment is", path);
         if (errno == ENOENT)
-            return error_set(ONECOPY_ENOTFOUND, "there is no environment at %s: create it by 'onecopy init %s'", path,
-                             path);
+            return environment_missing(path);
         return error_system("cannot open the directory %s", path);
     }
     if (!realpath(path, environment->path))
@@ -233,8 +245,8 @@ static void table_remove(struct environment *environment)
 }
 
 /*
- * A barrier in every thread of this process at once. The ending of an environment is rare and pays for it, so that the release of
- * a view need not execute a fence.
+ * A barrier in every thread of this process at once. The ending of an environment is rare and pays for it, so that the
+ * release of a view need not execute a fence.
  */
 static void threads_fence(void)
 {
@@ -244,11 +256,13 @@ static void threads_fence(void)
 }
 
 /*
- * Ends an environment that has no handle, unless views or reservations are live: then the last of them will. Under the mutex.
+ * Ends an environment that has no handle, unless views or reservations are live: then the last of them will. Under the
+ * mutex.
  *
- * Pairs with environment_released(). There a thread frees its view's record and then loads n_ending; here n_ending is stored and
- * then the records are loaded, with a barrier in every thread in between. So either we see the record free, or that
- * thread sees that it may have to end the environment. Should both be so, the table tells the slower that it is gone.
+ * Pairs with environment_released(). There a thread frees its view's record and then loads n_ending; here n_ending is
+ * stored and then the records are loaded, with a barrier in every thread in between. So either we see the record free,
+ * or that thread sees that it may have to end the environment. Should both be so, the table tells the slower that it is
+ * gone.
  */
 static void environment_end(struct environment *environment)
 {
@@ -295,17 +309,16 @@ int environment_enter(struct environment *environment)
             return result;
     }
     if (load_relaxed(&environment->is_stale))
-        return error_set(ONECOPY_ESTALE, "the environment %s was removed or replaced: close it and open it again",
-                         environment->path);
+        return environment_stale(environment);
     return ONECOPY_OK;
 }
 
 int environment_enter_checked(struct environment *environment)
 {
-    uint64_t now = clock_tick_ns();
+    uint64_t now_ns = clock_tick_ns();
 
-    if (load_relaxed(&environment->checked_ns) != now) {
-        store_relaxed(&environment->checked_ns, now);
+    if (load_relaxed(&environment->checked_ns) != now_ns) {
+        store_relaxed(&environment->checked_ns, now_ns);
         if (!directory_is_there(environment))
             store_relaxed(&environment->is_stale, 1U);
     }

@@ -15,14 +15,17 @@ enum presence {
 
 struct fork_page {
     _Atomic uint32_t presence; /* an enum presence */
-    _Atomic uint32_t lock; /* who sees to it that it is, after a fork: a spin lock that is free in every child */
+    _Atomic uint32_t lock;     /* who sees to it that it is, after a fork: a spin lock that is free in every child */
 };
 
-/* LMDB's things of the parent, in a child: kept, not used and not closed. */
+/*
+ * What a child inherited of LMDB, which it can neither use nor close without touching what is the parent's. It is kept
+ * where leak checkers find it; when the environment ends, LMDB's own part of it is lost.
+ */
 struct abandoned {
     struct abandoned *next;
-    MDB_env *environment;
-    MDB_txn *readers[LANES];
+    struct MDB_env *environment;
+    index_txn *readers[LANES];
 };
 
 struct environment {
@@ -30,7 +33,7 @@ struct environment {
     dev_t device;
     ino_t inode;
     uint64_t n_handles;
-    bool is_ending; /* no handle is left, but views or reservations are */
+    bool is_ending;                  /* no handle is left, but views or reservations are */
     _Atomic uint32_t n_reservations; /* not yet committed or abandoned */
     uint64_t incarnation;            /* of the process: a child that fork() or clone() made has another */
 
@@ -72,8 +75,8 @@ bool environment_has_its_files(const struct environment *environment);
 void environment_close(struct environment *environment);
 
 /*
- * After a view or a reservation has ended, with which the environment may have ended as well: ends it when that was what it
- * waited for. The pointer is compared, not followed, before that is known.
+ * After a view or a reservation has ended, with which the environment may have ended as well: ends it when that was
+ * what it waited for. The pointer is compared, not followed, before that is known.
  */
 void environment_released(struct environment *environment);
 
@@ -87,6 +90,10 @@ int environment_enter_checked(struct environment *environment);
 
 /* ---- its parts, for each other ---- */
 
+/* Two sentences that are said in several places. ONECOPY_ENOTFOUND; ONECOPY_ESTALE. */
+int environment_missing(const char *path);
+int environment_stale(const struct environment *environment);
+
 /* attach.c: opens files, maps, registers; on failure what was opened is for environment_detach() to close. */
 int environment_attach(struct environment *environment, const struct onecopy_options *options);
 /* Opens LMDB, whose files are known to be good. */
@@ -99,8 +106,10 @@ void environment_detach(struct environment *environment);
 int fork_page_make(struct environment *environment);
 /* What environment_enter() does when the page says that a fork has taken place. */
 int fork_resume(struct environment *environment);
-/* Releasing a view in a child: false when the view is not one that the child was given. */
+/* Whether the views recorded here are this process's: false in a child for which the handlers did not run. */
 bool fork_owns_views(const struct environment *environment);
+/* Frees the records of what was inherited. */
+void fork_abandoned_free(struct environment *environment);
 /* The handlers for all environments of the process: see environment.c. */
 void fork_prepare(struct environment *environment);
 void fork_parent(struct environment *environment);

@@ -1,15 +1,15 @@
 /*
  * What a fork does to an open environment.
  *
- * With fork() of libc, three handlers run. Before the fork the parent registers a second client, on a descriptor of its own,
- * and copies its pins to it; no thread is in the middle of a look-up then. After the fork the parent closes that
+ * With fork() of libc, three handlers run. Before the fork the parent registers a second client, on a descriptor of its
+ * own, and copies its pins to it; no thread is in the middle of a look-up then. After the fork the parent closes that
  * descriptor and the child closes the parent's: each client's life is one process's life, and views taken before the
- * fork are protected twice. The child opens an index of its own on its next call, and never touches what it inherited of
- * LMDB.
+ * fork are protected twice. The child opens an index of its own on its next call, and never touches what it inherited
+ * of LMDB.
  *
- * A child that is made otherwise (clone() itself, or a language runtime's own way) runs no handler. It is noticed because
- * the kernel clears a page in every child. Such a child begins as a new client with no views: those that it inherited are its
- * parent's, and their bytes may be reused once the parent has released them.
+ * A child that is made otherwise (clone() itself, or a language runtime's own way) runs no handler. It is noticed
+ * because the kernel clears a page in every child. Such a child begins as a new client with no views: those that it
+ * inherited are its parent's, and their bytes may be reused once the parent has released them.
  *
  * If the second client cannot be had (the table is full), the child is left as one of that other kind.
  */
@@ -52,8 +52,7 @@ static int state_reopen(const struct environment *environment, int *out)
     struct stat new;
 
     if (fd < 0 || fstat(environment->state_fd, &old) < 0 || fstat(fd, &new) < 0 || old.st_ino != new.st_ino)
-        return error_set(ONECOPY_ESTALE, "the environment %s was removed or replaced: close it and open it again",
-                         environment->path);
+        return environment_stale(environment);
     *out = system_take(&fd);
     return ONECOPY_OK;
 }
@@ -98,8 +97,10 @@ void fork_parent(struct environment *environment)
     if (!environment->is_forking)
         return;
     environment->is_forking = false;
-    /* Closing it does not end the child's lock: the child has the same open file description. Should the fork have failed,
-     * it does, and the client that nobody became is cleared as a dead one. */
+    /*
+     * Closing it does not end the child's lock: the child has the same open file description. Should the fork have
+     * failed, it does, and the client that nobody became is cleared as a dead one.
+     */
     if (environment->child_fd >= 0)
         close(environment->child_fd);
     environment->child_fd = -1;
@@ -121,6 +122,16 @@ static void index_abandon(struct environment *environment)
         environment->abandoned = abandoned;
     }
     store->index.environment = NULL;
+}
+
+void fork_abandoned_free(struct environment *environment)
+{
+    while (environment->abandoned) {
+        struct abandoned *abandoned = environment->abandoned;
+
+        environment->abandoned = abandoned->next;
+        free(abandoned);
+    }
 }
 
 /* What belongs to the parent, or to threads that are not here. */
@@ -169,7 +180,7 @@ bool fork_owns_views(const struct environment *environment)
 }
 
 /* In a child that ran no handler, or had none prepared: a new client with no views. */
-static int begin_anew(struct environment *environment)
+static int client_begin_anew(struct environment *environment)
 {
     struct store *store = &environment->store;
     int fd;
@@ -199,13 +210,13 @@ int fork_resume(struct environment *environment)
     struct fork_page *page = environment->fork_page;
     int result = ONECOPY_OK;
 
-    while (atomic_exchange(&page->lock, 1U))
+    while (exchange_acquire(&page->lock, 1U))
         sched_yield();
     if (load_acquire(&page->presence) != PRESENCE_HERE) {
         struct store *store = &environment->store;
 
         if (load_acquire(&page->presence) == PRESENCE_UNKNOWN)
-            result = begin_anew(environment);
+            result = client_begin_anew(environment);
         if (result == ONECOPY_OK && !store->index.environment)
             result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);
         if (result == ONECOPY_OK)

@@ -1,6 +1,7 @@
 /*
- * The public functions: they check what they are given, make sure that the environment is still this process's and still
- * there, and hand on to the store. include/onecopy.h describes them.
+ * The public functions: they check what they are given, make sure that the environment is still this process's and
+ * still there, and hand on to the store. include/onecopy.h describes them. Two things are made here of what the store
+ * has: reservations, as a ticket of the library's and a window of the caller's, and the reading of descriptors.
  */
 #include "environment.h"
 
@@ -28,57 +29,57 @@ static int argument_missing(const char *function, const char *argument)
 
 /* ---- environments ---- */
 
-int onecopy_open(const char *path, const struct onecopy_options *options, onecopy **cache)
+int onecopy_open(const char *path, const struct onecopy_options *options, onecopy **handle)
 {
     struct onecopy_options resolved;
     char directory[PATH_MAX];
-    onecopy *handle;
+    onecopy *opened;
     int result;
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     result = options_resolve(options, &resolved);
     if (result == ONECOPY_OK)
         result = options_path(path, directory, sizeof directory);
     if (result < 0)
         return result;
-    handle = system_calls.calloc(1, sizeof *handle);
-    if (!handle)
+    opened = system_calls.calloc(1, sizeof *opened);
+    if (!opened)
         return error_set(ONECOPY_ENOMEMORY, "out of memory");
-    result = environment_open(directory, &resolved, &handle->environment);
+    result = environment_open(directory, &resolved, &opened->environment);
     if (result < 0) {
-        free(handle);
+        free(opened);
         return result;
     }
-    handle->is_read_only = resolved.read_only == 1;
-    *cache = handle;
+    opened->is_read_only = resolved.read_only == 1;
+    *handle = opened;
     return ONECOPY_OK;
 }
 
-onecopy *onecopy_close(onecopy *cache)
+onecopy *onecopy_close(onecopy *handle)
 {
-    if (cache) {
-        environment_close(cache->environment);
-        free(cache);
+    if (handle) {
+        environment_close(handle->environment);
+        free(handle);
     }
     return NULL;
 }
 
-const char *onecopy_path(const onecopy *cache)
+const char *onecopy_path(const onecopy *handle)
 {
-    return cache ? cache->environment->path : "";
+    return handle ? handle->environment->path : "";
 }
 
-uint64_t onecopy_now(const onecopy *cache)
+uint64_t onecopy_now(const onecopy *handle)
 {
-    return cache ? store_now(&cache->environment->store) : 0;
+    return handle ? store_now(&handle->environment->store) : 0;
 }
 
 /* As environment_enter_checked(), for what a read-only handle may not do. */
-static int writable_enter(const onecopy *cache)
+static int writable_enter(const onecopy *handle)
 {
-    if (cache->is_read_only)
-        return error_set(ONECOPY_EREADONLY, "this handle on %s was opened read-only", cache->environment->path);
-    return environment_enter_checked(cache->environment);
+    if (handle->is_read_only)
+        return error_set(ONECOPY_EREADONLY, "this handle on %s was opened read-only", handle->environment->path);
+    return environment_enter_checked(handle->environment);
 }
 
 /* ---- putting ---- */
@@ -107,8 +108,8 @@ static int value_make(const char *function, const struct iovec *parts, size_t n_
     return ONECOPY_OK;
 }
 
-static int put_checked(const char *function, onecopy *cache, const struct iovec *parts, size_t n_parts, uint64_t ttl_ns,
-                       onecopy_ref *ref)
+static int put_checked(const char *function, onecopy *handle, const struct iovec *parts, size_t n_parts,
+                       uint64_t ttl_ns, onecopy_ref *ref)
 {
     struct value value;
     int result = ttl_check(function, ttl_ns);
@@ -116,43 +117,45 @@ static int put_checked(const char *function, onecopy *cache, const struct iovec 
     if (result == ONECOPY_OK)
         result = value_make(function, parts, n_parts, &value);
     if (result == ONECOPY_OK)
-        result = writable_enter(cache);
-    return result == ONECOPY_OK ? blob_put(&cache->environment->store, &value, ttl_ns, ref) : result;
+        result = writable_enter(handle);
+    return result == ONECOPY_OK ? blob_put(&handle->environment->store, &value, ttl_ns, ref) : result;
 }
 
-int onecopy_put(onecopy *cache, const void *data, size_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref)
+int onecopy_put(onecopy *handle, const void *data, size_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref)
 {
     const struct iovec part = {(void *)(uintptr_t)data, length_bytes};
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(ref);
-    return put_checked(__func__, cache, &part, 1, ttl_ns, ref);
+    return put_checked(__func__, handle, &part, 1, ttl_ns, ref);
 }
 
-int onecopy_put_iov(onecopy *cache, const struct iovec *parts, size_t n_parts, uint64_t ttl_ns, onecopy_ref *ref)
+int onecopy_put_iov(onecopy *handle, const struct iovec *parts, size_t n_parts, uint64_t ttl_ns, onecopy_ref *ref)
 {
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(ref);
     REQUIRE(parts || n_parts == 0);
-    return put_checked(__func__, cache, parts, n_parts, ttl_ns, ref);
+    return put_checked(__func__, handle, parts, n_parts, ttl_ns, ref);
 }
 
-int onecopy_put_many(onecopy *cache, const struct iovec *values, size_t n, uint64_t ttl_ns, onecopy_ref *refs)
+int onecopy_put_many(onecopy *handle, const struct iovec *values, size_t n_values, uint64_t ttl_ns, onecopy_ref *refs)
 {
     int result;
 
-    REQUIRE(cache);
-    REQUIRE(values || n == 0);
-    REQUIRE(refs || n == 0);
+    REQUIRE(handle);
+    REQUIRE(values || n_values == 0);
+    REQUIRE(refs || n_values == 0);
     result = ttl_check(__func__, ttl_ns);
-    for (size_t i = 0; i < n && result == ONECOPY_OK; i++) {
+    for (size_t i = 0; i < n_values && result == ONECOPY_OK; i++) {
         struct value value;
 
         result = value_make(__func__, &values[i], 1, &value);
     }
     if (result == ONECOPY_OK)
-        result = writable_enter(cache);
-    return result == ONECOPY_OK && n > 0 ? blob_put_many(&cache->environment->store, values, n, ttl_ns, refs) : result;
+        result = writable_enter(handle);
+    if (result < 0 || n_values == 0)
+        return result;
+    return blob_put_many(&handle->environment->store, values, n_values, ttl_ns, refs);
 }
 
 /* ---- reservations ---- */
@@ -186,16 +189,16 @@ static int reserve_memory(struct store *store, size_t length, struct ticket *tic
     return result;
 }
 
-int onecopy_reserve(onecopy *cache, size_t length_bytes, onecopy_reservation *reservation)
+int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *reservation)
 {
     struct ticket *ticket;
     struct store *store;
     int result;
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(reservation);
-    store = &cache->environment->store;
-    result = writable_enter(cache);
+    store = &handle->environment->store;
+    result = writable_enter(handle);
     if (result < 0)
         return result;
     if (length_bytes > SIZE_MAX / 2)
@@ -208,12 +211,12 @@ int onecopy_reserve(onecopy *cache, size_t length_bytes, onecopy_reservation *re
         free(ticket);
         return result;
     }
-    ticket->incarnation = cache->environment->incarnation;
-    add_relaxed(&cache->environment->n_reservations, 1U);
+    ticket->incarnation = handle->environment->incarnation;
+    add_relaxed(&handle->environment->n_reservations, 1U);
     *reservation =
         (onecopy_reservation){.data = ticket->memory,
                               .length_bytes = length_bytes,
-                              .private_ = {.environment = cache->environment, .ticket = (uint64_t)(uintptr_t)ticket}};
+                              .private_ = {.environment = handle->environment, .ticket = (uint64_t)(uintptr_t)ticket}};
     return ONECOPY_OK;
 }
 
@@ -238,7 +241,7 @@ static struct ticket *ticket_take(onecopy_reservation *reservation)
 static void ticket_end(struct environment *environment, struct ticket *ticket)
 {
     free(ticket);
-    atomic_fetch_sub_explicit(&environment->n_reservations, 1U, memory_order_release);
+    subtract_release(&environment->n_reservations, 1U);
     environment_released(environment);
 }
 
@@ -318,11 +321,11 @@ static int read_fully(int fd, uint8_t *to, size_t length, size_t *n_read)
 }
 
 /* As many bytes as were announced, read to where they will be shared. */
-static int put_fd_length(onecopy *cache, int fd, uint64_t length, uint64_t ttl_ns, onecopy_ref *ref)
+static int put_fd_length(onecopy *handle, int fd, uint64_t length, uint64_t ttl_ns, onecopy_ref *ref)
 {
     onecopy_reservation reservation;
     size_t n_read;
-    int result = onecopy_reserve(cache, length, &reservation);
+    int result = onecopy_reserve(handle, length, &reservation);
 
     if (result < 0)
         return result;
@@ -337,9 +340,9 @@ static int put_fd_length(onecopy *cache, int fd, uint64_t length, uint64_t ttl_n
 }
 
 /* Of unknown length: read to memory that grows, never beyond what could be stored. */
-static int put_fd_to_end(onecopy *cache, int fd, uint64_t ttl_ns, onecopy_ref *ref)
+static int put_fd_to_end(onecopy *handle, int fd, uint64_t ttl_ns, onecopy_ref *ref)
 {
-    uint64_t limit = load_relaxed(&cache->environment->store.state.header->max_bytes);
+    uint64_t limit = load_relaxed(&handle->environment->store.state.header->max_bytes);
     size_t capacity = (size_t)1 << 20;
     size_t length = 0;
     uint8_t *buffer = system_calls.mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -367,21 +370,21 @@ static int put_fd_to_end(onecopy *cache, int fd, uint64_t ttl_ns, onecopy_ref *r
         capacity *= 2;
     }
     if (result == ONECOPY_OK)
-        result = onecopy_put(cache, buffer, length, ttl_ns, ref);
+        result = onecopy_put(handle, buffer, length, ttl_ns, ref);
     if (buffer != MAP_FAILED)
         munmap(buffer, capacity);
     return result;
 }
 
-int onecopy_put_fd(onecopy *cache, int fd, uint64_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref)
+int onecopy_put_fd(onecopy *handle, int fd, uint64_t length_bytes, uint64_t ttl_ns, onecopy_ref *ref)
 {
     struct stat status;
     off_t offset;
     int result;
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(ref);
-    result = writable_enter(cache);
+    result = writable_enter(handle);
     if (result == ONECOPY_OK)
         result = ttl_check(__func__, ttl_ns);
     if (result < 0)
@@ -389,29 +392,29 @@ int onecopy_put_fd(onecopy *cache, int fd, uint64_t length_bytes, uint64_t ttl_n
     if (system_calls.fstat(fd, &status) < 0)
         return error_system("cannot examine descriptor %d", fd);
     if (length_bytes != ONECOPY_UNSET)
-        return put_fd_length(cache, fd, length_bytes, ttl_ns, ref);
+        return put_fd_length(handle, fd, length_bytes, ttl_ns, ref);
     offset = S_ISREG(status.st_mode) ? lseek(fd, 0, SEEK_CUR) : -1;
     /* Files of /proc say that they are empty, and are not. */
     if (offset >= 0 && status.st_size > offset)
-        return put_fd_length(cache, fd, (uint64_t)(status.st_size - offset), ttl_ns, ref);
-    return put_fd_to_end(cache, fd, ttl_ns, ref);
+        return put_fd_length(handle, fd, (uint64_t)(status.st_size - offset), ttl_ns, ref);
+    return put_fd_to_end(handle, fd, ttl_ns, ref);
 }
 
 /* ---- getting ---- */
 
-int onecopy_get(onecopy *cache, const onecopy_ref *ref, onecopy_view *view)
+int onecopy_get(onecopy *handle, const onecopy_ref *ref, onecopy_view *view)
 {
     struct held held;
     int result;
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(ref);
     REQUIRE(view);
-    result = environment_enter(cache->environment);
+    result = environment_enter(handle->environment);
     if (result == ONECOPY_OK)
-        result = blob_get(&cache->environment->store, ref, &held);
+        result = blob_get(&handle->environment->store, ref, &held);
     if (result == ONECOPY_ENOTFOUND) {
-        int checked = environment_enter_checked(cache->environment);
+        int checked = environment_enter_checked(handle->environment);
 
         return checked < 0 ? checked : result;
     }
@@ -421,8 +424,8 @@ int onecopy_get(onecopy *cache, const onecopy_ref *ref, onecopy_view *view)
         (onecopy_view){.data = held.data,
                        .length_bytes = held.length_bytes,
                        .ref = *ref,
-                       .private_ = {.environment = cache->environment,
-                                    .pin = (uint64_t)cache->environment->store.views.epoch << 32 | (held.cell + 1)}};
+                       .private_ = {.environment = handle->environment,
+                                    .pin = (uint64_t)handle->environment->store.views.epoch << 32 | (held.cell + 1)}};
     return ONECOPY_OK;
 }
 
@@ -444,36 +447,36 @@ void onecopy_release(onecopy_view *view)
     environment_released(environment);
 }
 
-int onecopy_contains(onecopy *cache, const onecopy_ref *ref)
+int onecopy_contains(onecopy *handle, const onecopy_ref *ref)
 {
     int result;
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(ref);
-    result = environment_enter_checked(cache->environment);
-    return result == ONECOPY_OK ? blob_contains(&cache->environment->store, ref) : result;
+    result = environment_enter_checked(handle->environment);
+    return result == ONECOPY_OK ? blob_contains(&handle->environment->store, ref) : result;
 }
 
-int onecopy_touch(onecopy *cache, const onecopy_ref *ref, uint64_t ttl_ns)
+int onecopy_touch(onecopy *handle, const onecopy_ref *ref, uint64_t ttl_ns)
 {
     int result;
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(ref);
     result = ttl_check(__func__, ttl_ns);
     if (result == ONECOPY_OK)
-        result = environment_enter_checked(cache->environment);
-    return result == ONECOPY_OK ? blob_touch(&cache->environment->store, ref, ttl_ns) : result;
+        result = environment_enter_checked(handle->environment);
+    return result == ONECOPY_OK ? blob_touch(&handle->environment->store, ref, ttl_ns) : result;
 }
 
-int onecopy_remove(onecopy *cache, const onecopy_ref *ref)
+int onecopy_remove(onecopy *handle, const onecopy_ref *ref)
 {
     int result;
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(ref);
-    result = writable_enter(cache);
-    return result == ONECOPY_OK ? blob_remove(&cache->environment->store, ref) : result;
+    result = writable_enter(handle);
+    return result == ONECOPY_OK ? blob_remove(&handle->environment->store, ref) : result;
 }
 
 /* ---- looking inside ---- */
@@ -490,20 +493,20 @@ struct onecopy_iterator {
     struct onecopy_info infos[ITERATOR_BATCH];
 };
 
-int onecopy_iterate(onecopy *cache, onecopy_iterator **iterator)
+int onecopy_iterate(onecopy *handle, onecopy_iterator **iterator)
 {
     onecopy_iterator *made;
     int result;
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(iterator);
-    result = environment_enter_checked(cache->environment);
+    result = environment_enter_checked(handle->environment);
     if (result < 0)
         return result;
     made = system_calls.calloc(1, sizeof *made);
     if (!made)
         return error_set(ONECOPY_ENOMEMORY, "out of memory");
-    made->environment = cache->environment;
+    made->environment = handle->environment;
     *iterator = made;
     return ONECOPY_OK;
 }
@@ -535,27 +538,27 @@ onecopy_iterator *onecopy_iterator_free(onecopy_iterator *iterator)
     return NULL;
 }
 
-int onecopy_stat(onecopy *cache, struct onecopy_stat *stat)
+int onecopy_stat(onecopy *handle, struct onecopy_stat *stat)
 {
     int result;
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(stat);
-    result = environment_enter_checked(cache->environment);
+    result = environment_enter_checked(handle->environment);
     if (result == ONECOPY_OK)
-        result = inspect_stat(&cache->environment->store, stat);
+        result = inspect_stat(&handle->environment->store, stat);
     if (result == ONECOPY_OK)
-        stat->is_read_only = cache->is_read_only;
+        stat->is_read_only = handle->is_read_only;
     return result;
 }
 
-int onecopy_info(onecopy *cache, const onecopy_ref *ref, struct onecopy_info *info)
+int onecopy_info(onecopy *handle, const onecopy_ref *ref, struct onecopy_info *info)
 {
     int result;
 
-    REQUIRE(cache);
+    REQUIRE(handle);
     REQUIRE(ref);
     REQUIRE(info);
-    result = environment_enter_checked(cache->environment);
-    return result == ONECOPY_OK ? inspect_blob(&cache->environment->store, ref, info) : result;
+    result = environment_enter_checked(handle->environment);
+    return result == ONECOPY_OK ? inspect_blob(&handle->environment->store, ref, info) : result;
 }

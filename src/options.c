@@ -1,21 +1,32 @@
 /*
- * Where options come from. An option that the caller leaves unset is looked for in its variable, so that an operator can
- * steer programs that know nothing of onecopy's options; a variable that cannot be understood is an error that names it,
- * never ignored. Defaults that depend on the file system are chosen where the environment is created.
+ * Where options come from. An option that the caller leaves unset is looked for in its variable, so that an operator
+ * can steer programs that know nothing of onecopy's options; a variable that cannot be understood is an error that
+ * names it, never ignored. Defaults that depend on the file system are chosen where the environment is created.
  */
 #include "options.h"
 
 #include "base/error.h"
+#include "base/system.h"
 #include "shared/layout.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LEAST_BYTES (UINT64_C(2) << 20)
+/*
+ * The structure of the first version of the library. Options are added at its end, and a program that was compiled
+ * before that gives a shorter one; the onecopy_options_init() that it is linked to is the one of its symbol version, so
+ * that no more is filled than it has.
+ */
+#define FIRST_STRUCT_BYTES (offsetof(struct onecopy_options, no_create) + sizeof(int))
+
+/* What a group's entry takes: to begin with, and with very many members. */
+#define GROUP_BYTES     ((size_t)4 << 10)
+#define GROUP_BYTES_MAX ((size_t)16 << 20)
 
 void onecopy_options_init(struct onecopy_options *options)
 {
@@ -36,7 +47,7 @@ void onecopy_options_init(struct onecopy_options *options)
     };
 }
 
-static int parse_count(const char *text, uint64_t *value)
+static int count_read(const char *text, uint64_t *value)
 {
     char *end;
 
@@ -47,7 +58,7 @@ static int parse_count(const char *text, uint64_t *value)
     return ONECOPY_OK;
 }
 
-static int parse_flag(const char *text, int *value)
+static int flag_read(const char *text, int *value)
 {
     if (strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
         return error_set(ONECOPY_EINVALID, "'%.64s' is neither 0 nor 1", text);
@@ -55,7 +66,7 @@ static int parse_flag(const char *text, int *value)
     return ONECOPY_OK;
 }
 
-static int parse_mode(const char *text, uint32_t *value)
+static int mode_read(const char *text, uint32_t *value)
 {
     char *end;
     unsigned long mode = strtoul(text, &end, 8);
@@ -66,20 +77,30 @@ static int parse_mode(const char *text, uint32_t *value)
     return ONECOPY_OK;
 }
 
-static int parse_group(const char *text, gid_t *value)
+/* A group by its name, or where none has that name by its number, as chown(1) has it. */
+static int group_read(const char *text, gid_t *value)
 {
-    struct group entry;
-    struct group *found = NULL;
-    char buffer[4096];
     uint64_t number;
 
-    if (parse_count(text, &number) == ONECOPY_OK && number < (gid_t)-1) {
-        *value = (gid_t)number;
-        return ONECOPY_OK;
+    for (size_t n_bytes = GROUP_BYTES; n_bytes <= GROUP_BYTES_MAX; n_bytes *= 2) {
+        CLEANUP_FREE char *buffer = system_calls.calloc(1, n_bytes);
+        struct group *found = NULL;
+        struct group entry;
+        int code;
+
+        if (!buffer)
+            return error_set(ONECOPY_ENOMEMORY, "out of memory to look up the group '%.64s'", text);
+        code = getgrnam_r(text, &entry, buffer, n_bytes, &found);
+        if (found) {
+            *value = found->gr_gid;
+            return ONECOPY_OK;
+        }
+        if (code != ERANGE)
+            break;
     }
-    if (getgrnam_r(text, &entry, buffer, sizeof buffer, &found) != 0 || !found)
+    if (count_read(text, &number) < 0 || number >= (gid_t)-1)
         return error_set(ONECOPY_EINVALID, "there is no group '%.64s'", text);
-    *value = found->gr_gid;
+    *value = (gid_t)number;
     return ONECOPY_OK;
 }
 
@@ -136,16 +157,16 @@ static int number_resolve(const char *name, int (*parse)(const char *text, uint6
 
 static int numbers_resolve(struct onecopy_options *options)
 {
-    int result = number_resolve("ONECOPY_MAX_BYTES", onecopy_parse_bytes, &bytes_range, &options->max_bytes);
+    int result = number_resolve("ONECOPY_MAX_BYTES", onecopy_bytes_parse, &bytes_range, &options->max_bytes);
 
     if (result == ONECOPY_OK)
-        result = number_resolve("ONECOPY_MAX_ENTRIES", parse_count, &entries_range, &options->max_entries);
+        result = number_resolve("ONECOPY_MAX_ENTRIES", count_read, &entries_range, &options->max_entries);
     if (result == ONECOPY_OK)
-        result = number_resolve("ONECOPY_TTL", onecopy_parse_duration, &ttl_range, &options->ttl_ns);
+        result = number_resolve("ONECOPY_TTL", onecopy_duration_parse, &ttl_range, &options->ttl_ns);
     if (result == ONECOPY_OK)
-        result = number_resolve("ONECOPY_MAX_CLIENTS", parse_count, &clients_range, &options->max_clients);
+        result = number_resolve("ONECOPY_MAX_CLIENTS", count_read, &clients_range, &options->max_clients);
     if (result == ONECOPY_OK)
-        result = number_resolve("ONECOPY_MAX_PINS", parse_count, &pins_range, &options->max_pins);
+        result = number_resolve("ONECOPY_MAX_PINS", count_read, &pins_range, &options->max_pins);
     return result;
 }
 
@@ -174,16 +195,16 @@ static int flags_resolve(struct onecopy_options *options)
     for (size_t i = 0; i < sizeof flags / sizeof *flags && result == ONECOPY_OK; i++) {
         text = variable(flags[i].name, *flags[i].value == -1);
         if (text)
-            result = variable_error(flags[i].name, parse_flag(text, flags[i].value));
+            result = variable_error(flags[i].name, flag_read(text, flags[i].value));
     }
     text = variable("ONECOPY_MODE", options->mode == UINT32_MAX);
     if (text && result == ONECOPY_OK) {
-        result = parse_mode(text, &options->mode);
+        result = mode_read(text, &options->mode);
         result = variable_error("ONECOPY_MODE", result == ONECOPY_OK ? mode_check(options->mode) : result);
     }
     text = variable("ONECOPY_GROUP", options->group == (gid_t)-1);
     if (text && result == ONECOPY_OK)
-        result = variable_error("ONECOPY_GROUP", parse_group(text, &options->group));
+        result = variable_error("ONECOPY_GROUP", group_read(text, &options->group));
     return result;
 }
 
@@ -191,11 +212,17 @@ int options_resolve(const struct onecopy_options *options, struct onecopy_option
 {
     int result;
 
-    if (options && options->struct_bytes != sizeof *options)
+    if (options && options->struct_bytes < FIRST_STRUCT_BYTES)
         return error_set(ONECOPY_EINVALID, "the options were not begun with onecopy_options_init()");
+    if (options && options->struct_bytes > sizeof *options)
+        return error_set(ONECOPY_EINVALID,
+                         "the options have %zu bytes, %zu more than this library knows: they were made for a newer "
+                         "library, or not begun with onecopy_options_init()",
+                         options->struct_bytes, options->struct_bytes - sizeof *options);
     onecopy_options_init(resolved);
     if (options)
-        *resolved = *options;
+        memcpy(resolved, options, options->struct_bytes);
+    resolved->struct_bytes = sizeof *resolved;
     result = numbers_resolve(resolved);
     if (result == ONECOPY_OK)
         result = flags_resolve(resolved);

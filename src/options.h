@@ -10,7 +10,9 @@
  */
 int options_resolve(const struct onecopy_options *options, struct onecopy_options *resolved);
 
-/* The directory to open: `path`, else $ONECOPY_PATH, else /dev/shm/onecopy-<uid>. ONECOPY_EINVALID: empty or too long. */
+/*
+ * The directory to open: `path`, else $ONECOPY_PATH, else /dev/shm/onecopy-<uid>. ONECOPY_EINVALID: empty or too long.
+ */
 int options_path(const char *path, char *buffer, size_t n_bytes);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * Everybody who may write the environment's directory is one trust domain, and nobody else may have had a hand in its files.
- * So the directory belongs to the caller, or to root, or it is shared by a group that the caller is in; nobody
- * outside can write to it; and every file in it is a plain file with one name, of the directory's owner, the caller, root, or in
- * a shared directory any member of its group. Links are not followed: in a place like /dev/shm, where everybody may make
- * files, a link is how one user lets another write where he should not.
+ * Everybody who may write the environment's directory is one trust domain, and nobody else may have had a hand in its
+ * files. So the directory belongs to the caller, or to root, or it is shared by a group that the caller is in; nobody
+ * outside can write to it; and every file in it is a plain file with one name, of the directory's owner, the caller,
+ * root, or in a shared directory any member of its group. Links are not followed: in a place like /dev/shm, where
+ * everybody may make files, a link is how one user lets another write where they should not.
  */
 #include "trust.h"
 

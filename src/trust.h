@@ -12,8 +12,8 @@
 int trust_directory(int fd, const char *path, struct stat *status, bool *is_on_disk);
 
 /*
- * Opens a file of the environment, without following links, and checks it against its directory. flags: as of open(). mode: of one
- * that is made.
+ * Opens a file of the environment, without following links, and checks it against its directory. flags: as of open().
+ * mode: of one that is made.
  */
 int trust_open(int directory_fd, const char *path, const struct stat *directory, const char *name, int flags,
                mode_t mode, int *fd);

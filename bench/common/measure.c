@@ -1,9 +1,10 @@
 /*
- * How is something measured on a machine that is noisy? By comparison: two contestants do the same work in turns of a few
- * milliseconds, so that a neighbour's load, the processor's clock and the caches' contents are alike for both. Each round
- * gives one ratio, and the median of these ratios is the result, with their quartiles as its spread. A
- * disturbance spoils the one ratio whose turn it hits, or two, of many. Turns that never wait for anybody count the time
- * that the thread was on a processor, so that only caches suffer from neighbours. Who goes first alternates, and the first rounds do not count.
+ * How is something measured on a machine that is noisy? By comparison: two contestants do the same work in turns of a
+ * few milliseconds, so that a neighbour's load, the processor's clock and the caches' contents are alike for both. Each
+ * round gives one ratio, and the median of these ratios is the result, with their quartiles as its spread. A
+ * disturbance spoils the one ratio whose turn it hits, or two, of many. Turns that never wait for anybody count the
+ * time that the thread was on a processor, so that only caches suffer from neighbours. Who goes first alternates, and
+ * the first rounds do not count.
  */
 #include "common/measure.h"
 

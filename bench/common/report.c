@@ -1,5 +1,6 @@
 /*
- * What was measured, and is it good enough? One line a measure, printed as soon as it is known, because a run takes minutes:
+ * What was measured, and is it good enough? One line a measure, printed as soon as it is known, because a run takes
+ * minutes:
  *
  *     name   value unit   the quartiles around it   the bar   met or MISSED   a remark
  *

@@ -1,7 +1,7 @@
 /*
- * Where do ten gigabytes in memory go when a benchmark is interrupted or crashes? A process of their own, the keeper, waits
- * at a pipe whose other end the benchmark holds; its end, by whatever cause, closes the pipe, and the keeper removes the
- * directory. It is in a session of its own, where no Ctrl-C reaches it.
+ * Where do ten gigabytes in memory go when a benchmark is interrupted or crashes? A process of their own, the keeper,
+ * waits at a pipe whose other end the benchmark holds; its end, by whatever cause, closes the pipe, and the keeper
+ * removes the directory. It is in a session of its own, where no Ctrl-C reaches it.
  */
 #include "common/scratch.h"
 

@@ -1,12 +1,13 @@
 /*
- * What does a cache at its limit cost, when sizes are mixed and what goes is scattered? Values of 4 KiB to 1 MiB, log-uniform;
- * after each put some reads of random blobs among those put lately, so that the least recently used ones do not lie
- * side by side. Both sides do the same puts and reads, in time slices that alternate; the cost is the time of all of it, for each byte put.
+ * What does a cache at its limit cost, when sizes are mixed and what goes is scattered? Values of 4 KiB to 1 MiB,
+ * log-uniform; after each put some reads of random blobs among those put lately, so that the least recently used ones
+ * do not lie side by side. Both sides do the same puts and reads, in time slices that alternate; the cost is the time
+ * of all of it, for each byte put.
  *
- * The rival stores the bytes as LMDB values under their XXH3-128, one transaction for each put, which also deletes the least
- * recently used until the new one fits in the budget. Its list of what was used when is kept in the process's own memory, where it
- * costs next to nothing. What the rival's file may grow to is a multiple of the budget: with less, LMDB refuses values for
- * want of enough free pages side by side.
+ * The rival stores the bytes as LMDB values under their XXH3-128, one transaction for each put, which also deletes the
+ * least recently used until the new one fits in the budget. Its list of what was used when is kept in the process's own
+ * memory, where it costs next to nothing. What the rival's file may grow to is a multiple of the budget: with less,
+ * LMDB refuses values for want of enough free pages side by side.
  */
 #include "store/store.h"
 
@@ -213,7 +214,9 @@ static double their_slice(void *context)
     return slice(churn, &churn->theirs, their_step);
 }
 
-/* Until as many bytes were put as the budget holds three times; the rival, which slows down on the way, until a time. */
+/*
+ * Until as many bytes were put as the budget holds three times; the rival, which slows down on the way, until a time.
+ */
 static void warm_up(struct churn *churn, uint64_t budget_bytes, uint64_t most_ns)
 {
     uint64_t deadline;

@@ -1,12 +1,12 @@
 /*
- * What does a get cost, beside the look-up in LMDB that it is made of? Both sides look the same random refs up, drawn from
- * as many, and let go of what they found: onecopy_get() and onecopy_release() here, mdb_txn_renew(), mdb_get() and
- * mdb_txn_reset() there. Neither touches the bytes found. The refs of a turn are drawn, and copied side by side, before its
- * clock starts.
+ * What does a get cost, beside the look-up in LMDB that it is made of? Both sides look the same random refs up, drawn
+ * from as many, and let go of what they found: onecopy_get() and onecopy_release() here, mdb_txn_renew(), mdb_get() and
+ * mdb_txn_reset() there. Neither touches the bytes found. The refs of a turn are drawn, and copied side by side, before
+ * its clock starts.
  *
- * For blobs in the arena LMDB holds, under the same refs, values of 48 bytes: as long as the records in which onecopy's index
- * says where a blob lies. (With the blobs' bytes as values its tree would be smaller, but its file as large as the arena.) For blobs in the
- * index LMDB holds the same values, and then onecopy copies them too.
+ * For blobs in the arena LMDB holds, under the same refs, values of 48 bytes: as long as the records in which onecopy's
+ * index says where a blob lies. (With the blobs' bytes as values its tree would be smaller, but its file as large as
+ * the arena.) For blobs in the index LMDB holds the same values, and then onecopy copies them too.
  */
 #include "store/store.h"
 

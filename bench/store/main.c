@@ -1,10 +1,10 @@
 /*
- * How fast is the store, against what it is made of? Each measure is a ratio, against LMDB by itself or against the work on
- * the bytes alone, of turns that alternate in one run: see common/measure.c, and the file of each measure for what is
- * compared exactly. Through the public interface only.
+ * How fast is the store, against what it is made of? Each measure is a ratio, against LMDB by itself or against the
+ * work on the bytes alone, of turns that alternate in one run: see common/measure.c, and the file of each measure for
+ * what is compared exactly. Through the public interface only.
  *
- * $SIZE: "full" adds the churn at 8 GiB, some minutes and 24 GiB of memory; "small" is a quick look that proves nothing.
- * Arguments, if any: the parts to run.
+ * $SIZE: "full" adds the churn at 8 GiB, some minutes and 24 GiB of memory; "small" is a quick look that proves
+ * nothing. Arguments, if any: the parts to run.
  */
 #include "store/store.h"
 

@@ -1,9 +1,9 @@
 /*
  * What does a put cost, beside the work on its bytes that nothing can spare it?
  *
- * A new blob of 1 MiB at the limit (so that each put evicts another) against XXH3-128 and memcpy. Both sides take the same
- * sources in turn, and write through a shared mapping of a file in tmpfs, all pages resident, as large as the limit, one
- * place after the other.
+ * A new blob of 1 MiB at the limit (so that each put evicts another) against XXH3-128 and memcpy. Both sides take the
+ * same sources in turn, and write through a shared mapping of a file in tmpfs, all pages resident, as large as the
+ * limit, one place after the other.
  *
  * One that is there already, against XXH3-128 and memcmp with the stored bytes themselves, through views.
  *

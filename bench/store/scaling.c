@@ -1,6 +1,7 @@
 /*
- * Do two processes at once achieve twice as much as one? Two processes, each on a processor of its own, with an environment
- * that both have open; in each round one of them works alone for a while (the two take turns), and then both.
+ * Do two processes at once achieve twice as much as one? Two processes, each on a processor of its own, with an
+ * environment that both have open; in each round one of them works alone for a while (the two take turns), and then
+ * both.
  *
  * Puts are of new blobs of 4 MiB, at the limit. What the memory itself lets two processes gain is reported beside it:
  * XXH3-128 and memcpy of as many bytes, by two against one.

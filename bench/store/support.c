@@ -1,8 +1,8 @@
 /*
  * The two that are compared, opened alike. The rival is LMDB with the flags of src/index/index.c: MDB_WRITEMAP,
- * MDB_NOSYNC, MDB_NOTLS, MDB_NORDAHEAD, in the same tmpfs, with a ref as the key. Its table is the environment's main one, which
- * spares LMDB the search for the root of a named one in every new transaction: onecopy, whose tables have names, pays
- * for that. Its reading transaction is made once and renewed, as onecopy's are.
+ * MDB_NOSYNC, MDB_NOTLS, MDB_NORDAHEAD, in the same tmpfs, with a ref as the key. Its table is the environment's main
+ * one, which spares LMDB the search for the root of a named one in every new transaction: onecopy, whose tables have
+ * names, pays for that. Its reading transaction is made once and renewed, as onecopy's are.
  */
 #include "store/store.h"
 

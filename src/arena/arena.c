@@ -13,8 +13,8 @@
 #include "arena/arena.h"
 
 #include "base/error.h"
+#include "base/page.h"
 #include "base/system.h"
-#include "shared/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>

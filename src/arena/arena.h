@@ -19,7 +19,9 @@ struct extent {
     uint64_t n_pages;
 };
 
-/* Maps the whole file for reading. ONECOPY_ENOMEMORY: not that much address space. The descriptor stays the caller's. */
+/*
+ * Maps the whole file for reading. ONECOPY_ENOMEMORY: not that much address space. The descriptor stays the caller's.
+ */
 int arena_map(int fd, uint64_t n_bytes, struct arena *arena);
 
 /* Maps it for writing too. Not by two threads at once. */

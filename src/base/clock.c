@@ -1,7 +1,8 @@
 /*
  * Expiry and last access are measured on CLOCK_MONOTONIC_COARSE: it is the same in every process, is not moved by steps
  * of the wall clock, and its reading costs 4 ns instead of the 16 ns of the exact clock. Its tick (4 ms with the usual
- * HZ=250) is what "exact to the clock's tick" means for LRU; it also bounds how often a hot blob's shared line is written.
+ * HZ=250) is what "exact to the clock's tick" means for LRU; it also bounds how often a thread that reads one hot blob
+ * again and again writes to that one's shared line.
  */
 #include "base/clock.h"
 

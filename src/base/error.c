@@ -1,8 +1,9 @@
 /*
  * Every failure has two faces: a code, which the program acts on and which travels up as the return value, and a
  * sentence, which a person acts on. The sentence is written once, at the place that knows the operand (the path, the
- * size asked, the limit), into a buffer of the thread; callers only pass the code on. A later failure replaces it, a
- * success leaves it alone.
+ * size asked, the limit), into a buffer of the thread (it is about a call, not about an environment); callers only pass
+ * the code on. A later failure replaces it, also one inside of a call that gets over it and succeeds; so it is to be
+ * read before the next call.
  */
 #include "base/error.h"
 
@@ -28,7 +29,8 @@ int error_set(int code, const char *format, ...)
     return code;
 }
 
-int error_code_of(int error_number)
+/* The code that fits an errno value. */
+static int error_code_of(int error_number)
 {
     switch (error_number) {
     case ENOSPC:

@@ -10,7 +10,4 @@ __attribute__((format(printf, 2, 3))) int error_set(int code, const char *format
 /* As error_set() for a failed system call: the code follows from errno, whose meaning is added to the message. */
 __attribute__((format(printf, 1, 2))) int error_system(const char *format, ...);
 
-/* The code that fits an errno value. */
-int error_code_of(int error_number);
-
 #endif

@@ -1,7 +1,8 @@
 /*
- * XXH3-128 of libxxhash, in the variant that picks the widest vectors the processor has (AVX2 is twice SSE2). The seed is random for each environment, so that nobody outside can prepare two contents with
- * one hash; and since equal hashes are never taken for equal bytes without a comparison, somebody inside who does gains
- * nothing either: the second content moves on to the address under the next seed, which is what `attempt` counts.
+ * XXH3-128 of libxxhash, in the variant that picks the widest vectors the processor has (AVX2 is twice SSE2). The seed
+ * is random for each environment, so that nobody outside can prepare two contents with one hash; and since equal hashes
+ * are never taken for equal bytes without a comparison, somebody inside who does gains nothing either: the second
+ * content moves on to the address under the next seed, which is what `attempt` counts.
  */
 #include "base/hash.h"
 

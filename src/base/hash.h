@@ -5,6 +5,12 @@
 #include "onecopy.h"
 
 /*
+ * Collisions in a row that are put up with. One is not expected in the life of the universe, unless somebody makes it.
+ * A put tries no further, so a check need not either: bytes that are on none of these addresses are not what was put.
+ */
+#define HASH_ATTEMPTS 8U
+
+/*
  * The address of n_parts parts read one after the other, in the environment with this seed. `attempt` is 0 unless other
  * bytes were found under the address of a lower attempt.
  */

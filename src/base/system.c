@@ -1,9 +1,9 @@
 /*
  * The table of system calls, and the few loops that every caller of them would otherwise write again.
  *
- * Memory on a tmpfs must be allocated before it is touched through a mapping: a touch that finds the file system full is
- * a SIGBUS, while fallocate() gives ENOSPC. On tmpfs an fallocate() that a signal interrupts undoes itself and starts
- * from nothing, so a large one under a profiler's timer might never end; pieces of 16 MiB do.
+ * Memory on a tmpfs must be allocated before it is touched through a mapping: a touch that finds the file system full
+ * is a SIGBUS, while fallocate() gives ENOSPC. On tmpfs an fallocate() that a signal interrupts undoes itself and
+ * starts from nothing, so a large one under a profiler's timer might never end; pieces of 16 MiB do.
  */
 #include "base/system.h"
 #include "base/test_point.h"

@@ -1,6 +1,6 @@
 /*
- * Places where a test can hold or kill a process: TEST_POINT("name") calls the hook that a test has set. Nothing is
- * left of them outside test builds.
+ * Places where a test can hold or kill a process: TEST_POINT("name") calls the hook that a test has set. Which there
+ * are: grep -r TEST_POINT src. Nothing is left of them outside test builds.
  */
 #ifndef ONECOPY_BASE_TEST_POINT_H
 #define ONECOPY_BASE_TEST_POINT_H

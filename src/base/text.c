@@ -60,34 +60,35 @@ struct unit {
     uint64_t factor;
 };
 
-/*
- * Digits, then one of the units; the unit "" is the bare number's. At most `maximum`. 0, or -1 without a message.
- */
-static int parse_quantity(const char *text, const struct unit *units, size_t n_units, uint64_t maximum, uint64_t *value)
+enum quantity { QUANTITY_GOOD, QUANTITY_MALFORMED, QUANTITY_TOO_LARGE };
+
+/* Digits, then one of the units; the unit "" is the bare number's. At most `maximum`. *value only when it is good. */
+static enum quantity quantity_read(const char *text, const struct unit *units, size_t n_units, uint64_t maximum,
+                                   uint64_t *value)
 {
     char *end;
     unsigned long long number;
+    bool is_too_large;
 
     if (!isdigit((unsigned char)*text))
-        return -1;
+        return QUANTITY_MALFORMED;
     errno = 0;
     number = strtoull(text, &end, 10);
-    if (errno == ERANGE)
-        return -1;
+    is_too_large = errno == ERANGE;
     for (size_t i = 0; i < n_units; i++) {
         uint64_t product;
 
         if (strcasecmp(end, units[i].name) != 0)
             continue;
-        if (__builtin_mul_overflow((uint64_t)number, units[i].factor, &product) || product > maximum)
-            return -1;
+        if (is_too_large || __builtin_mul_overflow((uint64_t)number, units[i].factor, &product) || product > maximum)
+            return QUANTITY_TOO_LARGE;
         *value = product;
-        return 0;
+        return QUANTITY_GOOD;
     }
-    return -1;
+    return QUANTITY_MALFORMED;
 }
 
-int onecopy_parse_bytes(const char *text, uint64_t *n_bytes)
+int onecopy_bytes_parse(const char *text, uint64_t *n_bytes)
 {
     static const struct unit units[] = {
         {"", 1},
@@ -107,13 +108,19 @@ int onecopy_parse_bytes(const char *text, uint64_t *n_bytes)
     };
 
     if (!text || !n_bytes)
-        return error_set(ONECOPY_EINVALID, "onecopy_parse_bytes: an argument is NULL");
-    if (parse_quantity(text, units, sizeof units / sizeof *units, UINT64_C(1) << 63, n_bytes) < 0)
-        return error_set(ONECOPY_EINVALID, "'%.64s' is not a size: digits and K, M, G or T, as in 512M", text);
-    return ONECOPY_OK;
+        return error_set(ONECOPY_EINVALID, "onecopy_bytes_parse: an argument is NULL");
+    switch (quantity_read(text, units, sizeof units / sizeof *units, UINT64_C(1) << 63, n_bytes)) {
+    case QUANTITY_GOOD:
+        return ONECOPY_OK;
+    case QUANTITY_TOO_LARGE:
+        return error_set(ONECOPY_EINVALID, "the size '%.64s' is more than 2^63 bytes", text);
+    case QUANTITY_MALFORMED:
+        break;
+    }
+    return error_set(ONECOPY_EINVALID, "'%.64s' is not a size: digits and K, M, G or T, as in 512M", text);
 }
 
-int onecopy_parse_duration(const char *text, uint64_t *duration_ns)
+int onecopy_duration_parse(const char *text, uint64_t *duration_ns)
 {
     static const struct unit units[] = {
         {"", 1000000000},
@@ -127,8 +134,14 @@ int onecopy_parse_duration(const char *text, uint64_t *duration_ns)
     };
 
     if (!text || !duration_ns)
-        return error_set(ONECOPY_EINVALID, "onecopy_parse_duration: an argument is NULL");
-    if (parse_quantity(text, units, sizeof units / sizeof *units, UINT64_C(1) << 62, duration_ns) < 0)
-        return error_set(ONECOPY_EINVALID, "'%.64s' is not a duration: digits and s, m, h or d, as in 90s", text);
-    return ONECOPY_OK;
+        return error_set(ONECOPY_EINVALID, "onecopy_duration_parse: an argument is NULL");
+    switch (quantity_read(text, units, sizeof units / sizeof *units, UINT64_C(1) << 62, duration_ns)) {
+    case QUANTITY_GOOD:
+        return ONECOPY_OK;
+    case QUANTITY_TOO_LARGE:
+        return error_set(ONECOPY_EINVALID, "the duration '%.64s' is more than 146 years", text);
+    case QUANTITY_MALFORMED:
+        break;
+    }
+    return error_set(ONECOPY_EINVALID, "'%.64s' is not a duration: digits and s, m, h or d, as in 90s", text);
 }

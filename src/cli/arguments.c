@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "print.h"
@@ -20,16 +21,44 @@ static int arguments_end(struct arguments *arguments, enum status status)
     return -1;
 }
 
-/* getopt has refused an argument: `answer` is ':' for a value that is missing, '?' for anything else. */
-static int arguments_refused(struct arguments *arguments, int answer)
+/* The option of a table with that letter, or NULL. */
+static const struct option *option_of_letter(const struct option *options, int letter)
 {
-    const char *word = arguments->argv[optind - 1];
-    char letter[3] = {'-', (char)optopt, '\0'};
-    const char *option = word[0] == '-' && word[1] == '-' ? word : letter;
-    const char *fault = answer == ':' ? "needs a value" : "is unknown, ambiguous, or takes no value";
+    for (; options->name; options++)
+        if (options->val == letter)
+            return options;
+    return NULL;
+}
 
-    return arguments_end(arguments,
-                         report_usage(arguments->command, "%s: option %s %s", arguments->command->name, option, fault));
+/* How many long options begin like a word, which has its dashes and perhaps a value still. */
+static unsigned options_alike(const struct option *options, const char *word)
+{
+    size_t n_bytes = strcspn(word + 2, "=");
+    unsigned n = 0;
+
+    for (; options->name; options++)
+        n += strncmp(options->name, word + 2, n_bytes) == 0;
+    return n;
+}
+
+enum status option_refused(const struct command *command, const struct option *options, int answer, char **argv)
+{
+    const char *word = argv[optind - 1];
+    const char letter[3] = {'-', (char)optopt, '\0'};
+    const char *fault = "is unknown";
+
+    if (answer == ':') {
+        fault = "needs a value";
+    } else if (optopt == 0) { /* what getopt says of a long option that it cannot tell */
+        if (options_alike(options, word) > 1)
+            fault = "may mean several options";
+    } else if (option_of_letter(options, optopt)) { /* and of one that it knows */
+        fault = "takes no value";
+    } else {
+        word = letter;
+    }
+    return report_usage(command, "%s%soption %.*s %s", command ? command->name : "", command ? ": " : "",
+                        (int)strcspn(word, "="), word, fault);
 }
 
 static int arguments_operands(struct arguments *arguments)
@@ -59,7 +88,8 @@ int arguments_next(struct arguments *arguments)
         return arguments_end(arguments, STATUS_OK);
     }
     if (option == '?' || option == ':')
-        return arguments_refused(arguments, option);
+        return arguments_end(arguments,
+                             option_refused(arguments->command, arguments->command->options, option, arguments->argv));
     if (option < 0)
         return arguments_operands(arguments);
     arguments->value = optarg;
@@ -71,6 +101,16 @@ bool arguments_read(struct arguments *arguments)
     return arguments_next(arguments) == 0;
 }
 
+bool arguments_read_json(struct arguments *arguments, bool *is_json)
+{
+    int option;
+
+    *is_json = false;
+    while ((option = arguments_next(arguments)) > 0)
+        *is_json = true;
+    return option == 0;
+}
+
 /* The library quotes the text and says what is wrong with it, but not where it stood. */
 static enum status argument_malformed(const char *name)
 {
@@ -80,12 +120,12 @@ static enum status argument_malformed(const char *name)
 
 enum status argument_bytes(const char *name, const char *text, uint64_t *n_bytes)
 {
-    return onecopy_parse_bytes(text, n_bytes) < 0 ? argument_malformed(name) : STATUS_OK;
+    return onecopy_bytes_parse(text, n_bytes) < 0 ? argument_malformed(name) : STATUS_OK;
 }
 
 enum status argument_duration(const char *name, const char *text, uint64_t *duration_ns)
 {
-    return onecopy_parse_duration(text, duration_ns) < 0 ? argument_malformed(name) : STATUS_OK;
+    return onecopy_duration_parse(text, duration_ns) < 0 ? argument_malformed(name) : STATUS_OK;
 }
 
 bool numbers_read(const char *text, size_t n, uint64_t *numbers)
@@ -108,8 +148,12 @@ enum status argument_number(const char *name, const char *text, uint64_t limit, 
 {
     uint64_t value;
 
+    if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') {
+        report("%s: '%s' is not a whole number", name, text);
+        return STATUS_USAGE;
+    }
     if (!numbers_read(text, 1, &value) || value > limit) {
-        report("%s: '%s' is not a whole number of at most %" PRIu64, name, text, limit);
+        report("%s: '%s' is more than %" PRIu64, name, text, limit);
         return STATUS_USAGE;
     }
     *number = value;

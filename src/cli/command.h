@@ -58,6 +58,15 @@ int arguments_next(struct arguments *arguments);
 /* For commands without options of their own: true when the operands are there, false as for -1 above. */
 bool arguments_read(struct arguments *arguments);
 
+/* The same for commands that have one option, to print JSON. */
+bool arguments_read_json(struct arguments *arguments, bool *is_json);
+
+/*
+ * Reports what is wrong with the option that getopt_long() has just refused by ':' or '?', being given these options.
+ * command: NULL for options that stand before it. Returns STATUS_USAGE.
+ */
+enum status option_refused(const struct command *command, const struct option *options, int answer, char **argv);
+
 /*
  * Values of options and operands. STATUS_OK and the value, or STATUS_USAGE with the malformed text and what it stands
  * for (`name`, an option as it was typed or a word) reported.

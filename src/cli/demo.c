@@ -190,15 +190,15 @@ const struct command command_demo = {
     .name = "demo",
     .synopsis = "[--workers N] [FILE]",
     .summary = "share a file among worker processes, and compare with sending it to each",
-    .help =
-        "Starts N worker processes (4), shares FILE with them through the cache, has them count its words and lines,\n"
-        "and does the same with its bytes sent through pipes. Shows what each way costs in memory and time, and\n"
-        "checks the counts. Without FILE: the largest file below /usr/lib up to 256 MiB that fits the memory.\n"
-        "\n"
-        "The environment is one of its own below /dev/shm, which is removed afterwards, or with -e the one named,\n"
-        "where the file stays for 10 minutes.\n"
-        "\n"
-        "  --workers N   processes to start\n",
+    .help = "Starts N worker processes (4), shares FILE with them through the cache, has them count its words\n"
+            "and lines, and does the same with its bytes sent through pipes. Shows what each way costs in memory\n"
+            "and time, and checks the counts. Without FILE: the largest file below /usr/lib up to 256 MiB that\n"
+            "fits the memory.\n"
+            "\n"
+            "The environment is one of its own below /dev/shm, which is removed afterwards, or with -e the one\n"
+            "named, where the file stays for 10 minutes.\n"
+            "\n"
+            "  --workers N   processes to start\n",
     .options = demo_options,
     .max_operands = 1,
     .run = demo_command_run,

@@ -9,12 +9,13 @@
 #include <ftw.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "demo.h"
 #include "print.h"
 
-enum { N_OPEN_DIRECTORIES = 32 };
+enum { N_OPEN_DIRECTORIES = 32, N_TRIES = 100 };
 
 static struct {
     char *path;
@@ -88,7 +89,13 @@ static int entry_remove(const char *path, const struct stat *stat, int kind, str
 
 enum status directory_remove(const char *path)
 {
-    if (nftw(path, entry_remove, N_OPEN_DIRECTORIES, FTW_PHYS | FTW_DEPTH) == 0)
-        return STATUS_OK;
-    return report_system(path);
+    const struct timespec pause = {.tv_nsec = 10000000};
+    int result = nftw(path, entry_remove, N_OPEN_DIRECTORIES, FTW_PHYS | FTW_DEPTH);
+
+    /* A worker whose runner was killed may still be opening the environment, and make a file behind our back. */
+    for (unsigned i = 0; i < N_TRIES && result < 0 && errno == ENOTEMPTY; i++) {
+        nanosleep(&pause, NULL);
+        result = nftw(path, entry_remove, N_OPEN_DIRECTORIES, FTW_PHYS | FTW_DEPTH);
+    }
+    return result == 0 ? STATUS_OK : report_system(path);
 }

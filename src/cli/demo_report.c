@@ -27,12 +27,16 @@ static void row_print(const char *label, const char *shared, const char *copied)
     printf("  %-34s %22s %22s\n", label, shared, copied);
 }
 
-static void row_print_bytes(const char *label, uint64_t shared, uint64_t copied)
+static const char *text_of_memory(uint64_t n_bytes, bool is_known, char text[TEXT_BYTES])
+{
+    return is_known ? text_of_bytes(n_bytes, text) : "not known";
+}
+
+static void row_print_memory(const char *label, uint64_t shared, uint64_t copied)
 {
     char left[TEXT_BYTES], right[TEXT_BYTES];
 
-    row_print(label, shared ? text_of_bytes(shared, left) : "not known",
-              copied ? text_of_bytes(copied, right) : "not known");
+    row_print(label, text_of_memory(shared, shared > 0, left), text_of_memory(copied, copied > 0, right));
 }
 
 static const char *text_of_spans(uint64_t *spans, unsigned n, char text[PAIR_BYTES])
@@ -52,9 +56,13 @@ static void row_print_spans(const char *label, uint64_t *shared, uint64_t *copie
     row_print(label, text_of_spans(shared, n, left), text_of_spans(copied, n, right));
 }
 
-static uint64_t way_growth(const struct demo_way *way)
+/* What a way takes while all workers hold the argument, beyond what it took before: known if both are. */
+static const char *text_of_growth(const struct demo_way *way, char text[TEXT_BYTES])
 {
-    return way->before_bytes && way->holding_bytes > way->before_bytes ? way->holding_bytes - way->before_bytes : 0;
+    bool is_known = way->before_bytes > 0 && way->holding_bytes > 0;
+    bool has_grown = way->holding_bytes > way->before_bytes;
+
+    return text_of_memory(has_grown ? way->holding_bytes - way->before_bytes : 0, is_known, text);
 }
 
 static const char *text_of_counts(const struct text_count *count, char text[PAIR_BYTES])
@@ -77,9 +85,9 @@ void demo_report(const struct demo_plan *plan, const struct text_count *expected
 
     row_print("", "one copy (onecopy)", "a copy each (pipes)");
     heading_print("Memory of runner and workers");
-    row_print_bytes("  before the argument", shared->before_bytes, copied->before_bytes);
-    row_print_bytes("  all workers holding it", shared->holding_bytes, copied->holding_bytes);
-    row_print_bytes("  grown by", way_growth(shared), way_growth(copied));
+    row_print_memory("  before the argument", shared->before_bytes, copied->before_bytes);
+    row_print_memory("  all workers holding it", shared->holding_bytes, copied->holding_bytes);
+    row_print("  grown by", text_of_growth(shared, left), text_of_growth(copied, right));
     heading_print("Time from task, median / longest");
     row_print_spans("  until the first byte is there", shared->first_byte_ns, copied->first_byte_ns, n);
     row_print_spans("  until all bytes are there", shared->all_bytes_ns, copied->all_bytes_ns, n);

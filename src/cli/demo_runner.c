@@ -82,7 +82,7 @@ static enum status environment_prepare(const struct demo_plan *plan, onecopy **c
         options.mode = 0700;
     }
     result = onecopy_open(plan->environment, &options, cache);
-    return result < 0 ? report_failure(result, plan->environment) : STATUS_OK;
+    return result < 0 ? report_opening(result, plan->environment) : STATUS_OK;
 }
 
 /* One copy: the argument is put in the cache, the tasks name its ref. */
@@ -105,8 +105,9 @@ static enum status way_run_shared(const struct demo_plan *plan, int file, struct
     way->before_bytes = worker_group_memory(group);
 
     start_ns = clock_now();
-    result =
-        lseek(file, 0, SEEK_SET) < 0 ? ONECOPY_ESYSTEM : onecopy_put_fd(cache, file, plan->file_bytes, ttl_ns, &ref);
+    if (lseek(file, 0, SEEK_SET) < 0)
+        return report_system(plan->path);
+    result = onecopy_put_fd(cache, file, plan->file_bytes, ttl_ns, &ref);
     if (result == 0)
         result = onecopy_get(cache, &ref, &view); /* in a shared environment nobody evicts it before the workers come */
     if (result < 0)

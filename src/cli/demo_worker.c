@@ -249,7 +249,8 @@ static const struct option demo_worker_options[] = {OPTIONS_COMMON};
 const struct command command_demo_worker = {
     .name = "demo-worker",
     .synopsis = "",
-    .help = "A worker of the demo, which starts it and talks to it through pipes. Without -e it uses no environment.\n",
+    .help = "A worker of the demo, which starts it and talks to it through pipes. Without -e it uses no\n"
+            "environment.\n",
     .options = demo_worker_options,
     .run = demo_worker_run,
 };

@@ -20,5 +20,5 @@ enum status environment_open_existing(const struct arguments *arguments, bool is
         options.read_only = 1;
         result = onecopy_open(arguments->environment, &options, cache);
     }
-    return result < 0 ? report_failure(result, arguments->environment) : STATUS_OK;
+    return result < 0 ? report_opening(result, arguments->environment) : STATUS_OK;
 }

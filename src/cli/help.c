@@ -16,7 +16,7 @@ static const char overview[] =
     "One copy of large values in shared memory, for all processes of this host.\n"
     "\n"
     "Options, before or after the command:\n"
-    "  -e, --environment PATH  the directory of the cache; otherwise $ONECOPY_PATH, then /dev/shm/onecopy-UID\n"
+    "  -e, --environment PATH  the directory of the cache; default: $ONECOPY_PATH or /dev/shm/onecopy-UID\n"
     "  -h, --help              what a command does, and its options\n"
     "      --version           the same as the command version\n"
     "\n"
@@ -39,6 +39,7 @@ static size_t smallest(size_t one, size_t two, size_t three)
     return least < three ? least : three;
 }
 
+enum { LINE_COLUMNS = 100 };
 enum { NAME_BYTES = 24 }; /* words of this length and more are compared in their first letters only */
 
 /* Damerau's distance in its simple form: two neighbours that are swapped count once. */
@@ -77,8 +78,7 @@ enum status command_unknown(const char *name)
     }
     if (!nearest)
         return report_usage(NULL, "there is no command '%s'", name);
-    report("there is no command '%s'; did you mean '%s'?", name, nearest->name);
-    return STATUS_USAGE;
+    return report_usage(NULL, "there is no command '%s'; did you mean '%s'?", name, nearest->name);
 }
 
 static void help_print_all(void)
@@ -90,13 +90,31 @@ static void help_print_all(void)
     fputs(overview, stdout);
 }
 
+/* Operands and options after the name, broken before an option where the line would be too long. */
+static void synopsis_print(const struct command *command)
+{
+    int indent = printf("usage: onecopy [-e PATH] %s", command->name);
+    int column = indent;
+
+    for (const char *part = command->synopsis, *end; *part; part = end) {
+        const char *next = strstr(part, " [");
+        int length = (int)(next ? next - part : (long)strlen(part));
+
+        if (column + 1 + length > LINE_COLUMNS)
+            column = printf("\n%*s", indent, "") - 1;
+        column += printf(" %.*s", length, part);
+        end = part + length + (next ? 1 : 0);
+    }
+    fputs("\n\n", stdout);
+}
+
 void help_print(const struct command *command)
 {
     if (!command) {
         help_print_all();
         return;
     }
-    printf("usage: onecopy [-e PATH] %s %s\n\n", command->name, command->synopsis);
+    synopsis_print(command);
     fputs(command->help, stdout);
 }
 

@@ -17,19 +17,23 @@
 #include "commands.h"
 #include "print.h"
 
+/* As the library has it. */
+static const uint64_t most_entries = UINT64_C(1) << 28;
+
 static enum status mode_read(const char *text, uint32_t *mode)
 {
     char *end;
     unsigned long value = strtoul(text, &end, 8);
 
     if (text[0] < '0' || text[0] > '7' || *end || value > 07777) {
-        report("--mode: '%s' is not a mode: octal digits, as in 2770", text);
+        report("--mode: '%s' is not a mode in octal, as in 2770", text);
         return STATUS_USAGE;
     }
     *mode = (uint32_t)value;
     return STATUS_OK;
 }
 
+/* As the library reads $ONECOPY_GROUP: by name, or where none has that name by number. */
 static enum status group_read(const char *text, gid_t *group)
 {
     /* cppcheck-suppress getgrnamCalled ; there is one thread */
@@ -62,7 +66,7 @@ static enum status options_read(struct arguments *arguments, struct onecopy_opti
             status = argument_bytes("--max-bytes", arguments->value, &options->max_bytes);
             break;
         case 'n':
-            status = argument_number("--max-entries", arguments->value, ONECOPY_UNSET - 1, &options->max_entries);
+            status = argument_number("--max-entries", arguments->value, most_entries, &options->max_entries);
             break;
         case 't':
             status = argument_duration("--ttl", arguments->value, &options->ttl_ns);
@@ -81,23 +85,62 @@ static enum status options_read(struct arguments *arguments, struct onecopy_opti
     return status == STATUS_OK && option < 0 ? arguments->status : status;
 }
 
-/* The option in which an environment is not what was asked for, or NULL. */
-static const char *difference_find(const struct onecopy_options *asked, const struct onecopy_stat *stat,
-                                   const struct stat *directory)
+enum { DIFFERENCE_BYTES = 32 + 2 * TEXT_BYTES };
+
+/* Two figures that differ as they are; in full where they would look the same rounded. */
+static bool difference_write(char text[DIFFERENCE_BYTES], const char *option, uint64_t present, uint64_t asked,
+                             char *(*text_of)(uint64_t number, char text[TEXT_BYTES]))
+{
+    char one[TEXT_BYTES], other[TEXT_BYTES];
+
+    text_of(present, one);
+    text_of(asked, other);
+    if (strcmp(one, other) == 0) {
+        text_of_number(present, one);
+        text_of_number(asked, other);
+    }
+    snprintf(text, DIFFERENCE_BYTES, "%s %s, not %s", option, one, other);
+    return true;
+}
+
+static char *text_of_ttl(uint64_t ttl_ns, char text[TEXT_BYTES])
+{
+    if (ttl_ns)
+        return text_of_age(ttl_ns, text);
+    snprintf(text, TEXT_BYTES, "0");
+    return text;
+}
+
+static char *text_of_mode(uint64_t mode, char text[TEXT_BYTES])
+{
+    snprintf(text, TEXT_BYTES, "%04o", (unsigned)mode);
+    return text;
+}
+
+static char *text_of_group(uint64_t group, char text[TEXT_BYTES])
+{
+    snprintf(text, TEXT_BYTES, "%u", (unsigned)group);
+    return text;
+}
+
+/*
+ * The first option in which an environment is not what was asked for: "--ttl 1h00m, not 2h00m". False: there is none.
+ */
+static bool difference_find(const struct onecopy_options *asked, const struct onecopy_stat *stat,
+                            const struct stat *directory, char text[DIFFERENCE_BYTES])
 {
     if (asked->max_bytes != ONECOPY_UNSET && asked->max_bytes != stat->max_bytes)
-        return "--max-bytes";
+        return difference_write(text, "--max-bytes", stat->max_bytes, asked->max_bytes, text_of_bytes);
     if (asked->max_entries != ONECOPY_UNSET && asked->max_entries != stat->max_entries)
-        return "--max-entries";
+        return difference_write(text, "--max-entries", stat->max_entries, asked->max_entries, text_of_number);
     if (asked->ttl_ns != ONECOPY_UNSET && asked->ttl_ns != stat->ttl_ns)
-        return "--ttl";
-    if (asked->protect == 1 && !stat->is_protected)
-        return "--protect";
+        return difference_write(text, "--ttl", stat->ttl_ns, asked->ttl_ns, text_of_ttl);
     if (asked->mode != UINT32_MAX && asked->mode != (directory->st_mode & 07777))
-        return "--mode";
+        return difference_write(text, "--mode", directory->st_mode & 07777, asked->mode, text_of_mode);
     if (asked->group != (gid_t)-1 && asked->group != directory->st_gid)
-        return "--group";
-    return NULL;
+        return difference_write(text, "--group", directory->st_gid, asked->group, text_of_group);
+    snprintf(text, DIFFERENCE_BYTES, "no --protect");
+    return asked->protect == 1 && !stat->is_protected;
 }
 
 static void limits_print(const char *path, const struct onecopy_stat *stat)
@@ -128,7 +171,8 @@ static enum status init_run(struct arguments *arguments)
     struct onecopy_stat limits;
     struct stat directory;
     enum status status = options_read(arguments, &options);
-    const char *path, *difference;
+    char difference[DIFFERENCE_BYTES];
+    const char *path;
     int result;
 
     if (status != STATUS_OK || !arguments->operands)
@@ -139,17 +183,15 @@ static enum status init_run(struct arguments *arguments)
 
     result = onecopy_open(path, &options, &cache);
     if (result < 0)
-        return report_failure(result, path);
+        return report_opening(result, path);
     path = onecopy_path(cache);
     result = onecopy_stat(cache, &limits);
     if (result < 0)
         return report_failure(result, path);
     if (stat(path, &directory) < 0)
         return report_system(path);
-    difference = difference_find(&options, &limits, &directory);
-    if (difference) {
-        report("%s: is already an environment, with another %s; remove it first, or leave it as it is", path,
-               difference);
+    if (difference_find(&options, &limits, &directory, difference)) {
+        report("%s: is already an environment, with %s; remove it first, or leave it as it is", path, difference);
         return STATUS_FAILURE;
     }
     limits_print(path, &limits);
@@ -173,7 +215,8 @@ const struct command command_init = {
     .help = "Makes an environment in the directory PATH and shows its limits. One that is already there\n"
             "keeps the limits it has: to ask for the same is fine, to ask for others an error.\n"
             "\n"
-            "  --max-bytes SIZE   what the directory may take, as du counts it; default: a quarter of its file system\n"
+            "  --max-bytes SIZE   what the directory may take, as du counts it; default: a quarter of its file\n"
+            "                     system\n"
             "  --max-entries N    how many blobs at most\n"
             "  --ttl TIME         time to live of what is put without one; 0, the default: does not expire\n"
             "  --protect          keep the index safe from stray writes of its clients; small puts take longer\n"

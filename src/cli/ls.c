@@ -7,7 +7,7 @@
 
 #include "cleanup.h"
 #include "commands.h"
-#include "print.h"
+#include "print_json.h"
 
 static uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns)
 {
@@ -87,13 +87,10 @@ static enum status listing_print_json(onecopy *cache)
 static enum status ls_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
-    bool is_json = false;
+    bool is_json;
     enum status status;
-    int option;
 
-    while ((option = arguments_next(arguments)) > 0)
-        is_json = true;
-    if (option < 0)
+    if (!arguments_read_json(arguments, &is_json))
         return arguments->status;
     status = environment_open_existing(arguments, true, &cache);
     if (status != STATUS_OK)
@@ -110,11 +107,11 @@ const struct command command_ls = {
     .name = "ls",
     .synopsis = "[--json]",
     .summary = "list what is stored",
-    .help =
-        "Lists the blobs that are stored: ref, size, time since it was stored, time until it expires (- for never),\n"
-        "time since the last access, hits, and views that processes have on it now. Counts as no access.\n"
-        "\n"
-        "  --json   one object with an array; bytes and seconds as numbers, null for never\n",
+    .help = "Lists the blobs that are stored: ref, size, time since it was stored, time until it expires (- for\n"
+            "never), time since the last access, hits, and views that processes have on it now. Counts as no\n"
+            "access.\n"
+            "\n"
+            "  --json   one object with an array; bytes and seconds as numbers, null for never\n",
     .options = ls_options,
     .run = ls_run,
 };

@@ -1,7 +1,7 @@
 /*
  * onecopy: the command line to an environment. This file has the table of commands and finds the one that was asked
  * for; each command is a file of its own, named after it, that exports one `struct command`. What commands share is in
- * arguments.c (reading the line), environment.c (opening) and print.c (speaking).
+ * arguments.c (reading the line), environment.c (opening), print.c and print_json.c (speaking).
  *
  * Options before the command are those that are every command's as well, so `onecopy -e PATH ls` and `onecopy ls -e
  * PATH` are the same. What comes after the command's name is the command's to read.
@@ -64,7 +64,7 @@ static enum status line_run(int argc, char **argv)
         case 'v':
             return command_run(&command_version, NULL, 1, argv);
         default:
-            return report_usage(NULL, "option %s is not known, or needs a value", argv[optind - 1]);
+            return option_refused(NULL, options, option, argv);
         }
     }
     if (optind == argc)

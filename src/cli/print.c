@@ -1,8 +1,7 @@
 /*
  * How the command line speaks. Errors go to standard error as one line that starts with the program's name and says
  * what it is about; results go to standard output, either for people (aligned, sizes and times rounded to what one can
- * take in) or as JSON (bytes and seconds as plain numbers). The two never mix: no figure is ever printed rounded in
- * JSON.
+ * take in) or as JSON (print_json.c). The two never mix: no figure is ever printed rounded in JSON.
  *
  * Errors are composed first and written at once, so that the lines of several processes on one terminal do not
  * interleave.
@@ -19,8 +18,6 @@
 
 #include "cleanup.h"
 #include "print.h"
-
-static const uint64_t ns_per_second = 1000000000;
 
 __attribute__((format(printf, 2, 0))) static void report_line(const char *hint, const char *format, va_list values)
 {
@@ -56,13 +53,24 @@ enum status report_usage(const struct command *command, const char *format, ...)
     return STATUS_USAGE;
 }
 
+/* Whether a sentence has the operand in it as a word, and not as a few letters of another. */
+static bool sentence_names(const char *sentence, const char *operand)
+{
+    size_t n_bytes = strlen(operand);
+
+    for (const char *at = strstr(sentence, operand); at && n_bytes > 0; at = strstr(at + 1, operand))
+        if ((at == sentence || strchr(" '(", at[-1])) && strchr(" ':;,/)", at[n_bytes])) /* or the NUL at its end */
+            return true;
+    return false;
+}
+
 enum status report_failure(int code, const char *operand)
 {
     const char *sentence = onecopy_last_error();
 
     if (!*sentence)
         sentence = onecopy_strerror(code);
-    if (operand && !strstr(sentence, operand))
+    if (operand && !sentence_names(sentence, operand))
         report("%s: %s", operand, sentence);
     else
         report("%s", sentence);
@@ -70,6 +78,11 @@ enum status report_failure(int code, const char *operand)
     if (code == ONECOPY_ENOTFOUND)
         return STATUS_NOT_FOUND;
     return code == ONECOPY_EINVALID ? STATUS_USAGE : STATUS_FAILURE;
+}
+
+enum status report_opening(int code, const char *path)
+{
+    return report_failure(code, code == ONECOPY_EINVALID ? NULL : path);
 }
 
 enum status report_system(const char *operand)
@@ -109,7 +122,7 @@ char *text_of_bytes(uint64_t n_bytes, char text[TEXT_BYTES])
 
 char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES])
 {
-    uint64_t seconds = duration_ns / ns_per_second;
+    uint64_t seconds = duration_ns / NS_PER_SECOND;
     uint64_t minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
 
     if (days)
@@ -164,37 +177,4 @@ void print_name(const char *name)
         else
             putchar(*byte);
     }
-}
-
-json_t *json_of_name(const char *name)
-{
-    CLEANUP_FREE char *ascii = NULL;
-    json_t *string = json_string(name);
-
-    if (string)
-        return string;
-    ascii = strdup(name);
-    for (char *byte = ascii; byte && *byte; byte++)
-        if (*byte & 0x80)
-            *byte = '?';
-    return ascii ? json_string(ascii) : NULL;
-}
-
-json_t *json_of_seconds(uint64_t time_ns)
-{
-    return time_ns == ONECOPY_NEVER ? json_null() : json_real((double)time_ns / (double)ns_per_second);
-}
-
-enum status json_print(json_t *value)
-{
-    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
-
-    json_decref(value);
-    if (!text) {
-        report("out of memory");
-        return STATUS_FAILURE;
-    }
-    fputs(text, stdout);
-    free(text);
-    return STATUS_OK;
 }

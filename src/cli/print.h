@@ -1,9 +1,9 @@
-/* Everything that the command line says: errors, and figures for people. */
+/* What the command line says to people: errors and figures. */
 #ifndef ONECOPY_CLI_PRINT_H
 #define ONECOPY_CLI_PRINT_H
 
-#include <jansson.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "command.h"
 
@@ -19,6 +19,12 @@ __attribute__((format(printf, 2, 3))) enum status report_usage(const struct comm
  */
 enum status report_failure(int code, const char *operand);
 
+/*
+ * As report_failure() for onecopy_open() of a path, or of the usual place if it is NULL. What is malformed is an option
+ * or a variable, never the path, and is named by itself.
+ */
+enum status report_opening(int code, const char *path);
+
 /* As report_failure() for a system call that failed, from errno. Returns STATUS_FAILURE. */
 enum status report_system(const char *operand);
 
@@ -27,6 +33,8 @@ enum status report_system(const char *operand);
  * reported. A reader that has closed its end had what it wanted, so that is not an error.
  */
 enum status output_finish(enum status status);
+
+#define NS_PER_SECOND UINT64_C(1000000000)
 
 /* Long enough for each of the texts below. */
 #define TEXT_BYTES 32
@@ -45,16 +53,5 @@ char *text_of_number(uint64_t number, char text[TEXT_BYTES]);
 
 /* Prints a name from a stranger, control characters escaped. */
 void print_name(const char *name);
-
-/*
- * A string for JSON of bytes that may not be UTF-8, in which case the strange ones are replaced. The caller's; or NULL.
- */
-json_t *json_of_name(const char *name);
-
-/* A time or time span in seconds; null for ONECOPY_NEVER. The caller's; or NULL. */
-json_t *json_of_seconds(uint64_t time_ns);
-
-/* Prints a JSON value, which is then freed, on one line. NULL, for want of memory, is reported. */
-enum status json_print(json_t *value);
 
 #endif

@@ -1,14 +1,29 @@
 /*
- * The command `put`: stores a file or standard input, prints its ref. The bytes go from the descriptor to their place
- * in the arena without a copy in this process, so it takes no memory to put a large file.
+ * The command `put`: stores a file or standard input, prints its ref. The bytes of a plain file go from the descriptor
+ * to their place in the arena without a copy in this process, so it takes no memory to put a large one. A pipe does not
+ * say how long it is going to be: what it brings is gathered in memory first.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "commands.h"
 #include "print.h"
+
+/* A descriptor, or -1 with errno. A directory can be opened as well, and only reading it fails: too late to name it. */
+static int file_open(const char *name)
+{
+    int file = open(name, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+
+    if (file < 0 || fstat(file, &status) < 0 || !S_ISDIR(status.st_mode))
+        return file;
+    close(file);
+    errno = EISDIR;
+    return -1;
+}
 
 static enum status put_run(struct arguments *arguments)
 {
@@ -27,14 +42,14 @@ static enum status put_run(struct arguments *arguments)
         return arguments->status;
     if (arguments->n_operands && strcmp(arguments->operands[0], "-") != 0) {
         name = arguments->operands[0];
-        file = open(name, O_RDONLY | O_CLOEXEC);
+        file = file_open(name);
         if (file < 0)
             return report_system(name);
     }
 
     result = onecopy_open(arguments->environment, NULL, &cache);
     if (result < 0)
-        return report_failure(result, arguments->environment);
+        return report_opening(result, arguments->environment);
     result = onecopy_put_fd(cache, file < 0 ? STDIN_FILENO : file, ONECOPY_UNSET, ttl_ns, &ref);
     if (result < 0)
         return report_failure(result, name);

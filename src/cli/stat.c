@@ -7,7 +7,7 @@
 
 #include "cleanup.h"
 #include "commands.h"
-#include "print.h"
+#include "print_json.h"
 
 enum figure_kind { FIGURE_BYTES, FIGURE_COUNT, FIGURE_SPAN, FIGURE_FLAG };
 
@@ -50,7 +50,7 @@ static const struct figure figures[] = {
     FIGURE("blobs", COUNT, "entries", entries),
     FIGURE("processes", COUNT, "clients", clients),
     FIGURE("views", COUNT, "pins", pins),
-    {.label = "Since it was made"},
+    {.label = "Since it was made, or the machine booted"},
     FIGURE("hits", COUNT, "hits", hits),
     FIGURE("misses", COUNT, "misses", misses),
     FIGURE("puts", COUNT, "puts", puts),
@@ -141,13 +141,11 @@ static enum status stat_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
     struct onecopy_stat stat;
-    bool is_json = false;
+    bool is_json;
     enum status status;
-    int option, result;
+    int result;
 
-    while ((option = arguments_next(arguments)) > 0)
-        is_json = true;
-    if (option < 0)
+    if (!arguments_read_json(arguments, &is_json))
         return arguments->status;
     status = environment_open_existing(arguments, true, &cache);
     if (status != STATUS_OK)
@@ -167,7 +165,8 @@ const struct command command_stat = {
     .name = "stat",
     .synopsis = "[--json]",
     .summary = "show limits, memory and counters",
-    .help = "Shows the limits of the environment, the memory it takes, and what has happened in it since it was made.\n"
+    .help = "Shows the limits of the environment, the memory it takes, and what has happened in it since it was\n"
+            "made or the machine was booted.\n"
             "This command is itself one of the processes it counts.\n"
             "\n"
             "  --json   one object; bytes and seconds as numbers, null for no time to live\n",

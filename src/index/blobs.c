@@ -1,11 +1,12 @@
 /*
- * The table of blobs: ref to record, and in the index also to bytes. LMDB aligns its values to two bytes, so records are
- * copied out; what they say is checked before anybody follows it into the arena or the table of slots.
+ * The table of blobs: ref to record, and in the index also to bytes. LMDB aligns its values to two bytes, so records
+ * are copied out; what they say is checked before anybody follows it into the arena or the table of slots.
  */
 #include "index/index.h"
 
 #include "base/error.h"
 
+#include <lmdb.h>
 #include <string.h>
 
 static MDB_val ref_key(const onecopy_ref *ref)

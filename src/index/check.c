@@ -8,8 +8,8 @@
  * count first, then page numbers in descending order. The main tree maps names to records of further trees, the tables,
  * which lie in its leaves like values. A page of a tree begins with a header, followed by an array of offsets in the
  * order of the keys (`lower` is its end) to nodes, which fill the page from `upper` to its end without gaps. A node of
- * a leaf is a key and a value; a long value lies in a run of overflow pages, whose number the node holds instead. A node
- * of a branch is a key and a child that has no keys below it; the key of a branch's first node means nothing.
+ * a leaf is a key and a value; a long value lies in a run of overflow pages, whose number the node holds instead. A
+ * node of a branch is a key and a child that has no keys below it; the key of a branch's first node means nothing.
  *
  * Proven is: what the newer meta page leads to lies within the file. Each page has one use (a bit for each says that it
  * was met, which also ends every walk), and the header and kind that belong there; or it is free. All leaves of a tree
@@ -25,6 +25,7 @@
  */
 #include "index/check.h"
 
+#include "base/page.h"
 #include "base/system.h"
 #include "onecopy.h"
 
@@ -37,7 +38,6 @@
 #include <unistd.h>
 
 enum {
-    PAGE_BYTES = 4096,
     PAGE_HEADER_BYTES = 16,
     NODE_HEADER_BYTES = 8,
     NODE_MAX_BYTES = 2038, /* LMDB moves the value of a longer one to overflow pages, so that two fit in each page */
@@ -590,7 +590,7 @@ int index_check(int data_fd, struct index_check_report *found)
 
     checker.n_file_pages = (uint64_t)status.st_size / PAGE_BYTES;
     for (unsigned i = 0; i < N_METAS && result == 0; i++) {
-        off_t n_bytes = status.st_size - (off_t)i * PAGE_BYTES;
+        off_t n_bytes = status.st_size - (off_t)(i * PAGE_BYTES);
 
         if (n_bytes > 0)
             result = page_read(&checker, i, &metas[i], (size_t)(n_bytes < META_BYTES ? n_bytes : META_BYTES));

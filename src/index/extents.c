@@ -14,6 +14,7 @@
 #include "base/error.h"
 
 #include <endian.h>
+#include <lmdb.h>
 #include <string.h>
 
 struct size_key {
@@ -174,8 +175,8 @@ static int neighbour_read(const MDB_val *key, const MDB_val *value, struct exten
 }
 
 /*
- * The free neighbours before and after an extent, which touch it and have its temperature; n_pages 0 where there is none.
- * Neighbours of whatever temperature must not overlap it.
+ * The free neighbours before and after an extent, which touch it and have its temperature; n_pages 0 where there is
+ * none. Neighbours of whatever temperature must not overlap it.
  */
 static int neighbours_read(MDB_cursor *cursor, enum temperature temperature, struct extent extent,
                            struct extent *before, struct extent *after)
@@ -360,6 +361,8 @@ int index_pendings_visit(const struct index *index, MDB_txn *txn, index_pending_
             result = visit(context, &pending);
     }
     mdb_cursor_close(cursor);
+    if (result == ONECOPY_OK && code != MDB_NOTFOUND)
+        return index_error(code, "walking over pending extents");
     return result;
 }
 

@@ -1,16 +1,16 @@
 /*
  * LMDB is the ordered, transactional, crash-proof part of an environment. Three things are added here to what it does.
  *
- * Room: with MDB_WRITEMAP LMDB stores into its map, and a store to a page that the file system cannot supply is a SIGBUS.
- * So the file is allocated ahead of need, with an error return, and a transaction that may need more pages than are
- * allocated does not begin to use them: see index_room_pages(), and the store's room_ensure().
+ * Room: with MDB_WRITEMAP LMDB stores into its map, and a store to a page that the file system cannot supply is a
+ * SIGBUS. So the file is allocated ahead of need, with an error return, and a transaction that may need more pages than
+ * are allocated does not begin to use them: see index_room_pages(), and room_write_begin() of the store.
  *
  * Lost transactions: slots live outside of LMDB's file, so the journal is begun and ended together with the transaction
  * (shared/slots.c). LMDB itself makes nothing of a transaction that a killed process left.
  *
- * Readers: MDB_NOTLS, and transactions that are made once, reset after each look-up and renewed for the next. None stays
- * open while the caller works, so LMDB can always reuse its pages; a process killed in the middle of a look-up leaves a
- * reader that holds pages back until index_clear_stale_readers().
+ * Readers: MDB_NOTLS, and transactions that are made once, reset after each look-up and renewed for the next. None
+ * stays open while the caller works, so LMDB can always reuse its pages; a process killed in the middle of a look-up
+ * leaves a reader that holds pages back until index_clear_stale_readers().
  */
 #include "index/index.h"
 
@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,8 +115,8 @@ static int environment_make(const char *path, unsigned flags, uint64_t map_bytes
 }
 
 /*
- * A child opens an index of its own, and must not pay for the parent's map, nor stray into it. LMDB does not tell where its map is;
- * an address inside it does, and the kernel's list of maps.
+ * A child opens an index of its own, and must not pay for the parent's map, nor stray into it. LMDB does not tell where
+ * its map is; an address inside it does, and the kernel's list of maps.
  */
 static int map_keep_from_children(const struct index *index)
 {
@@ -149,7 +150,7 @@ int index_open(const char *path, bool is_protected, bool is_read_only, uint64_t 
         flags |= MDB_RDONLY;
     else if (!is_protected)
         flags |= MDB_WRITEMAP;
-    *index = (struct index){.is_read_only = is_read_only};
+    *index = (struct index){0};
     result = environment_make(path, flags, map_bytes, mode, &index->environment);
     if (result < 0)
         return result;

@@ -2,7 +2,6 @@
 #ifndef ONECOPY_INDEX_INDEX_H
 #define ONECOPY_INDEX_INDEX_H
 
-#include <lmdb.h>
 #include <stdbool.h>
 
 #include "arena/arena.h"
@@ -21,12 +20,15 @@ struct index_identity {
 };
 static_assert(sizeof(struct index_identity) == 72, "stored layout");
 
+/* LMDB's environment, and a transaction of it that reads or writes. */
+struct MDB_env;
+typedef struct MDB_txn index_txn;
+
 struct index {
-    MDB_env *environment;
-    MDB_dbi meta, blobs, free_by_size, free_by_offset, limbo, pending, contested;
-    int data_fd;      /* LMDB's own */
-    MDB_txn *counter; /* the reader of index_room_count(); the writer's */
-    bool is_read_only;
+    struct MDB_env *environment;
+    unsigned meta, blobs, free_by_size, free_by_offset, limbo, pending, contested; /* the numbers of its tables */
+    int data_fd;                                                                   /* LMDB's own */
+    index_txn *counter; /* the reader of index_room_count(); the writer's */
 };
 
 /* Readers at once on the host; each takes 64 bytes of lock.mdb, whose length follows. */
@@ -53,9 +55,9 @@ int index_error(int mdb_code, const char *doing);
 /* ---- reading ---- */
 
 /* Transactions for reading are made once and renewed; a reader is used by one thread at a time. */
-int index_reader_begin(const struct index *index, MDB_txn **reader); /* makes it when *reader is NULL */
-void index_reader_end(MDB_txn *reader);
-void index_reader_free(MDB_txn *reader);
+int index_reader_begin(const struct index *index, index_txn **reader); /* makes it when *reader is NULL */
+void index_reader_end(index_txn *reader);
+void index_reader_free(index_txn *reader);
 
 /* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. */
 void index_clear_stale_readers(const struct index *index);
@@ -66,7 +68,7 @@ void index_clear_stale_readers(const struct index *index);
 struct index_write {
     struct index *index;
     struct state *state;
-    MDB_txn *txn;
+    index_txn *txn;
     bool must_rebuild; /* the slots have to be made anew from the index before anything else */
 };
 
@@ -76,10 +78,11 @@ struct index_write {
 #define INDEX_PAGES_EACH  6U  /* and for each blob it puts or removes */
 
 /*
- * Begins a write transaction, undoing first what a lost one left in the state; with must_rebuild set, the journal stays as
- * it is until rebuild_slots(). (Everybody but that module calls write_begin() of store/rebuild.h, which sees to it.) Ends with index_commit(), if it has changed
- * anything in the index, or with index_abort(): LMDB gives the number of an empty transaction again, and then a committed
- * one could not be told from a lost one.
+ * Begins a write transaction, undoing first what a lost one left in the state; with must_rebuild set, the journal stays
+ * as it is until rebuild_slots(). Only store/rebuild.c and the making of a new environment or state call this; all
+ * others write_begin() of store/rebuild.h, which sees to that. Ends with index_commit(), if it has changed anything in
+ * the index, or with index_abort(): LMDB gives the number of an empty transaction again, and then a committed one could
+ * not be told from a lost one.
  */
 int index_write_begin(struct index *index, struct state *state, struct index_write *write);
 int index_commit(struct index_write *write);
@@ -128,34 +131,38 @@ static_assert(sizeof(struct blob_record) == 48, "stored layout");
 /* The most bytes that fit in the index: two records of this size and their keys share one of LMDB's pages. */
 #define BLOB_INLINE_MAX 1960U
 
+/* Pages of the extent of a blob of that length. */
 static inline uint64_t blob_pages(uint64_t length_bytes)
 {
-    return (length_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    return page_count(length_bytes);
 }
 
 /*
- * Finds a blob; *bytes (when not NULL) points at the bytes of one in the index, until the transaction ends. ONECOPY_ENOTFOUND without a
- * message. ONECOPY_ECORRUPT: the record makes no sense.
+ * Finds a blob; *bytes (when not NULL) points at the bytes of one in the index, until the transaction ends.
+ * ONECOPY_ENOTFOUND without a message. ONECOPY_ECORRUPT: the record makes no sense.
  */
-int index_blob_get(const struct index *index, MDB_txn *txn, const onecopy_ref *ref, struct blob_record *record,
+int index_blob_get(const struct index *index, index_txn *txn, const onecopy_ref *ref, struct blob_record *record,
                    const void **bytes);
 /* Stores a new blob's record; with its bytes, gathered from the parts, when it is one for the index. */
 int index_blob_put(const struct index_write *write, const onecopy_ref *ref, const struct blob_record *record,
                    const struct iovec *parts, size_t n_parts);
 int index_blob_delete(const struct index_write *write, const onecopy_ref *ref);
 
-/* The first blob whose ref is greater than *ref, or with `is_first` the very first. ONECOPY_ENOTFOUND: there is none. */
+/* Called for each blob; 0 to go on. */
 typedef int index_blob_visit(void *context, const onecopy_ref *ref, const struct blob_record *record);
 /*
  * Visits blobs in the order of their refs, from the first that is greater than *after (NULL: from the beginning), until
  * the visitor returns something other than 0, which is returned, or the end, which is 0.
  */
-int index_blobs_visit(const struct index *index, MDB_txn *txn, const onecopy_ref *after, index_blob_visit *visit,
+int index_blobs_visit(const struct index *index, index_txn *txn, const onecopy_ref *after, index_blob_visit *visit,
                       void *context);
+
+/* How many blobs there are. */
+uint64_t index_blobs_count(const struct index_write *write);
 
 /* Addresses whose content was contested: different bytes met on them. They are never given out anew. */
 int index_contest(const struct index_write *write, const onecopy_ref *ref);
-bool index_is_contested(const struct index *index, MDB_txn *txn, const onecopy_ref *ref);
+bool index_is_contested(const struct index *index, index_txn *txn, const onecopy_ref *ref);
 
 /* ---- extents ---- */
 
@@ -191,18 +198,19 @@ int index_pending_delete(const struct index_write *write, const struct pending *
 int index_pending_next(const struct index_write *write, uint32_t client, uint64_t page, struct pending *pending);
 /* Visits all, in the order of their clients, until the visitor returns something other than 0. */
 typedef int index_pending_visit(void *context, const struct pending *pending);
-int index_pendings_visit(const struct index *index, MDB_txn *txn, index_pending_visit *visit, void *context);
+int index_pendings_visit(const struct index *index, index_txn *txn, index_pending_visit *visit, void *context);
 
-/* For audits: every extent in a table, in order. */
 /* Empties the tables of extents. */
 int index_extents_clear(const struct index_write *write);
-/* How many blobs there are. */
-uint64_t index_blobs_count(const struct index_write *write);
+
 enum extent_table { TABLE_FREE, TABLE_LIMBO, TABLE_PENDING };
+
+/* Called for each extent; 0 to go on. kind: the temperature of a free one, the enum pending_kind of a pending one. */
 typedef int index_extent_visit(void *context, struct extent extent, int kind);
-int index_extents_visit(const struct index *index, MDB_txn *txn, enum extent_table table, index_extent_visit *visit,
+/* Visits every extent in a table, in order, as index_blobs_visit() does blobs. */
+int index_extents_visit(const struct index *index, index_txn *txn, enum extent_table table, index_extent_visit *visit,
                         void *context);
 /* Whether the two tables of free extents hold the same ones. */
-int index_free_tables_agree(const struct index *index, MDB_txn *txn, bool *agree);
+int index_free_tables_agree(const struct index *index, index_txn *txn, bool *agree);
 
 #endif

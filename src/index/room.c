@@ -1,16 +1,18 @@
 /*
  * Which pages of LMDB's file a transaction may write to without the file having to grow.
  *
- * LMDB keeps a list of the pages that each transaction freed, and takes from the lists of those that are older than every
- * reader, and older than the last commit. Both can be found out: the lists are a table of LMDB's own, number 0, that can be read
- * (though not in a write transaction, so a reader of our own reads it: it is as young as any, and holds nothing back);
- * and LMDB lists its readers as text. A reader that begins later is younger than all that was counted.
+ * LMDB keeps a list of the pages that each transaction freed, and takes from the lists of those that are older than
+ * every reader, and older than the last commit. Both can be found out: the lists are a table of LMDB's own, number 0,
+ * that can be read (though not in a write transaction, so a reader of our own reads it: it is as young as any, and
+ * holds nothing back); and LMDB lists its readers as text. A reader that begins later is younger than all that was
+ * counted.
  */
 #include "index/index.h"
 
 #include "base/atomic.h"
 #include "base/system.h"
 
+#include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /*
- * A client is a process, and a process is alive as long as the kernel says so: each client holds an open-file-description
- * lock on one byte of the state file, which the kernel drops when the last descriptor of that open file is closed,
- * by exit, kill or crash, in whatever PID namespace. Nothing is decided by pids, which are reused and mean different
- * things in different namespaces; they are recorded for display.
+ * A client is a process, and a process is alive as long as the kernel says so: each client holds an
+ * open-file-description lock on one byte of the state file, which the kernel drops when the last descriptor of that
+ * open file is closed, by exit, kill or crash, in whatever PID namespace. Nothing is decided by pids, which are reused
+ * and mean different things in different namespaces; they are recorded for people to read.
  *
  * The bytes are locked, never read: byte 0 is the lock of opening, byte 1 + n is client n's.
  *
@@ -10,6 +10,9 @@
  * so and the byte is locked. Dead: status still says "live", but the byte can be locked; whoever locks it
  * clears what the client left and sets it free before letting go of the byte, so no two processes do it at once, and a
  * clearing process that is killed leaves a dead client again.
+ *
+ * The lock is the descriptor's, so it does not keep threads of one process apart (store/reap.c has a mutex for that),
+ * nor a client from seizing itself: store/reap.c passes over the caller's own number.
  */
 #include "shared/clients.h"
 
@@ -39,12 +42,12 @@ static int byte_lock(int fd, off_t byte, short type)
 
 int opening_lock(int state_fd, uint64_t patience_ns)
 {
-    uint64_t deadline = clock_exact_ns() + patience_ns;
+    uint64_t deadline_ns = clock_exact_ns() + patience_ns;
 
     while (byte_lock(state_fd, OPENING_BYTE, F_WRLCK) < 0) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR)
             return error_system("cannot lock the state file");
-        if (clock_exact_ns() >= deadline)
+        if (clock_exact_ns() >= deadline_ns)
             return ONECOPY_EBUSY;
         clock_sleep_ns(LOCK_RETRY_NS);
     }
@@ -99,7 +102,7 @@ int client_register(struct state *state, int fd, uint32_t *out)
             record->serial++;
             record->started_ns = state_clock_base(state) + clock_tick_ns();
             store_relaxed(&record->n_cells, 0U);
-            while (seen <= client && !atomic_compare_exchange_weak(&state->header->clients_high, &seen, client + 1))
+            while (seen <= client && !replace_exact(&state->header->clients_high, &seen, client + 1))
                 ;
             client_describe(state, client);
             store_release(&record->status, (uint32_t)CLIENT_LIVE);

@@ -26,8 +26,9 @@ int client_register(struct state *state, int fd, uint32_t *client);
 void client_describe(struct state *state, uint32_t client);
 
 /*
- * Takes over a client whose process is dead: true when there is one there and it is. The caller clears what it left, and
- * ends with client_release_dead(); meanwhile nobody else can.
+ * Takes over a client whose process is dead: true when there is one there and it is. The caller clears what it left,
+ * and ends with client_release_dead(); meanwhile no other process can. Not with the caller's own number, and not by two
+ * threads at once: see clients.c.
  */
 bool client_seize_dead(struct state *state, uint32_t client);
 void client_release_dead(struct state *state, uint32_t client);

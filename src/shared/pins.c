@@ -1,24 +1,25 @@
 /*
- * How a reader is safe without a lock. A view is protected by one word: a cell in shared memory that holds the first page
- * of the extent under it. The order of four operations does the rest, two on each side:
+ * How a reader is safe without a lock. A view is protected by one word: a cell in shared memory that holds the first
+ * page of the extent under it. The order of four operations does the rest, two on each side:
  *
  *     reader (of a blob found in the index)          remover (inside its write transaction)
  *     P1: cell = page of the extent                  R1: generation of the blob's slot + 1
  *     P2: is the slot's generation as found?         R2: look through all cells for the page
  *
- * All four are sequentially consistent, so there is one order of them that everybody agrees on. If P1 comes before R2, the
- * remover sees the pin and sends the extent to limbo. Otherwise R2, and with it R1, comes before P1 and so before P2, and the
- * reader sees that the generation has moved: it clears the cell and reports a miss. With weaker orderings both sides may
- * read the old value (the store of each still sitting in its store buffer), and the extent would be reused
- * under a live view. tests/model/pin.pml checks this and what follows, with a remover that is killed at any point.
+ * All four are sequentially consistent, so there is one order of them that everybody agrees on. If P1 comes before R2,
+ * the remover sees the pin and sends the extent to limbo. Otherwise R2, and with it R1, comes before P1 and so before
+ * P2, and the reader sees that the generation has moved: it clears the cell and reports a miss. With weaker orderings
+ * both sides may read the old value (the store of each still sitting in its store buffer), and the extent would be
+ * reused under a live view. tests/model/pin.pml checks this and what follows, with a remover that is killed at any
+ * point.
  *
- * A reader that clears its cell uses a release store: the remover that sees the cell empty has all reads of the view behind
- * it, and may have the bytes overwritten.
+ * A reader that clears its cell uses a release store: the remover that sees the cell empty has all reads of the view
+ * behind it, and may have the bytes overwritten.
  *
  * A fork copies the parent's pins to cells of the child. A remover might pass the child's cells before the copy and
- * the parent's after the parent's release, and see neither. So the forking process counts in pins_copied after the copy,
- * before it can release anything; whoever sees the parent's cell empty because of that release then sees the count
- * changed and looks again.
+ * the parent's after the parent's release, and see neither. So the forking process counts in pins_copied after the
+ * copy, before it can release anything; whoever sees the parent's cell empty because of that release then sees the
+ * count changed and looks again.
  *
  * A client uses its cells from the lowest up, and n_cells says how far. A reader raises it before P1, so a remover that
  * misses the raise has done R1 before P1 as well.
@@ -66,7 +67,7 @@ void pin_publish(struct state *state, uint32_t client, uint32_t cell, const stru
     struct pin_cell *at = cell_at(state, client, cell);
     uint32_t n = load_relaxed(&record->n_cells);
 
-    while (n <= cell && !atomic_compare_exchange_weak(&record->n_cells, &n, cell + 1))
+    while (n <= cell && !replace_exact(&record->n_cells, &n, cell + 1))
         ;
     store_relaxed(&at->n_pages, pin->n_pages);
     store_relaxed(&at->slot, pin->slot);
@@ -85,7 +86,7 @@ void pin_clear(struct state *state, uint32_t client, uint32_t cell)
     store_release(&cell_at(state, client, cell)->page, UINT64_C(0));
 }
 
-bool pins_is_allocated(const struct state *state, uint32_t client, uint32_t cell)
+bool pins_are_allocated(const struct state *state, uint32_t client, uint32_t cell)
 {
     return cell < load_acquire(&state->clients[client].cells_allocated);
 }
@@ -121,7 +122,7 @@ int pins_copy(struct state *state, uint32_t from, uint32_t to)
         if (cell_read(cell_at(state, from, cell), from, &pin))
             pin_publish(state, to, cell, &pin);
     }
-    atomic_fetch_add(&state->header->pins_copied, 1U);
+    add_exact(&state->header->pins_copied, 1U);
     return ONECOPY_OK;
 }
 
@@ -185,11 +186,11 @@ int pins_collect(const struct state *state, struct pin_list *list)
     do {
         int result;
 
-        copied = atomic_load(&state->header->pins_copied);
+        copied = load_exact(&state->header->pins_copied);
         result = pins_collect_once(state, list);
         if (result < 0)
             return result;
-    } while (atomic_load(&state->header->pins_copied) != copied);
+    } while (load_exact(&state->header->pins_copied) != copied);
     if (list->n > 1)
         qsort(list->pins, list->n, sizeof *list->pins, pin_compare);
     return ONECOPY_OK;
@@ -306,9 +307,9 @@ void pins_describe_holders(const struct state *state, char *text, size_t n_bytes
         qsort(holders, n, sizeof *holders, holder_compare);
     for (size_t i = 0; i < n && i < 4 && used < n_bytes; i++) {
         const struct client *client = &state->clients[holders[i].client];
-        int length = snprintf(text + used, n_bytes - used, "%spid %d (%.15s) holds %llu views on %llu bytes",
-                              i > 0 ? ", " : "", client->pid, client->command, (unsigned long long)holders[i].n_pins,
-                              (unsigned long long)holders[i].n_bytes);
+        int length = snprintf(text + used, n_bytes - used, "%spid %d (%.15s, user %u) holds %llu views on %llu bytes",
+                              i > 0 ? ", " : "", client->pid, client->command, client->user,
+                              (unsigned long long)holders[i].n_pins, (unsigned long long)holders[i].n_bytes);
 
         used += length > 0 ? (size_t)length : 0;
     }

@@ -31,7 +31,7 @@ void pin_clear(struct state *state, uint32_t client, uint32_t cell);
 int pins_allocate(struct state *state, uint32_t client, uint32_t cell);
 
 /* Whether that was done already. */
-bool pins_is_allocated(const struct state *state, uint32_t client, uint32_t cell);
+bool pins_are_allocated(const struct state *state, uint32_t client, uint32_t cell);
 
 /* Copies all pins of one client to the cells of another that has none, before a fork. ONECOPY_ENOSPACE. */
 int pins_copy(struct state *state, uint32_t from, uint32_t to);
@@ -63,7 +63,7 @@ uint32_t *pin_list_slots(const struct pin_list *list);
 /* Bytes under at least one pin. */
 uint64_t pin_list_bytes(const struct pin_list *list);
 
-/* Describes the clients that hold the most: "pid 71 (worker) holds 12 views, 3.2 GB; ...". */
+/* Describes the clients that hold the most: "pid 71 (worker, user 1000) holds 12 views on 3200000 bytes, ...". */
 void pins_describe_holders(const struct state *state, char *text, size_t n_bytes);
 
 #endif

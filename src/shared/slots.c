@@ -3,8 +3,8 @@
  * them without a lock. LMDB forgets a transaction whose process is killed; the journal makes the slots forget it too.
  * Under the write lock, a slot is copied to the journal before its first change, and the totals when the transaction
  * begins. The next writer compares the journal's transaction number with its own: LMDB gives a number again when it was
- * never committed, so an equal number means "lost", and a greater one that the commit took place and only the clearing of
- * the journal did not. The kill is of a process, not of the machine: stores that the process has executed are all
+ * never committed, so an equal number means "lost", and a greater one that the commit took place and only the clearing
+ * of the journal did not. The kill is of a process, not of the machine: stores that the process has executed are all
  * there, and a compiler barrier is all that "before" takes.
  *
  * Restoring puts the generation back too. That is safe because a generation given inside a lost transaction was never
@@ -41,14 +41,14 @@ static void word_raise(_Atomic uint64_t *word, uint64_t least)
 {
     uint64_t present = load_relaxed(word);
 
-    while (present < least && !atomic_compare_exchange_weak(word, &present, least))
+    while (present < least && !replace_exact(word, &present, least))
         ;
 }
 
 /*
- * Undoes what a transaction did to a slot. Where the slot has stayed with its blob, a put or touch may have extended it without
- * a lock between the copy and the advance of its generation, and promised that to its caller: then access and expiry
- * are what they are, only not less than they were.
+ * Undoes what a transaction did to a slot. Where the slot has stayed with its blob, a put or touch may have extended it
+ * without a lock between the copy and the advance of its generation, and promised that to its caller: then access and
+ * expiry are what they are, only not less than they were.
  */
 static void slot_restore(struct slot *slot, const struct slot *before)
 {
@@ -83,21 +83,21 @@ void queues_clear(struct state *state)
         state->queues[i].n_records = 0;
 }
 
-void journal_begin(struct state *state, uint64_t txn)
+void journal_begin(struct state *state, uint64_t number)
 {
     struct journal *journal = state->journal;
 
     store_relaxed(&journal->n_records, 0U);
     store_relaxed(&journal->is_overflowed, 0U);
     totals_copy(&journal->totals, &state->header->totals);
-    store_release(&journal->txn, txn);
+    store_release(&journal->number, number);
     atomic_signal_fence(memory_order_seq_cst);
 }
 
 /* An exchange, because LMDB has let go of its lock: the next writer's number may stand there already. */
-void journal_commit(struct state *state, uint64_t txn)
+void journal_commit(struct state *state, uint64_t number)
 {
-    atomic_compare_exchange_strong(&state->journal->txn, &txn, UINT64_C(0));
+    replace_exact(&state->journal->number, &number, UINT64_C(0));
 }
 
 void journal_abort(struct state *state)
@@ -112,23 +112,23 @@ void journal_abort(struct state *state)
     queues_clear(state); /* candidates that the transaction took are there again */
     atomic_signal_fence(memory_order_seq_cst);
     if (!load_relaxed(&journal->is_overflowed))
-        store_release(&journal->txn, UINT64_C(0));
+        store_release(&journal->number, UINT64_C(0));
 }
 
-bool journal_recover(struct state *state, uint64_t txn)
+bool journal_recover(struct state *state, uint64_t number)
 {
     struct journal *journal = state->journal;
-    uint64_t lost = load_relaxed(&journal->txn);
+    uint64_t lost = load_relaxed(&journal->number);
 
     if (lost == 0)
         return false;
-    if (lost < txn) {
+    if (lost < number) {
         journal_commit(state, lost);
         return false;
     }
-    if (lost > txn) {
+    if (lost > number) {
         /* No transaction has had that number: the journal is damaged. */
-        store_relaxed(&journal->txn, txn);
+        store_relaxed(&journal->number, number);
         journal_distrust(state);
         return true;
     }
@@ -228,8 +228,8 @@ void slot_retire(struct state *state, uint32_t index)
 }
 
 /*
- * Pairs with slot_extend(): there the access is stored and then the generation read, here the generation is stored and then
- * the access read, all four sequentially consistent. So either a put that finds its bytes stored sees the
+ * Pairs with slot_extend(): there the access is stored and then the generation read, here the generation is stored and
+ * then the access read, all four sequentially consistent. So either a put that finds its bytes stored sees the
  * generation moved and stores them anew, or we see its access and let the blob live. Without the second look a put
  * could return a ref whose blob goes the next moment as the least recently used. The generation may go back: nothing
  * was published under the advanced one.
@@ -251,8 +251,8 @@ bool slot_retire_idle(struct state *state, uint32_t index, uint64_t accessed_ns,
 
 bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, uint64_t now_ns)
 {
-    uint64_t present = load_acquire(&slot->expires_ns);
-    uint64_t accessed = load_acquire(&slot->accessed_ns);
+    uint64_t present_ns = load_acquire(&slot->expires_ns);
+    uint64_t accessed_ns = load_acquire(&slot->accessed_ns);
 
     /*
      * The generation is checked between reading a word and replacing exactly that: were the slot given to another blob
@@ -261,12 +261,12 @@ bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, ui
     do {
         if (load_exact(&slot->generation) != generation)
             return false;
-    } while (present < expires_ns && !atomic_compare_exchange_weak(&slot->expires_ns, &present, expires_ns));
+    } while (present_ns < expires_ns && !replace_exact(&slot->expires_ns, &present_ns, expires_ns));
     do {
         if (load_exact(&slot->generation) != generation)
             return false;
-    } while (!atomic_compare_exchange_weak(&slot->accessed_ns, &accessed,
-                                           accessed < now_ns ? now_ns : accessed + 1)); /* always a change */
+        /* Always a change, which is what slot_retire_idle() looks for. */
+    } while (!replace_exact(&slot->accessed_ns, &accessed_ns, accessed_ns < now_ns ? now_ns : accessed_ns + 1));
     return load_exact(&slot->generation) == generation;
 }
 

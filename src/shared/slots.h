@@ -10,13 +10,13 @@
 /* ---- under the write lock ---- */
 
 /*
- * Begins to record what write transaction `txn` changes here. Before it, journal_recover() has dealt with what an
- * earlier one left behind.
+ * Begins to record what the write transaction of this number changes here. Before it, journal_recover() has dealt with
+ * what an earlier one left behind.
  */
-void journal_begin(struct state *state, uint64_t txn);
+void journal_begin(struct state *state, uint64_t number);
 
-/* Transaction `txn` has been committed. The write lock may be another's by now. */
-void journal_commit(struct state *state, uint64_t txn);
+/* The transaction of this number has been committed. The write lock may be another's by now. */
+void journal_commit(struct state *state, uint64_t number);
 
 /* The transaction has been, or is about to be, aborted by the process that began it: undoes what it changed. */
 void journal_abort(struct state *state);
@@ -25,7 +25,7 @@ void journal_abort(struct state *state);
  * To be called first in a write transaction, with its number: undoes what a lost one has changed. True when that cannot
  * be done from the journal, and the slots must be made anew from the index.
  */
-bool journal_recover(struct state *state, uint64_t txn);
+bool journal_recover(struct state *state, uint64_t number);
 
 /* Has the slots made anew by the next write transaction, once this one is aborted. */
 void journal_distrust(struct state *state);
@@ -43,14 +43,14 @@ void journal_save(struct state *state, uint32_t slot);
 int slot_take(struct state *state, enum slot_kind kind, const onecopy_ref *ref, uint32_t *slot);
 
 /*
- * The remover's half of the handshake with readers: advances the generation, so that whoever checks it from now on finds
- * that the blob is being removed, and frees the slot.
+ * The remover's half of the handshake with readers: advances the generation, so that whoever checks it from now on
+ * finds that the blob is being removed, and frees the slot.
  */
 void slot_retire(struct state *state, uint32_t slot);
 
 /*
- * The same for an evictor, which has chosen the slot because it was last accessed at accessed_ns or has expired at now_ns.
- * False, and nothing changed, when that is not so any more.
+ * The same for an evictor, which has chosen the slot because it was last accessed at accessed_ns or has expired at
+ * now_ns. False, and nothing changed, when that is not so any more.
  */
 bool slot_retire_idle(struct state *state, uint32_t slot, uint64_t accessed_ns, uint64_t now_ns);
 

@@ -1,8 +1,9 @@
 /*
- * The state file is scratch: everything in it can be made anew from the index, save what was accessed when and who is
- * looking. That is why it is bound to one boot of the machine, and why a damaged one is simply replaced as long as no
- * process has the environment open. Its length is fixed when it is made, sparse, and most of it is never touched: pages
- * are allocated with an error return before their first use, so that a full file system is an error and not a SIGBUS.
+ * The state file is scratch: everything in it can be made anew from the index, save what was accessed and extended
+ * when, what was counted, and who is looking. That is why it is bound to one boot of the machine, and why a damaged one
+ * is simply replaced as long as no process has the environment open. Its length is fixed when it is made, sparse, and
+ * most of it is never touched: pages are allocated with an error return before their first use, so that a full file
+ * system is an error and not a SIGBUS.
  */
 #include "shared/state.h"
 
@@ -21,11 +22,6 @@ struct offsets {
     uint64_t journal, queues, clients, cells, slots, end;
 };
 
-static uint64_t page_align(uint64_t n_bytes)
-{
-    return (n_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-}
-
 /* Where each part begins. The bounds on the three counts keep the sums far from overflow. */
 static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uint32_t max_slots)
 {
@@ -40,7 +36,13 @@ static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uin
     return at;
 }
 
-/* Sixteen bytes that differ from boot to boot; zeros where the kernel does not tell. */
+/*
+ * Sixteen bytes that differ from boot to boot. Zeros where the kernel does not tell (/proc is not mounted): then a
+ * state on disk is taken to be of this boot when it is not. That is bearable: nobody is in it when that happens, so
+ * bytes are checked before their first use, and slots that contradict the index have the state made anew. What stays
+ * wrong is the clock, which goes back by the time that the machine was up (blobs live longer), and pages lost in a
+ * crash count as resident.
+ */
 static void read_boot_id(uint8_t boot_id[16])
 {
     char text[64] = "";

@@ -57,7 +57,7 @@ int state_allocate(struct state *state, const void *start, size_t length);
 /* Takes pages that a transaction may use off those that the index was found to have; see store/room.c. */
 void credit_take(struct state *state, uint64_t n_pages);
 
-/* The environment's clock. */
+/* What is to be added to clock_tick_ns() for the environment's time. */
 static inline uint64_t state_clock_base(const struct state *state)
 {
     return state->header->clock_base_ns;

@@ -151,8 +151,8 @@ static int slots_check(const struct audit *audit)
 }
 
 /*
- * The blocks of the file: all pages that are surely resident, and no more than those that may be, as pending ones are on their
- * way. Only on a tmpfs is that a matter of exact numbers.
+ * The blocks of the file: all pages that are surely resident, and no more than those that may be, as pending ones are
+ * on their way. Only on a tmpfs is that a matter of exact numbers.
  */
 static int blocks_check(const struct audit *audit)
 {

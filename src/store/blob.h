@@ -13,7 +13,7 @@ struct value {
 
 /* A blob that was looked up and is protected: by a pin, or as a copy. */
 struct held {
-    uint32_t cell;
+    uint32_t cell; /* of the view that protects it, for view_release() */
     uint32_t slot;
     uint64_t generation;
     const void *data;
@@ -25,8 +25,8 @@ struct held {
 enum hold_mode { HOLD_LIVE, HOLD_EXPIRED };
 
 /*
- * Looks a blob up and protects it. Within a lane of the caller. Ends with view_release() of the cell. ONECOPY_ENOTFOUND (no
- * message), ONECOPY_EPINS, ONECOPY_ENOMEMORY, ONECOPY_ENOSPACE, ONECOPY_ECORRUPT.
+ * Looks a blob up and protects it. Within a lane of the caller. Ends with view_release() of the cell. ONECOPY_ENOTFOUND
+ * (no message), ONECOPY_EPINS, ONECOPY_ENOMEMORY, ONECOPY_ENOSPACE, ONECOPY_ECORRUPT.
  */
 int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, enum hold_mode mode, struct held *held);
 
@@ -36,7 +36,10 @@ int blob_record_check(const struct store *store, const struct blob_record *recor
 /* Checks bytes that were held; when they are not what the ref says, the blob is removed: ONECOPY_ECORRUPT. */
 int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *held);
 
-/* The public functions of the same names describe these. *cell: the view's. */
+/* Says that a blob is not stored. ONECOPY_ENOTFOUND. */
+int blob_not_found(const onecopy_ref *ref);
+
+/* The public functions of the same names describe these. */
 int blob_get(struct store *store, const onecopy_ref *ref, struct held *held);
 int blob_contains(struct store *store, const onecopy_ref *ref);
 int blob_touch(struct store *store, const onecopy_ref *ref, uint64_t ttl_ns);
@@ -45,8 +48,8 @@ int blob_put(struct store *store, const struct value *value, uint64_t ttl_ns, on
 int blob_put_many(struct store *store, const struct iovec *values, size_t n, uint64_t ttl_ns, onecopy_ref *refs);
 
 /*
- * Makes a blob of bytes that lie in a reservation already, or returns the space when they are stored elsewhere; ends the
- * reservation, whatever the result. `value` is where they can be read.
+ * Makes a blob of bytes that lie in a reservation already, or returns the space when they are stored elsewhere; ends
+ * the reservation, whatever the result. `value` is where they can be read.
  */
 int blob_put_reserved(struct store *store, struct reservation *reservation, const struct value *value, uint64_t ttl_ns,
                       onecopy_ref *ref);

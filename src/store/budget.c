@@ -1,5 +1,6 @@
 /*
- * The limit is on what `du` says of the directory, so the arena's budget is what index, state and lock file leave of it.
+ * The limit is on what `du` says of the directory, so the arena's budget is what index, state and lock file leave of
+ * it.
  *
  * Resident in the arena are live, warm, limbo and pending pages. Pages on their way back to the file system are either
  * pending themselves, or their share of the budget has been taken over by the pending extent that they make room for,
@@ -15,8 +16,8 @@
 #define SLACK_BYTES (16 * PAGE_BYTES)
 
 /*
- * The index may take this part of the limit, a half: its file never shrinks, and however many small values there have been,
- * there must be room for a large one.
+ * The index may take this part of the limit, a half: its file never shrinks, and however many small values there have
+ * been, there must be room for a large one.
  */
 #define INDEX_SHARE 2U
 
@@ -103,7 +104,7 @@ static void writer_end(struct writers *writers)
     if (writers->n_pages == 0 || writers->n_named++ >= WRITERS_NAMED || writers->used >= writers->n_bytes)
         return;
     length = snprintf(writers->text + writers->used, writers->n_bytes - writers->used,
-                      "; pid %d (%.15s) is writing %llu bytes", client->pid, client->command,
+                      "; pid %d (%.15s, user %u) is writing %llu bytes", client->pid, client->command, client->user,
                       (unsigned long long)writers->n_pages * PAGE_BYTES);
     writers->used += length > 0 ? (size_t)length : 0;
     writers->n_pages = 0;

@@ -1,9 +1,10 @@
 /*
- * Reading. A look-up takes a lane, renews its read transaction, finds the record, and protects what it points at before it lets
- * the transaction go: by a pin for bytes in the arena, by a copy for bytes in the index. No lock, no system call.
+ * Reading. A look-up takes a lane, renews its read transaction, finds the record, and protects what it points at before
+ * it lets the transaction go: by a pin for bytes in the arena, by a copy for bytes in the index. No lock, no system
+ * call, but for the few with which cells and buffers grow (store/views.c).
  *
- * What the record and the slot say is checked before it is followed: the index may be old by a transaction or two, and then
- * the generation tells; either file may have been damaged, and then the bounds do.
+ * What the record and the slot say is checked before it is followed: the index may be old by a transaction or two, and
+ * then the generation tells; either file may have been damaged, and then the bounds do.
  */
 #include "store/blob.h"
 
@@ -67,8 +68,8 @@ static int small_hold(struct store *store, struct held *held, const struct blob_
 }
 
 /*
- * Protects what a record points at, and ends the read transaction that found it: before the pin, which does not depend on it,
- * but after the copy.
+ * Protects what a record points at, and ends the read transaction that found it: before the pin, which does not depend
+ * on it, but after the copy.
  */
 static int record_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, const struct blob_record *record,
                        const void *bytes, struct held *held)
@@ -128,14 +129,11 @@ end:
     return result;
 }
 
-/* Addresses given after this many collisions are not looked for: see hash.c. */
-#define ATTEMPTS_CHECKED 8U
-
 static bool hash_matches(const struct store *store, const onecopy_ref *ref, const struct held *held)
 {
     const struct iovec part = {(void *)(uintptr_t)held->data, held->length_bytes};
 
-    for (unsigned attempt = 0; attempt < ATTEMPTS_CHECKED; attempt++) {
+    for (unsigned attempt = 0; attempt < HASH_ATTEMPTS; attempt++) {
         onecopy_ref own;
 
         hash_content(store->hash_seed, attempt, &part, 1, &own);
@@ -151,7 +149,10 @@ int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *
     char text[ONECOPY_REF_TEXT_BYTES];
 
     if (hash_matches(store, ref, held)) {
-        /* Should the slot be another's by now, that one was stored in this life of the environment, and verified as well. */
+        /*
+         * Should the slot be another's by now, that one was stored in this life of the environment, and verified as
+         * well.
+         */
         store_relaxed(&slot->verified, load_relaxed(&store->state.header->cold_opens));
         return ONECOPY_OK;
     }
@@ -165,11 +166,10 @@ int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *
                      onecopy_ref_format(ref, text));
 }
 
-static int reader_missed(struct store *store, const onecopy_ref *ref)
+int blob_not_found(const onecopy_ref *ref)
 {
     char text[ONECOPY_REF_TEXT_BYTES];
 
-    store_count(store, COUNTER_MISSES, 1);
     return error_set(ONECOPY_ENOTFOUND, "%s is not stored: it never was, or expired, or was evicted or removed",
                      onecopy_ref_format(ref, text));
 }
@@ -182,8 +182,10 @@ int blob_get(struct store *store, const onecopy_ref *ref, struct held *held)
     if (result == ONECOPY_OK)
         lane_count_hit(&store->views, lane, held->slot, store_now(store));
     lane_leave(lane);
-    if (result == ONECOPY_ENOTFOUND)
-        return reader_missed(store, ref);
+    if (result == ONECOPY_ENOTFOUND) {
+        store_count(store, COUNTER_MISSES, 1);
+        return blob_not_found(ref);
+    }
     if (result < 0)
         return result;
     if (held->is_unverified) {
@@ -219,31 +221,24 @@ static int blob_find(struct store *store, const onecopy_ref *ref, struct blob_re
     return ONECOPY_OK;
 }
 
-static int not_found(const onecopy_ref *ref)
-{
-    char text[ONECOPY_REF_TEXT_BYTES];
-
-    return error_set(ONECOPY_ENOTFOUND, "%s is not stored", onecopy_ref_format(ref, text));
-}
-
 int blob_contains(struct store *store, const onecopy_ref *ref)
 {
     struct blob_record record;
     int result = blob_find(store, ref, &record);
 
-    return result == ONECOPY_ENOTFOUND ? not_found(ref) : result;
+    return result == ONECOPY_ENOTFOUND ? blob_not_found(ref) : result;
 }
 
 int blob_touch(struct store *store, const onecopy_ref *ref, uint64_t ttl_ns)
 {
-    uint64_t now = store_now(store);
+    uint64_t now_ns = store_now(store);
     struct blob_record record;
     int result = blob_find(store, ref, &record);
 
-    if (result == ONECOPY_OK &&
-        !slot_extend(slot_at(&store->state, record.slot), record.generation, store_expiry(store, ttl_ns, now), now))
+    if (result == ONECOPY_OK && !slot_extend(slot_at(&store->state, record.slot), record.generation,
+                                             store_expiry(store, ttl_ns, now_ns), now_ns))
         result = ONECOPY_ENOTFOUND;
-    return result == ONECOPY_ENOTFOUND ? not_found(ref) : result;
+    return result == ONECOPY_ENOTFOUND ? blob_not_found(ref) : result;
 }
 
 int blob_remove(struct store *store, const onecopy_ref *ref)
@@ -264,7 +259,7 @@ int blob_remove(struct store *store, const onecopy_ref *ref)
         result = blob_record_check(store, &record);
     if (result < 0) {
         index_abort(&write);
-        return result == ONECOPY_ENOTFOUND ? not_found(ref) : result;
+        return result == ONECOPY_ENOTFOUND ? blob_not_found(ref) : result;
     }
     was_live = load_relaxed(&slot_at(&store->state, record.slot)->expires_ns) >= store_now(store);
     if (load_relaxed(&slot_at(&store->state, record.slot)->generation) == record.generation)
@@ -281,5 +276,5 @@ int blob_remove(struct store *store, const onecopy_ref *ref)
     if (result < 0)
         return result;
     store_count(store, was_live ? COUNTER_REMOVALS : COUNTER_EXPIRATIONS, 1);
-    return was_live ? ONECOPY_OK : not_found(ref);
+    return was_live ? ONECOPY_OK : blob_not_found(ref);
 }

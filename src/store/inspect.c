@@ -13,17 +13,17 @@ static bool info_fill(const struct store *store, const struct pin_list *pins, co
                       const struct blob_record *record, struct onecopy_info *info)
 {
     const struct slot *slot = slot_at(&store->state, record->slot);
-    uint64_t expires = load_relaxed(&slot->expires_ns);
+    uint64_t expires_ns = load_relaxed(&slot->expires_ns);
 
     *info = (struct onecopy_info){.ref = *ref,
                                   .length_bytes = record->length_bytes,
                                   .stored_ns = record->stored_ns,
-                                  .expires_ns = expires,
+                                  .expires_ns = expires_ns,
                                   .accessed_ns = load_relaxed(&slot->accessed_ns),
                                   .hits = load_relaxed(&slot->hits),
                                   .pins = record->page == BLOB_IN_INDEX ? 0 : pin_list_count(pins, record->page),
                                   .in_arena = record->page != BLOB_IN_INDEX};
-    return load_acquire(&slot->generation) == record->generation && expires >= store_now(store);
+    return load_acquire(&slot->generation) == record->generation && expires_ns >= store_now(store);
 }
 
 struct batch {
@@ -79,7 +79,6 @@ int inspect_blob(struct store *store, const onecopy_ref *ref, struct onecopy_inf
     struct lane *lane = lane_enter(&store->views);
     struct pin_list pins = {0};
     struct blob_record record = {0};
-    char text[ONECOPY_REF_TEXT_BYTES];
     int result = index_reader_begin(&store->index, &lane->reader);
 
     if (result == ONECOPY_OK) {
@@ -92,9 +91,7 @@ int inspect_blob(struct store *store, const onecopy_ref *ref, struct onecopy_inf
     if (result == ONECOPY_OK && !info_fill(store, &pins, ref, &record, info))
         result = ONECOPY_ENOTFOUND;
     pin_list_free(&pins);
-    if (result == ONECOPY_ENOTFOUND)
-        return error_set(result, "%s is not stored", onecopy_ref_format(ref, text));
-    return result;
+    return result == ONECOPY_ENOTFOUND ? blob_not_found(ref) : result;
 }
 
 static void stat_counters(const struct store *store, struct onecopy_stat *stat)

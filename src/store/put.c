@@ -1,17 +1,18 @@
 /*
- * Writing. A value is hashed, and looked for: bytes that are there already are compared, not copied. What is new goes one
- * of three ways, by its size:
+ * Writing. A value is hashed, and looked for: bytes that are there already are compared, not copied. What is new goes
+ * one of three ways, by its size:
  *
  * - into the index, in one transaction;
  * - into a free extent, copied inside the transaction that publishes it, while copying takes less time than a second
  *   transaction would;
  * - into an extent reserved by one transaction, copied with no lock held, and published by another.
  *
- * Each publishing transaction looks once more whether somebody else has stored the same bytes meanwhile; if so, the space
- * goes back and the put begins again, to find them.
+ * Each publishing transaction looks once more whether somebody else has stored the same bytes meanwhile; if so, the
+ * space goes back and the put begins again, to find them.
  *
- * Different bytes under one hash: the address is marked as contested for good, and whatever is not stored under it yet moves on to
- * the address under the next seed. Otherwise, when the first of the two is gone, the second would be stored under its ref.
+ * Different bytes under one hash: the address is marked as contested for good, and whatever is not stored under it yet
+ * moves on to the address under the next seed. Otherwise, when the first of the two is gone, the second would be stored
+ * under its ref.
  */
 #include "store/blob.h"
 
@@ -27,9 +28,6 @@
 
 /* Up to here a value is copied inside its transaction, if a free extent fits. By measurement: see bench/store. */
 #define COPY_IN_TRANSACTION_MAX (UINT64_C(32) << 10)
-
-/* Collisions in a row that are put up with. One is not expected in the life of the universe, unless somebody makes it. */
-#define ATTEMPTS_MAX 8U
 
 /* Beside the public codes, what became of an attempt to publish. */
 enum { PUT_FOUND = 1, PUT_CONTESTED = 2 };
@@ -65,7 +63,7 @@ static void value_copy(const struct value *value, uint8_t *to)
             to = mempcpy(to, value->parts[i].iov_base, value->parts[i].iov_len);
 }
 
-static int mark_contested(struct store *store, const onecopy_ref *ref)
+static int ref_contest(struct store *store, const onecopy_ref *ref)
 {
     struct index_write write;
     int result = room_write_begin(store, 1, &write);
@@ -108,7 +106,7 @@ static int put_find_unpinned(const struct put *put)
             result = slots_disagree(&write);
     }
     index_abort(&write);
-    return result == PUT_CONTESTED ? mark_contested(store, &put->ref) : result;
+    return result == PUT_CONTESTED ? ref_contest(store, &put->ref) : result;
 }
 
 /*
@@ -143,7 +141,7 @@ static int put_find(const struct put *put)
         result = result == ONECOPY_ECORRUPT ? ONECOPY_ENOTFOUND : PUT_CONTESTED;
     }
     view_release(&store->views, held.cell);
-    return result == PUT_CONTESTED ? mark_contested(store, &put->ref) : result;
+    return result == PUT_CONTESTED ? ref_contest(store, &put->ref) : result;
 }
 
 /* In a publishing transaction: whether the ref is still free to be given. */
@@ -316,14 +314,14 @@ static int put_new(const struct put *put, struct reservation *reserved)
     return result == ONECOPY_ENOTFOUND ? put_in_two(put) : result;
 }
 
-/* Puts a value, from a reservation that holds it when there is one. *is_new: the reservation was used. */
+/* Puts a value, from a reservation that holds it when there is one. *is_new: it was stored now, not found. */
 static int put_value(struct store *store, const struct value *value, struct reservation *reserved, uint64_t ttl_ns,
                      onecopy_ref *ref, bool *is_new)
 {
     struct put put = {.store = store, .value = value, .now_ns = store_now(store)};
 
     put.expires_ns = store_expiry(store, ttl_ns, put.now_ns);
-    for (unsigned attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    for (unsigned attempt = 0; attempt < HASH_ATTEMPTS; attempt++) {
         int result;
 
         hash_content(store->hash_seed, attempt, value->parts, value->n_parts, &put.ref);
@@ -339,10 +337,10 @@ static int put_value(struct store *store, const struct value *value, struct rese
             *ref = put.ref;
         return result;
     }
-    return error_set(ONECOPY_ECORRUPT, "different values share %u hashes in a row", ATTEMPTS_MAX);
+    return error_set(ONECOPY_ECORRUPT, "different values share %u hashes in a row", HASH_ATTEMPTS);
 }
 
-static void count_duplicate(struct store *store, uint64_t length)
+static void duplicate_count(struct store *store, uint64_t length)
 {
     store_count(store, COUNTER_PUTS, 1);
     store_count(store, COUNTER_DEDUP_HITS, 1);
@@ -352,30 +350,23 @@ static void count_duplicate(struct store *store, uint64_t length)
 /* A value that is one of this process's live views, passed on: its ref is known. ONECOPY_ENOTFOUND: it is not. */
 static int put_view(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref)
 {
-    uint64_t now = store_now(store);
+    uint64_t now_ns = store_now(store);
     struct viewed view;
 
     if (value->n_parts != 1 || value->length_bytes == 0 ||
         !view_find(&store->views, store->arena.readable, store->arena.n_bytes, value->parts->iov_base,
                    value->length_bytes, &view))
         return ONECOPY_ENOTFOUND;
-    if (!slot_extend(slot_at(&store->state, view.slot), view.generation, store_expiry(store, ttl_ns, now), now))
+    if (!slot_extend(slot_at(&store->state, view.slot), view.generation, store_expiry(store, ttl_ns, now_ns), now_ns))
         return ONECOPY_ENOTFOUND; /* removed since: its bytes are stored anew */
     *ref = view.ref;
-    return ONECOPY_OK;
-}
-
-static int writable_check(const struct store *store)
-{
-    if (store->is_read_only)
-        return error_set(ONECOPY_EREADONLY, "the environment was opened read-only: nothing can be put");
     return ONECOPY_OK;
 }
 
 int blob_put(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref)
 {
     bool is_new = false;
-    int result = writable_check(store);
+    int result = store_check_writable(store);
 
     if (result < 0)
         return result;
@@ -389,7 +380,7 @@ int blob_put(struct store *store, const struct value *value, uint64_t ttl_ns, on
             result = put_value(store, value, NULL, ttl_ns, ref, &is_new);
     }
     if (result == ONECOPY_OK && !is_new)
-        count_duplicate(store, value->length_bytes);
+        duplicate_count(store, value->length_bytes);
     return result;
 }
 
@@ -402,7 +393,7 @@ int blob_put_reserved(struct store *store, struct reservation *reservation, cons
     if (result != ONECOPY_OK || !is_new)
         space_return(store, reservation);
     if (result == ONECOPY_OK && !is_new)
-        count_duplicate(store, value->length_bytes);
+        duplicate_count(store, value->length_bytes);
     return result;
 }
 
@@ -497,7 +488,7 @@ static int batch_add(struct store *store, struct batch *batch, const struct valu
         return result;
     refs[number] = put->ref;
     if (result == ONECOPY_OK) {
-        count_duplicate(store, value->length_bytes);
+        duplicate_count(store, value->length_bytes);
         return ONECOPY_OK;
     }
     batch->numbers[batch->n++] = number;
@@ -509,7 +500,7 @@ int blob_put_many(struct store *store, const struct iovec *parts, size_t n, uint
     CLEANUP_FREE struct value *values = system_calls.calloc(n + 1, sizeof *values);
     CLEANUP_FREE onecopy_ref *own = system_calls.calloc(n + 1, sizeof *own);
     CLEANUP_FREE struct batch *batch = system_calls.calloc(1, sizeof *batch);
-    int result = writable_check(store);
+    int result = store_check_writable(store);
 
     if (!values || !own || !batch)
         return error_set(ONECOPY_ENOMEMORY, "out of memory for %zu puts", n);

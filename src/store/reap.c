@@ -1,6 +1,6 @@
 /*
- * A client that was killed leaves pins, which keep extents in limbo; extents that it was filling or punching; and perhaps
- * one of LMDB's readers. Whoever locks its byte (shared/clients.c) undoes each of these in a way that can be
+ * A client that was killed leaves pins, which keep extents in limbo; extents that it was filling or punching; and
+ * perhaps one of LMDB's readers. Whoever locks its byte (shared/clients.c) undoes each of these in a way that can be
  * repeated, so a clearing process that is itself killed changes nothing for the next one.
  */
 #include "store/reap.h"
@@ -118,17 +118,18 @@ static int dead_clients_clear(struct store *store)
 int reap_dead_clients(struct store *store, uint64_t interval_ns)
 {
     struct state_header *header = store->state.header;
-    uint64_t now = store_now(store);
+    uint64_t now_ns = store_now(store);
     int result;
 
-    if (store->is_read_only || (interval_ns > 0 && now < clock_add(load_relaxed(&header->reaped_at_ns), interval_ns)))
+    if (store->is_read_only ||
+        (interval_ns > 0 && now_ns < clock_add(load_relaxed(&header->reaped_at_ns), interval_ns)))
         return ONECOPY_OK;
     /*
      * The lock of a dead client's byte keeps other processes away, not other threads of this one, which share its
      * descriptor: without the mutex, the slower of two would clear whoever has taken the number since.
      */
     pthread_mutex_lock(&store->reap_mutex);
-    store_relaxed(&header->reaped_at_ns, now);
+    store_relaxed(&header->reaped_at_ns, now_ns);
     result = dead_clients_clear(store);
     pthread_mutex_unlock(&store->reap_mutex);
     return result;

@@ -8,7 +8,8 @@
 #define REAP_INTERVAL_NS UINT64_C(100000000)
 
 /*
- * Looks for dead clients, unless somebody has within the interval, and clears them: pins, pending extents, LMDB's readers. In transactions of its own. Cost: a system call a client; more for each dead one.
+ * Looks for dead clients, unless somebody has within the interval, and clears them: pins, pending extents, LMDB's
+ * readers. In transactions of its own. Cost: a system call a client; more for each dead one.
  */
 int reap_dead_clients(struct store *store, uint64_t interval_ns);
 

@@ -1,11 +1,14 @@
 /*
- * Everything in the state file follows from the index, but for accesses and pins. So a state that is lost (a reboot, a
- * damaged file) or doubtful (a transaction too large for the journal that was lost with its process) is made again by one
- * walk over the blobs, in which every record claims its slot. What does not fit, in an index that was damaged, is taken out.
+ * Everything in the state file follows from the index, but for accesses, extensions of expiry, hits, counters and pins,
+ * which are lost with it: in an environment on disk a blob expires after a reboot as it was first put. So a state that
+ * is lost (a reboot, a damaged file) or doubtful (a transaction too large for the journal that was lost with its
+ * process) is made again by one walk over the blobs, in which every record claims its slot. What does not fit, in an
+ * index that was damaged, is taken out.
  *
- * In a new state no blob counts as verified: its bytes are checked against its hash before their first use. Free space is
- * made anew too, from the gaps between the blobs, and is given back: after a reboot nobody can vouch that pages
- * which the index calls warm are still allocated, and nobody is left who was looking at limbo or filling pending extents.
+ * In a new state no blob counts as verified: its bytes are checked against its hash before their first use. Free space
+ * is made anew too, from the gaps between the blobs, and is given back: after a reboot nobody can vouch that pages
+ * which the index calls warm are still allocated, and nobody is left who was looking at limbo or filling pending
+ * extents.
  */
 #include "store/rebuild.h"
 
@@ -74,7 +77,7 @@ static int slots_allocate(struct state *state, uint32_t n)
 
     if (n <= allocated)
         return ONECOPY_OK;
-    n = n + n / 8 + 1024 < state->max_slots ? n + n / 8 + 1024 : state->max_slots;
+    n = n + n / 8 + SLOTS_STEP < state->max_slots ? n + n / 8 + SLOTS_STEP : state->max_slots;
     result = state_allocate(state, &state->slots[allocated], (n - allocated) * sizeof(struct slot));
     if (result == ONECOPY_OK)
         store_relaxed(&state->header->slots_allocated, n);
@@ -195,8 +198,8 @@ static int gap_free(struct store *store, const struct index_write *write, uint64
 }
 
 /*
- * Files the gaps between the blobs as free. Of two blobs that overlap, in an index that was damaged, the later one goes; the
- * other one's bytes are checked before their first use as everybody's are.
+ * Files the gaps between the blobs as free. Of two blobs that overlap, in an index that was damaged, the later one
+ * goes; the other one's bytes are checked before their first use as everybody's are.
  */
 static int free_space_rebuild(struct rebuild *rebuild, const struct index_write *write)
 {
@@ -224,10 +227,10 @@ static int free_space_rebuild(struct rebuild *rebuild, const struct index_write 
 static void clock_adjust(struct rebuild *rebuild)
 {
     struct state_header *header = rebuild->store->state.header;
-    uint64_t now = header->clock_base_ns + clock_tick_ns();
+    uint64_t now_ns = header->clock_base_ns + clock_tick_ns();
 
-    if (now < rebuild->latest_ns)
-        header->clock_base_ns += rebuild->latest_ns - now;
+    if (now_ns < rebuild->latest_ns)
+        header->clock_base_ns += rebuild->latest_ns - now_ns;
 }
 
 static int misfits_remove(struct rebuild *rebuild, struct index_write *write)

@@ -9,7 +9,9 @@ enum rebuild_mode {
     REBUILD_ANEW, /* the state is a new one, and nobody else has the environment open */
 };
 
-/* Begins a write transaction on a state that can be relied on; makes the slots anew first when a lost one demands it. */
+/*
+ * Begins a write transaction on a state that can be relied on; makes the slots anew first when a lost one demands it.
+ */
 int write_begin(struct store *store, struct index_write *write);
 
 /* Takes a write transaction that was just begun, and commits it. ONECOPY_ECORRUPT: the index contradicts itself. */

@@ -1,4 +1,4 @@
-/* Taking blobs out: removal, limbo, eviction by expiry and LRU. All inside a write transaction of the caller. */
+/* Taking blobs out, and where their extents go: free space, or limbo. All inside a write transaction of the caller. */
 #ifndef ONECOPY_STORE_REMOVAL_H
 #define ONECOPY_STORE_REMOVAL_H
 
@@ -13,6 +13,8 @@ struct removal {
     uint32_t n_extents;
     uint32_t n_blobs;
     uint64_t n_pages;
+    uint32_t limbo_max; /* 0: look at a part of limbo, and free a few; else look at all of it, and free up to so many */
+    uint64_t n_freed;   /* extents that left limbo when it was settled */
 };
 
 /*
@@ -23,7 +25,8 @@ int removal_add(struct store *store, struct index_write *write, const onecopy_re
                 const struct blob_record *record, struct removal *removal);
 
 /*
- * Sends the extents to the free space, or to limbo when they are pinned; looks through limbo for what is pinned no longer.
+ * Sends the extents to the free space, or to limbo when they are pinned; looks through limbo for what is pinned no
+ * longer.
  */
 int removal_settle(struct store *store, struct index_write *write, struct removal *removal);
 
@@ -32,19 +35,5 @@ int removal_settle(struct store *store, struct index_write *write, struct remova
  * aborts the transaction; the next one makes the slots anew. Returns ONECOPY_ECORRUPT.
  */
 int slots_disagree(struct index_write *write);
-
-/* What eviction is to achieve. */
-struct eviction_goal {
-    uint64_t n_pages; /* of the arena */
-    uint64_t n_blobs;
-    uint32_t max_blobs; /* no more than these, whatever is achieved */
-    bool is_small;      /* only blobs whose bytes are in the index */
-};
-
-/*
- * Evicts expired blobs, then the least recently used, until the goal is reached; passes over pinned and kept ones. *n_evicted: how
- * many blobs went, or came out of limbo; 0 when there is nothing that may be evicted.
- */
-int evict(struct store *store, struct index_write *write, const struct eviction_goal *goal, uint64_t *n_evicted);
 
 #endif

@@ -1,16 +1,16 @@
 /*
- * With a writable map, LMDB stores straight into its file, and a store to a page that the file system cannot supply is a
- * SIGBUS. So the file is allocated ahead, by steps, as long as the limit and the index's share of it allow, and a
+ * With a writable map, LMDB stores straight into its file, and a store to a page that the file system cannot supply is
+ * a SIGBUS. So the file is allocated ahead, by steps, as long as the limit and the index's share of it allow, and a
  * transaction is begun only if there is room for all that it may write: pages allocated beyond the last one in use, or
  * free ones that LMDB is sure to reuse.
  *
  * LMDB reuses what a transaction freed once no reader is as old as that transaction. Readers are in it for less than a
- * microsecond, but one that loses its processor there holds back all that is freed meanwhile. How much can be reused is therefore
- * counted, not guessed; and when much is held back, the writer waits for the reader a moment rather than let the file
- * grow for it. A reader that died is cleared.
+ * microsecond, but one that loses its processor there holds back all that is freed meanwhile. How much can be reused is
+ * therefore counted, not guessed; and when much is held back, the writer waits for the reader a moment rather than let
+ * the file grow for it. A reader that died is cleared.
  *
- * What was counted once stays reusable until it is used: later readers are younger than those pages. So the count is kept
- * ("credit"), every transaction takes from it what it needs at most, and only when it is used up is counted again.
+ * What was counted once stays reusable until it is used: later readers are younger than those pages. So the count is
+ * kept ("credit"), every transaction takes from it what it needs at most, and only when it is used up is counted again.
  *
  * When the file may not grow, blobs are evicted: those whose bytes are in the index if it has its share, otherwise any,
  * oldest first, so that the index may grow into what they leave. Eviction is a transaction and needs room as well: a
@@ -20,8 +20,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "store/eviction.h"
 #include "store/rebuild.h"
-#include "store/removal.h"
 #include "store/space.h"
 
 /* The index grows by 1/64 of the limit, between these two. */
@@ -134,7 +134,7 @@ static int small_evict(struct store *store, struct index_write *write)
     struct eviction_goal goal = {
         .n_blobs = EVICTION_BLOBS_MAX, .max_blobs = room_eviction_allowance(write), .is_small = true};
     uint64_t n_evicted = 0;
-    int result = evict(store, write, &goal, &n_evicted);
+    int result = eviction_run(store, write, &goal, &n_evicted);
 
     if (result == ONECOPY_OK && n_evicted == 0)
         return ONECOPY_ENOTFOUND;
@@ -162,7 +162,7 @@ static int room_make(struct search *search, struct index_write *write)
     if (load_relaxed(&store_totals(store)->warm_pages) > 0)
         return space_give_back(store, write, n_pages);
     goal.max_blobs = room_eviction_allowance(write);
-    result = evict(store, write, &goal, &n_evicted);
+    result = eviction_run(store, write, &goal, &n_evicted);
     if (result == ONECOPY_OK && n_evicted > 0)
         return index_commit(write);
     index_abort(write);
@@ -198,15 +198,15 @@ static int recent_release(struct search *search, struct index_write *write)
 }
 
 /*
- * The index is full. LMDB gives a page up only when hardly anything is left on it, so to make whole pages free one would have to
- * evict most of what there is; but what is evicted leaves space on the pages, which is as good for what comes. So blobs go one
- * for one, and only when pages run short all the same, more.
+ * The index is full. LMDB gives a page up only when hardly anything is left on it, so to make whole pages free one
+ * would have to evict most of what there is; but what is evicted leaves space on the pages, which is as good for what
+ * comes. So blobs go one for one, and only when pages run short all the same, more.
  */
 static int room_exchange(struct search *search, struct index_write *write)
 {
     struct eviction_goal goal = {.n_blobs = search->n_blobs + 1, .max_blobs = search->n_blobs + 1, .is_small = true};
     uint64_t n_evicted = 0;
-    int result = evict(search->store, write, &goal, &n_evicted);
+    int result = eviction_run(search->store, write, &goal, &n_evicted);
 
     if (result < 0)
         index_abort(write);
@@ -228,8 +228,8 @@ static int room_seek_within(struct search *search, struct index_write *write, co
     if (n_now + n_recent >= least && search->n_touches < TOUCHES_MAX)
         return recent_release(search, write);
     /*
-     * Evicting takes pages as well, and what it frees is held like the rest. A few held pages are nothing to wait for, unless
-     * the reserve is down to that.
+     * Evicting takes pages as well, and what it frees is held like the rest. A few held pages are nothing to wait for,
+     * unless the reserve is down to that.
      */
     if (room->n_held >= least || (room->n_held > 0 && n_now < INDEX_PAGES_BASE)) {
         if (readers_await(search, write, PATIENCE_LONG_NS))
@@ -281,8 +281,10 @@ int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *
     struct search search = {
         .store = store, .n_blobs = n_blobs, .n_needed = INDEX_PAGES_BASE + (uint64_t)n_blobs * INDEX_PAGES_EACH};
 
-    if (store->is_read_only)
-        return error_set(ONECOPY_EREADONLY, "the environment was opened read-only");
+    int writable = store_check_writable(store);
+
+    if (writable < 0)
+        return writable;
     for (;;) {
         struct index_room room;
         uint64_t n_claimed;

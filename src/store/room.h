@@ -5,8 +5,8 @@
 #include "store/budget.h"
 
 /*
- * Begins a write transaction that may put or remove n_blobs: sees to it that the index has room for that, evicting if it
- * must; makes the slots anew when a lost transaction demands it. ONECOPY_EFULL, ONECOPY_ENOSPACE, ONECOPY_EREADONLY;
+ * Begins a write transaction that may put or remove n_blobs: sees to it that the index has room for that, evicting if
+ * it must; makes the slots anew when a lost transaction demands it. ONECOPY_EFULL, ONECOPY_ENOSPACE, ONECOPY_EREADONLY;
  * ONECOPY_EBUSY: a process that was stopped in the middle of a look-up holds the index's free pages back. Ends as
  * index_write_begin()'s does. Not from within another.
  */
@@ -18,7 +18,10 @@ uint32_t room_eviction_allowance(const struct index_write *write);
 /* How many blobs, up to `most`, one transaction may put without asking for too much of the index. */
 uint32_t room_batch(const struct store *store, uint32_t most);
 
-/* What a transaction that may have to evict makes sure of; with more room it evicts more. */
+/*
+ * Blobs for whose removal a transaction that may have to evict makes sure of room in the index; with more room it
+ * evicts more.
+ */
 #define EVICTION_BLOBS_MIN 8U
 
 #endif

@@ -1,25 +1,26 @@
 /*
- * Who may use which pages of the arena. What is resident there stays within the budget at every moment (store/budget.c), and
- * the file system's own count of blocks agrees.
+ * Who may use which pages of the arena. What is resident there stays within the budget at every moment
+ * (store/budget.c), and the file system's own count of blocks agrees.
  *
- * An allocation takes, in this order: a warm extent that fits, which costs nothing; a cold one, while the budget allows;
- * a cold one for which as many warm pages are given back ("punched") that are scattered in pieces too small;
- * and when there are not enough warm pages for that, the oldest blobs are evicted until there are. Should no hole be large
- * enough, all warm pages are given back, so that holes merge, and then blobs are evicted.
+ * An allocation takes, in this order: a warm extent that fits, which costs nothing; a cold one, while the budget
+ * allows; a cold one for which as many warm pages are given back ("punched") that are scattered in pieces too small;
+ * and when there are not enough warm pages for that, the oldest blobs are evicted until there are. Should no hole be
+ * large enough, all warm pages are given back, so that holes merge, and then blobs are evicted.
  *
- * Reserving has two halves with a commit between them, because the bytes of an extent that was freed in a transaction must
- * not be touched before that transaction is committed, and because no lock should be held while pages are punched or
- * allocated. Between the halves everything is on file under the client: the extent that it fills, and those that it punches. If
- * the process dies, those are punched (again) and filed as cold.
+ * Reserving has two halves with a commit between them, because the bytes of an extent that was freed in a transaction
+ * must not be touched before that transaction is committed, and because no lock should be held while pages are punched
+ * or allocated. Between the halves everything is on file under the client: the extent that it fills, and those that it
+ * punches. If the process dies, those are punched (again) and filed as cold.
  *
- * An extent that is punched to make room for another, reserved in the same transaction, is filed as PENDING_PUNCH, and its
- * share of the budget is the other's at once: punching comes before allocating, so the resident sum never exceeds the
- * budget on the way. One that is punched for its own sake is filed as PENDING_COLD, and counts until it is a hole.
+ * An extent that is punched to make room for another, reserved in the same transaction, is filed as PENDING_PUNCH, and
+ * its share of the budget is the other's at once: punching comes before allocating, so the resident sum never exceeds
+ * the budget on the way. One that is punched for its own sake is filed as PENDING_COLD, and counts until it is a hole.
  */
 #include "store/space.h"
 
 #include "base/error.h"
 #include "base/test_point.h"
+#include "store/eviction.h"
 #include "store/reap.h"
 #include "store/rebuild.h"
 #include "store/room.h"
@@ -85,8 +86,8 @@ static int punches_cover(struct store *store, struct index_write *write, struct 
 }
 
 /*
- * Punches what a committed transaction has gathered. When that fails, the rest is filled again, as it may have lost some
- * of its pages, and is warm as before.
+ * Punches what a committed transaction has gathered. When that fails, the rest is filled again, as it may have lost
+ * some of its pages, and is warm as before.
  */
 static int punches_carry_out(const struct store *store, struct punches *punches)
 {
@@ -174,7 +175,7 @@ int space_admit_blob(struct store *store, struct index_write *write)
         return ONECOPY_OK;
     goal.n_blobs = (entries < limit ? 0 : entries - limit) + 1 + minimum(limit / 64, EVICTION_BLOBS_MAX - 1);
     goal.max_blobs = room_eviction_allowance(write);
-    result = evict(store, write, &goal, &n_evicted);
+    result = eviction_run(store, write, &goal, &n_evicted);
     if (result < 0)
         return result;
     if (load_relaxed(&header->totals.entries) < limit && budget_has_slot(store))
@@ -242,7 +243,7 @@ static struct eviction_goal eviction_for(const struct store *store, const struct
     uint64_t warm = load_relaxed(&store_totals(store)->warm_pages);
     uint64_t excess = wanted > budget ? wanted - budget : 0;
     uint64_t least = minimum(budget / 64, EVICTION_PAGES_MAX);
-    uint64_t missing = excess > warm ? excess - warm : 1;
+    uint64_t missing = excess > warm ? excess - warm : 1; /* enough is free, but in pieces too small: any more helps */
 
     return (struct eviction_goal){.n_pages = missing > least ? missing : least,
                                   .max_blobs = room_eviction_allowance(write)};
@@ -264,7 +265,7 @@ static int reserve_step(struct store *store, uint64_t n_pages, struct reservatio
     if (result == ONECOPY_ENOTFOUND && reservation->punches.n == 0) {
         struct eviction_goal goal = eviction_for(store, &write, n_pages);
 
-        result = evict(store, &write, &goal, &n_evicted);
+        result = eviction_run(store, &write, &goal, &n_evicted);
         if (result == ONECOPY_OK && n_evicted == 0)
             result = ONECOPY_EFULL;
         if (result == ONECOPY_OK)
@@ -352,7 +353,7 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
     if (warm < n_pages) {
         struct eviction_goal goal = {.n_pages = n_pages - warm, .max_blobs = room_eviction_allowance(&write)};
 
-        result = evict(store, &write, &goal, &n_evicted);
+        result = eviction_run(store, &write, &goal, &n_evicted);
         if (result < 0 || n_evicted == 0) {
             index_abort(&write);
             return result;
@@ -486,7 +487,7 @@ int space_enforce_limit(struct store *store)
             result = space_give_back(store, &write, resident - budget);
         } else {
             goal = (struct eviction_goal){.n_pages = resident - budget, .max_blobs = room_eviction_allowance(&write)};
-            result = evict(store, &write, &goal, &n_evicted);
+            result = eviction_run(store, &write, &goal, &n_evicted);
             if (result == ONECOPY_OK && n_evicted > 0) {
                 result = index_commit(&write);
             } else {

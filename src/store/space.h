@@ -5,7 +5,9 @@
 #include "store/budget.h"
 #include "store/removal.h"
 
-/* Within a transaction of room_write_begin(): evicts until one more blob is within the limit of entries. ONECOPY_EFULL. */
+/*
+ * Within a transaction of room_write_begin(): evicts until one more blob is within the limit of entries. ONECOPY_EFULL.
+ */
 int space_admit_blob(struct store *store, struct index_write *write);
 
 /* Extents that are punched in one go. */
@@ -27,9 +29,10 @@ struct reservation {
 };
 
 /*
- * Reserves pages for length_bytes bytes in transactions of its own; evicts, clears dead clients and gives warm pages back as needed. The
- * pages are resident when it returns. Ends with space_publish() or space_return(). ONECOPY_EFULL: the message names who
- * holds the space. ONECOPY_ENOSPACE: the file system is full, and nothing of ours can be evicted to help.
+ * Reserves pages for length_bytes bytes in transactions of its own; evicts, clears dead clients and gives warm pages
+ * back as needed. The pages are resident when it returns. Ends with space_publish() or space_return(). ONECOPY_EFULL:
+ * the message names who holds the space. ONECOPY_ENOSPACE: the file system is full, and nothing of ours can be evicted
+ * to help.
  */
 int space_reserve(struct store *store, uint64_t length_bytes, struct reservation *reservation);
 
@@ -46,8 +49,8 @@ int space_return(struct store *store, const struct reservation *reservation);
 int space_take(struct store *store, struct index_write *write, uint64_t n_pages, uint64_t *page);
 
 /*
- * Gives up to n_pages of warm extents back to the file system; the transaction is committed and over. ONECOPY_ECORRUPT: there
- * are none, though the totals say so.
+ * Gives up to n_pages of warm extents back to the file system; the transaction is committed and over. ONECOPY_ECORRUPT:
+ * there are none, though the totals say so.
  */
 int space_give_back(struct store *store, struct index_write *write, uint64_t n_pages);
 

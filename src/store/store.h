@@ -5,10 +5,12 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "index/index.h"
 #include "store/views.h"
 
 struct store {
+    const char *path; /* of the environment, for messages */
     struct state state;
     struct arena arena;
     struct index index;
@@ -33,6 +35,15 @@ static inline uint64_t store_expiry(const struct store *store, uint64_t ttl_ns, 
     if (ttl_ns == ONECOPY_UNSET)
         ttl_ns = load_relaxed(&store->state.header->ttl_ns);
     return ttl_ns == 0 ? ONECOPY_NEVER : clock_add(now_ns, ttl_ns);
+}
+
+/* ONECOPY_EREADONLY, unless this process may put and remove. */
+static inline int store_check_writable(const struct store *store)
+{
+    if (!store->is_read_only)
+        return ONECOPY_OK;
+    return error_set(ONECOPY_EREADONLY, "%s was opened read-only: nothing can be put in it or removed from it",
+                     store->path);
 }
 
 static inline void store_count(struct store *store, enum counter counter, uint64_t n)

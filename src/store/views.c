@@ -8,16 +8,15 @@
  * compare-and-exchange from the lane's place on, so a thread that gets and releases uses one cell again and again, and
  * its lines stay in its cache. Releasing takes no lane: the view's kind goes back to "none", after its pin is cleared.
  *
- * Small buffers lie in a memory file that is mapped twice, once read-only for views. A child would share that memory with its
- * parent, and see the parent's next small value appear under its own inherited view. So a fork freezes the pool when
- * views point into it: both go on reading it, neither writes to it, and the parent begins a new one.
+ * Small buffers lie in a memory file that is mapped twice, once read-only for views. A child would share that memory
+ * with its parent, and see the parent's next small value appear under its own inherited view. So a fork freezes the
+ * pool when views point into it: both go on reading it, neither writes to it, and the parent begins a new one.
  */
 #include "store/views.h"
 
 #include "base/error.h"
 #include "base/system.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -37,6 +36,7 @@ struct pool {
     _Atomic uint8_t allocated[]; /* a flag for each block */
 };
 
+/* Not an environment's: which lane a thread tries first, in any of them. */
 static _Thread_local uint32_t lane_last = UINT32_MAX;
 static _Atomic uint32_t lane_next;
 
@@ -99,7 +99,7 @@ struct lane *lane_enter(struct views *views)
         for (uint32_t i = 0; i < LANES; i++) {
             struct lane *lane = &views->lanes[(lane_last + i) % LANES];
 
-            if (!load_relaxed(&lane->is_busy) && !atomic_exchange_explicit(&lane->is_busy, 1U, memory_order_acquire)) {
+            if (!load_relaxed(&lane->is_busy) && !exchange_acquire(&lane->is_busy, 1U)) {
                 lane_last += i;
                 return lane;
             }
@@ -114,8 +114,8 @@ void lane_leave(struct lane *lane)
 }
 
 /*
- * The first hit in a tick goes to the slot at once; more on the same slot wait here, so that processes that read one hot
- * blob do not fight for its cache line.
+ * The first hit in a tick goes to the slot at once; more on the same slot wait here, so that processes that read one
+ * hot blob do not fight for its cache line.
  */
 void lane_count_hit(struct views *views, struct lane *lane, uint32_t slot, uint64_t now_ns)
 {
@@ -133,7 +133,7 @@ static int cell_prepare(struct views *views, uint32_t cell)
 {
     int result;
 
-    if (pins_is_allocated(views->state, views->client, cell))
+    if (pins_are_allocated(views->state, views->client, cell))
         return ONECOPY_OK;
     pthread_mutex_lock(views->mutex);
     result = pins_allocate(views->state, views->client, cell);
@@ -151,8 +151,7 @@ int view_claim(struct views *views, struct lane *lane, uint32_t *out)
         int result;
 
         if (load_relaxed(&views->records[cell].kind) != VIEW_NONE ||
-            !atomic_compare_exchange_strong_explicit(&views->records[cell].kind, &none, (uint32_t)VIEW_CLAIMED,
-                                                     memory_order_acquire, memory_order_relaxed))
+            !replace_acquire(&views->records[cell].kind, &none, (uint32_t)VIEW_CLAIMED))
             continue;
         result = cell_prepare(views, cell);
         if (result < 0) {
@@ -169,39 +168,48 @@ int view_claim(struct views *views, struct lane *lane, uint32_t *out)
                      views->n_cells);
 }
 
+/* For the reason in errno. Said where it failed, before anything else is done. */
+static void pool_failed(void)
+{
+    error_set(ONECOPY_ENOMEMORY, "cannot allocate buffers for views of small values: %m");
+}
+
+/* A pool, or NULL after pool_failed(). */
 static struct pool *pool_make(const struct views *views)
 {
     size_t n_bytes = (size_t)views->n_cells * SMALL_BUFFER_BYTES;
     size_t n_blocks = (views->n_cells + POOL_BLOCK_CELLS - 1) / POOL_BLOCK_CELLS;
     struct pool *pool = system_calls.calloc(1, sizeof *pool + n_blocks);
 
-    if (!pool)
+    if (!pool) {
+        pool_failed();
         return NULL;
+    }
     pool->map_bytes = n_bytes;
     pool->number = views->n_pools;
+    pool->readable = MAP_FAILED;
     pool->fd = memfd_create("onecopy-views", MFD_CLOEXEC);
-    if (pool->fd < 0)
+    if (pool->fd < 0 || system_calls.ftruncate(pool->fd, (off_t)n_bytes) < 0)
         goto fail;
-    if (system_calls.ftruncate(pool->fd, (off_t)n_bytes) < 0)
-        goto fail_file;
     pool->readable = system_calls.mmap(NULL, n_bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, pool->fd, 0);
     if (pool->readable == MAP_FAILED)
-        goto fail_file;
+        goto fail;
     pool->writable = system_calls.mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, pool->fd, 0);
     if (pool->writable == MAP_FAILED)
-        goto fail_map;
+        goto fail;
     madvise(pool->writable, n_bytes, MADV_DONTFORK);
     return pool;
-fail_map:
-    munmap(pool->readable, n_bytes);
-fail_file:
-    close(pool->fd);
 fail:
+    pool_failed();
+    if (pool->readable != MAP_FAILED)
+        munmap(pool->readable, n_bytes);
+    if (pool->fd >= 0)
+        close(pool->fd);
     free(pool);
     return NULL;
 }
 
-/* The pool with this cell's block allocated. Under the mutex. */
+/* The pool with this cell's block allocated, or NULL after pool_failed(). Under the mutex. */
 static struct pool *pool_prepare(struct views *views, uint32_t cell)
 {
     struct pool *pool = load_relaxed(&views->pool);
@@ -219,8 +227,10 @@ static struct pool *pool_prepare(struct views *views, uint32_t cell)
     if (start + length > pool->map_bytes)
         length = pool->map_bytes - start;
     if (!load_relaxed(&pool->allocated[block])) {
-        if (system_allocate(pool->fd, 0, start, length) < 0)
+        if (system_allocate(pool->fd, 0, start, length) < 0) {
+            pool_failed();
             return NULL;
+        }
         store_release(&pool->allocated[block], (uint8_t)1);
     }
     return pool;
@@ -235,8 +245,7 @@ int view_buffer(struct views *views, uint32_t cell, void **writable, const void 
         pool = pool_prepare(views, cell);
         pthread_mutex_unlock(views->mutex);
         if (!pool)
-            return error_set(ONECOPY_ENOMEMORY, "cannot allocate buffers for views of small values: %s",
-                             strerror(errno));
+            return ONECOPY_ENOMEMORY;
     }
     *writable = pool->writable + (size_t)cell * SMALL_BUFFER_BYTES;
     *readable = pool->readable + (size_t)cell * SMALL_BUFFER_BYTES;
@@ -244,8 +253,8 @@ int view_buffer(struct views *views, uint32_t cell, void **writable, const void 
 }
 
 /*
- * The version is odd before the first word is stored and even after the last, so that view_find() takes no mixture of two
- * uses of a record for a view.
+ * The version is odd before the first word is stored and even after the last, so that view_find() takes no mixture of
+ * two uses of a record for a view.
  */
 void view_set(struct views *views, uint32_t cell, enum view_kind kind, const struct viewed *viewed)
 {
@@ -275,15 +284,18 @@ void view_pass(struct views *views, uint32_t cell)
 }
 
 /*
- * The pin goes before the record: as soon as the record is free, the next view may publish a pin in the same cell. And nothing
- * of the environment may be touched after the record is free, unless a handle or another view keeps it: see environment_end().
+ * The pin goes before the record: as soon as the record is free, the next view may publish a pin in the same cell. And
+ * nothing of the environment may be touched after the record is free, unless a handle or another view keeps it: see
+ * environment_end().
  */
 void view_release(struct views *views, uint32_t cell)
 {
     uint32_t kind = load_relaxed(&views->records[cell].kind);
     struct lane *lane = &views->lanes[lane_last % LANES];
 
-    /* Low cells are used again first: the memory that cells take, and every look through them, is for the highest used. */
+    /*
+     * Low cells are used again first: the memory that cells take, and every look through them, is for the highest used.
+     */
     if (cell < load_relaxed(&lane->cursor))
         store_relaxed(&lane->cursor, cell);
     if (kind == VIEW_ARENA || kind == VIEW_PASSING)
@@ -369,7 +381,7 @@ void views_fork_prepare(struct views *views)
     struct pool *pool = load_relaxed(&views->pool);
 
     for (uint32_t i = 0; i < LANES; i++)
-        while (atomic_exchange_explicit(&views->lanes[i].is_busy, 1U, memory_order_acquire))
+        while (exchange_acquire(&views->lanes[i].is_busy, 1U))
             sched_yield();
     for (struct pool **link = &views->frozen; *link;) {
         struct pool *old = *link;

@@ -2,10 +2,10 @@
 #ifndef ONECOPY_STORE_VIEWS_H
 #define ONECOPY_STORE_VIEWS_H
 
-#include <lmdb.h>
 #include <pthread.h>
 
 #include "base/atomic.h"
+#include "index/index.h"
 #include "shared/pins.h"
 #include "shared/slots.h"
 
@@ -15,7 +15,7 @@
 struct lane {
     _Alignas(64) _Atomic uint32_t is_busy;
     _Atomic uint32_t cursor; /* the cell to try first */
-    MDB_txn *reader;         /* made on first use */
+    index_txn *reader;       /* made on first use */
     uint32_t slot;           /* the last one hit, and how often since, not yet counted in the slot */
     uint32_t n_hits;
     uint64_t hits_since_ns;
@@ -76,8 +76,8 @@ void lane_count_hit(struct views *views, struct lane *lane, uint32_t slot, uint6
 /* ---- cells ---- */
 
 /*
- * Claims a free cell, whose page is allocated. ONECOPY_EPINS: none is free. The claimer then makes it a view's, or gives
- * it back by view_release().
+ * Claims a free cell, whose page is allocated. ONECOPY_EPINS: none is free. The claimer then makes it a view's, or
+ * gives it back by view_release().
  */
 int view_claim(struct views *views, struct lane *lane, uint32_t *cell);
 

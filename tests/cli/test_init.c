@@ -57,7 +57,7 @@ START_TEST(init_with_other_limits_than_it_has_exits_3_and_names_the_option)
 {
     expect_success(RUN("init", cache, "--max-bytes", "64M", "--max-entries", "1000", "--ttl", "1h"));
     expect_success(RUN("init", cache));
-    expect_error(RUN("init", cache, "--max-bytes", "128M"), 3, "--max-bytes");
+    expect_error(RUN("init", cache, "--max-bytes", "128M"), 3, "--max-bytes 64 MiB, not 128 MiB");
     expect_error(RUN("init", cache, "--max-entries", "1001"), 3, "--max-entries");
     expect_error(RUN("init", cache, "--ttl", "2h"), 3, "--ttl");
     expect_error(RUN("init", cache, "--protect"), 3, "--protect");
@@ -104,6 +104,10 @@ START_TEST(malformed_values_exit_2_and_are_named)
         expect_error(init, 2, malformed[i].option);
         ck_assert_ptr_nonnull(strstr(init.err, malformed[i].value));
     }
+    expect_error(RUN("init", cache, "--max-bytes", "99999999999999T"), 2, "is more than 2^63 bytes");
+    expect_error(RUN("init", cache, "--ttl", "99999999999999d"), 2, "is more than 146 years");
+    expect_error(RUN("init", cache, "--max-entries", "99999999999999999999"), 2, "is more than 268435456");
+    expect_error(RUN("init", cache, "--max-entries", "0"), 2, "onecopy: the entry limit");
     ck_assert_int_lt(access(cache, F_OK), 0);
     expect_error(RUN_IN_CACHE("put", "--ttl", "5x", "/dev/null"), 2, "'5x'");
 }

@@ -179,7 +179,7 @@ END_TEST
 START_TEST(put_of_what_cannot_be_read_exits_3_and_names_it)
 {
     expect_error(RUN_IN_CACHE("put", "/no/such/file"), 3, "/no/such/file: No such file");
-    expect_error(RUN_IN_CACHE("put", "/dev"), 3, "/dev");
+    expect_error(RUN_IN_CACHE("put", "/dev"), 3, "/dev: Is a directory");
 }
 END_TEST
 

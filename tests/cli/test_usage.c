@@ -68,6 +68,19 @@ START_TEST(every_command_has_help_on_standard_output)
 }
 END_TEST
 
+START_TEST(help_fits_a_terminal_of_100_columns)
+{
+    for (size_t i = 0; i < n_names; i++) {
+        char *line = RUN("help", names[i]).out;
+
+        for (char *end = strchr(line, '\n'); end; line = end + 1, end = strchr(line, '\n')) {
+            ck_assert_msg(end - line <= 100, "help %s: %.*s", names[i], (int)(end - line), line);
+            ck_assert_msg(end == line || end[-1] != ' ', "help %s ends a line with a blank", names[i]);
+        }
+    }
+}
+END_TEST
+
 START_TEST(help_is_given_before_anything_is_done)
 {
     expect_success(RUN("put", "/no/such/file", "--help"));
@@ -104,6 +117,18 @@ START_TEST(an_option_without_its_value_exits_2)
     expect_error(RUN("put", "--ttl"), 2, "--ttl");
     expect_error(RUN("init", cache, "--max-bytes"), 2, "--max-bytes");
     expect_error(RUN("ls", "--json=yes"), 2, "--json");
+}
+END_TEST
+
+START_TEST(what_is_wrong_with_an_option_is_said)
+{
+    expect_error(RUN("init", "--max-bytes"), 2, "--max-bytes needs a value");
+    expect_error(RUN("init", "--max", "1"), 2, "--max may mean several options");
+    expect_error(RUN("ls", "--json=yes"), 2, "--json takes no value");
+    expect_error(RUN("ls", "--json", "-zj"), 2, "-z is unknown");
+    expect_error(RUN("--version=1"), 2, "--version takes no value");
+    expect_error(RUN("-z"), 2, "-z is unknown");
+    expect_error(RUN("-e"), 2, "-e needs a value");
 }
 END_TEST
 
@@ -145,10 +170,12 @@ SUITE(cli_usage)
     tcase_add_test(manners, a_mistyped_command_gets_the_nearest_one_suggested);
     tcase_add_test(manners, help_lists_the_commands_on_standard_output);
     tcase_add_test(manners, every_command_has_help_on_standard_output);
+    tcase_add_test(manners, help_fits_a_terminal_of_100_columns);
     tcase_add_test(manners, help_is_given_before_anything_is_done);
     tcase_add_test(manners, the_version_is_shown);
     tcase_add_test(manners, an_unknown_option_exits_2_and_is_named);
     tcase_add_test(manners, an_option_without_its_value_exits_2);
+    tcase_add_test(manners, what_is_wrong_with_an_option_is_said);
     tcase_add_test(manners, a_missing_operand_exits_2);
     tcase_add_test(manners, an_operand_too_many_exits_2_and_is_named);
     tcase_add_test(manners, control_characters_of_operands_do_not_reach_the_terminal);

@@ -1,6 +1,6 @@
 /*
- * What a fork does to handles, views and reservations: with fork() of libc, without its handlers, in threaded processes,
- * through generations, and in tables that are full.
+ * What a fork does to handles, views and reservations: with fork() of libc, without its handlers, in threaded
+ * processes, through generations, and in tables that are full.
  */
 #include "shared/pins.h"
 #include "store/reap.h"

@@ -1,6 +1,6 @@
 /*
- * Values of very different lengths come and go, and no space is lost between them: the workloads of the design's table, scaled
- * down. Nothing is pinned, so nothing may be refused.
+ * Values of very different lengths come and go, and no space is lost between them: the workloads of the design's table,
+ * scaled down. Nothing is pinned, so nothing may be refused.
  */
 #include "store/rebuild.h"
 #include "support/content.h"

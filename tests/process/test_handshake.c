@@ -1,6 +1,6 @@
 /*
- * The races that the pin, the generation and the journal decide (shared/pins.c, shared/slots.c), each forced: one process is
- * held, or killed, at a test point, while another does the whole of its work.
+ * The races that the pin, the generation and the journal decide (shared/pins.c, shared/slots.c), each forced: one
+ * process is held, or killed, at a test point, while another does the whole of its work.
  *
  * The test opens the environment; its processes inherit the handle, and are clients of their own.
  */
@@ -522,8 +522,8 @@ START_TEST(two_processes_that_put_the_same_bytes_at_once_get_one_blob)
 END_TEST
 
 /*
- * A put extends the expiry of bytes that it finds without a lock, so also while a writer has the slot in its journal. The
- * promise must survive when that writer's transaction comes to nothing.
+ * A put extends the expiry of bytes that it finds without a lock, so also while a writer has the slot in its journal.
+ * The promise must survive when that writer's transaction comes to nothing.
  */
 START_TEST(an_expiry_extended_during_a_transaction_survives_its_loss)
 {
@@ -658,8 +658,8 @@ static void *reap_too(void *context)
 }
 
 /*
- * The locks that tell the dead from the living do not keep two threads of one process apart. The second one may wait for
- * the first, or go its way; either way it is given the time to do what it must not.
+ * The locks that tell the dead from the living do not keep two threads of one process apart. The second one may wait
+ * for the first, or go its way; either way it is given the time to do what it must not.
  */
 START_TEST(two_threads_that_clear_a_dead_client_leave_its_successor_alone)
 {

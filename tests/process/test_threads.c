@@ -93,7 +93,9 @@ START_TEST(views_of_threads_that_share_a_few_cells_stay_pinned_until_released)
 }
 END_TEST
 
-/* The page that holds the pin of the only view, and what that view's record said when the pin was about to be cleared. */
+/*
+ * The page that holds the pin of the only view, and what that view's record said when the pin was about to be cleared.
+ */
 static void *page_of_pin;
 static _Atomic uint32_t *record_kind;
 static _Atomic uint32_t kind_then;
@@ -107,8 +109,8 @@ static void look_at_record(int signal)
 }
 
 /*
- * In the other order the next thread could claim the cell, publish its pin there, and lose it to the first one's clearing.
- * Clearing is made to fault, to see what has been done by then.
+ * In the other order the next thread could claim the cell, publish its pin there, and lose it to the first one's
+ * clearing. Clearing is made to fault, to see what has been done by then.
  */
 START_TEST(a_pin_is_cleared_before_its_cell_can_be_claimed_again)
 {

@@ -1,6 +1,6 @@
 /*
- * Each thread goes its own way, a random step at a time. It keeps some views for a random number of steps. Values that were
- * put lately are asked for more often than others, as in life.
+ * Each thread goes its own way, a random step at a time. It keeps some views for a random number of steps. Values that
+ * were put lately are asked for more often than others, as in life.
  *
  * The answers that are right: a miss for what others may have removed or evicted, and a refusal when all that
  * there is is pinned, after which a thread lets go of its views. Anything else fails the test.

@@ -31,7 +31,9 @@ struct workload {
 /* The length of a value. */
 size_t workload_length(const struct workload *workload, uint64_t number);
 
-/* Works on a cache, with all threads, until the workload is over; worker: tells one process's chances from another's. */
+/*
+ * Works on a cache, with all threads, until the workload is over; worker: tells one process's chances from another's.
+ */
 void workload_run(struct workload *workload, onecopy *cache, uint64_t worker);
 
 /* Gets every value that was ever put, and compares it. Returns how many are stored. */

@@ -1,6 +1,6 @@
 /*
- * The bytes are a counter with a large odd step, each number folded on itself: not random, but different everywhere in the
- * value and between values, and made at memory speed, so that torture tests measure the library.
+ * The bytes are a counter with a large odd step, each number folded on itself: not random, but different everywhere in
+ * the value and between values, and made at memory speed, so that torture tests measure the library.
  */
 #include "support/content.h"
 

@@ -1,7 +1,7 @@
 /*
- * Where an expectation fails decides what that means: in the test, libcheck is told; in a process that the test made, the
- * report that both share is written, and the process ends. libcheck's own assertions would not do there: they write to
- * the test's pipe, and run its exit handlers.
+ * Where an expectation fails decides what that means: in the test, libcheck is told; in a process that the test made,
+ * the report that both share is written, and the process ends. libcheck's own assertions would not do there: they write
+ * to the test's pipe, and run its exit handlers.
  */
 #include "support/expect.h"
 

@@ -1,6 +1,6 @@
 /*
- * Assertions that hold in the test and in the processes that it starts: see process.h. A failure names the line, what was
- * expected, what the library says, and the seed, when the test has asked for one.
+ * Assertions that hold in the test and in the processes that it starts: see process.h. A failure names the line, what
+ * was expected, what the library says, and the seed, when the test has asked for one.
  */
 #ifndef TESTS_SUPPORT_EXPECT_H
 #define TESTS_SUPPORT_EXPECT_H
@@ -40,7 +40,9 @@ void expect_equal(const char *file, int line, const char *text, uint64_t one, ui
  */
 uint64_t patience_ns(unsigned seconds);
 
-/* Waits until a condition holds, for up to 20 seconds of patience. For what has no word to wait for: see step_await(). */
+/*
+ * Waits until a condition holds, for up to 20 seconds of patience. For what has no word to wait for: see step_await().
+ */
 #define AWAIT(condition)                                                                                               \
     do {                                                                                                               \
         uint64_t await_since_ns_ = expect_now_ns();                                                                    \

@@ -1,6 +1,6 @@
 /*
- * Processes are forks of the test. Each shares a report with it, in which it says what went wrong; it ends by _exit(), as
- * exit handlers are libcheck's. Those that a failed test leaves behind are killed by libcheck, with the test's
+ * Processes are forks of the test. Each shares a report with it, in which it says what went wrong; it ends by _exit(),
+ * as exit handlers are libcheck's. Those that a failed test leaves behind are killed by libcheck, with the test's
  * process group.
  *
  * Waiting is by futex, on words in anonymous shared memory, and always has a deadline.
@@ -152,7 +152,9 @@ void processes_check(void)
     }
 }
 
-/* Waits for its end, with a deadline. One that somebody else has made says its number itself, and is adopted in time. */
+/*
+ * Waits for its end, with a deadline. One that somebody else has made says its number itself, and is adopted in time.
+ */
 static int process_wait(struct process *process)
 {
     uint64_t since = expect_now_ns();

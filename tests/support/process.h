@@ -44,8 +44,8 @@ struct process process_start(void (*body)(void *context), void *context);
 struct process process_start_unnoticed(void (*body)(void *context), void *context);
 
 /*
- * The same for a process that the caller, or a process of the caller's, makes in its own way: prepared beforehand, and run
- * in the child. A test that joins its processes' processes calls processes_adopt() first.
+ * The same for a process that the caller, or a process of the caller's, makes in its own way: prepared beforehand, and
+ * run in the child. A test that joins its processes' processes calls processes_adopt() first.
  */
 struct process process_prepare(void);
 __attribute__((noreturn)) void process_run(const struct process *process, void (*body)(void *context), void *context);
@@ -90,7 +90,9 @@ struct hold {
     struct step released;
 };
 
-/* From now on, the first thread of this process (and of none that it makes) to come to this test point is held there. */
+/*
+ * From now on, the first thread of this process (and of none that it makes) to come to this test point is held there.
+ */
 void hold_at(const char *name, struct hold *hold);
 
 /* Waits until somebody is held; lets them go on. */

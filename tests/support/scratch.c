@@ -140,7 +140,9 @@ static uint64_t usage_besides_arena(int directory, struct usage *usage)
     return usage->state + usage->index + usage->lock;
 }
 
-/* One look at four files is not one moment: the arena shrinks for the index to grow. Looks until the others hold still. */
+/*
+ * One look at four files is not one moment: the arena shrinks for the index to grow. Looks until the others hold still.
+ */
 static uint64_t usage_measure(struct usage *usage)
 {
     int directory = open(environment_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -16,8 +16,8 @@ struct store;
 void scratch_add(TCase *tcase);
 
 /*
- * The path of the test's environment, which does not exist at first; and of something else in the test's directory, good
- * until the function has been called eight times more.
+ * The path of the test's environment, which does not exist at first; and of something else in the test's directory,
+ * good until the function has been called eight times more.
  */
 const char *scratch_path(void);
 const char *scratch_file(const char *name);
@@ -40,10 +40,14 @@ struct store *store_of(onecopy *cache);
 /* Everything adds up: see store/audit.h. */
 void expect_audit(onecopy *cache);
 
-/* Everything adds up once dead clients are cleared and limbo is drained; nothing is pinned, pending or in limbo then. */
+/*
+ * Everything adds up once dead clients are cleared and limbo is drained; nothing is pinned, pending or in limbo then.
+ */
 void expect_nothing_left(onecopy *cache);
 
-/* Every blob that an iterator meets can be got, whole; there are as many as the statistics say. Nobody else is at work. */
+/*
+ * Every blob that an iterator meets can be got, whole; there are as many as the statistics say. Nobody else is at work.
+ */
 void expect_all_readable(onecopy *cache);
 
 /* Limits and sizes, as onecopy_stat() says. */

@@ -1,6 +1,7 @@
 /*
- * The tables are small, so that a number changed at random is likely to matter, and the file of state is short enough to be
- * kept. Files are put back as new ones: what a test did to the old ones, owners and modes included, does not stay.
+ * The tables are small, so that a number changed at random is likely to matter, and the file of state is short enough
+ * to be kept. Files are put back as new ones: what a test did to the old ones, owners and modes included, does not
+ * stay.
  */
 #include "unit/specimen.h"
 
@@ -97,7 +98,9 @@ static bool value_use(onecopy *cache, const struct specimen *specimen, uint64_t 
     return false;
 }
 
-/* Puts what is missing, more than the environment holds, and looks around. What comes of it is an error, or is right. */
+/*
+ * Puts what is missing, more than the environment holds, and looks around. What comes of it is an error, or is right.
+ */
 static void environment_use(onecopy *cache, const struct specimen *specimen)
 {
     static uint8_t bytes[200000];

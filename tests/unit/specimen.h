@@ -22,8 +22,8 @@ void specimen_restore(void);
 
 /*
  * What must hold of an environment that was damaged: it opens, or says why not. If it opens, each value has the right
- * bytes, or is missing, or is said to be damaged; and it can be used, unless it says that it is damaged. *n_right: values
- * that were there.
+ * bytes, or is missing, or is said to be damaged; and it can be used, unless it says that it is damaged. *n_right:
+ * values that were there.
  */
 int specimen_use(const struct specimen *specimen, unsigned *n_right);
 

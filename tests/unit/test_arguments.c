@@ -1,6 +1,6 @@
 /*
- * What callers get wrong: pointers that are NULL, lengths that overflow, options out of range. Each is an error that names
- * what is wrong, nothing is changed by it, and outputs are left as they were.
+ * What callers get wrong: pointers that are NULL, lengths that overflow, options out of range. Each is an error that
+ * names what is wrong, nothing is changed by it, and outputs are left as they were.
  */
 #include "options.h"
 #include "support/content.h"
@@ -37,20 +37,20 @@ START_TEST(a_missing_handle_is_refused)
     struct iovec part = {"x", 1};
     onecopy_view view;
 
-    EXPECT_INVALID(onecopy_open(scratch_path(), NULL, NULL), "onecopy_open: cache is NULL");
-    EXPECT_INVALID(onecopy_put(NULL, "x", 1, 0, &ref), "onecopy_put: cache is NULL");
-    EXPECT_INVALID(onecopy_put_iov(NULL, &part, 1, 0, &ref), "onecopy_put_iov: cache is NULL");
-    EXPECT_INVALID(onecopy_put_fd(NULL, 0, 1, 0, &ref), "onecopy_put_fd: cache is NULL");
-    EXPECT_INVALID(onecopy_put_many(NULL, &part, 1, 0, &ref), "onecopy_put_many: cache is NULL");
-    EXPECT_INVALID(onecopy_reserve(NULL, 1, &reservation), "onecopy_reserve: cache is NULL");
-    EXPECT_INVALID(onecopy_get(NULL, &ref, &view), "onecopy_get: cache is NULL");
-    EXPECT_INVALID(onecopy_contains(NULL, &ref), "onecopy_contains: cache is NULL");
-    EXPECT_INVALID(onecopy_touch(NULL, &ref, 0), "onecopy_touch: cache is NULL");
-    EXPECT_INVALID(onecopy_remove(NULL, &ref), "onecopy_remove: cache is NULL");
-    EXPECT_INVALID(onecopy_iterate(NULL, &iterator), "onecopy_iterate: cache is NULL");
+    EXPECT_INVALID(onecopy_open(scratch_path(), NULL, NULL), "onecopy_open: handle is NULL");
+    EXPECT_INVALID(onecopy_put(NULL, "x", 1, 0, &ref), "onecopy_put: handle is NULL");
+    EXPECT_INVALID(onecopy_put_iov(NULL, &part, 1, 0, &ref), "onecopy_put_iov: handle is NULL");
+    EXPECT_INVALID(onecopy_put_fd(NULL, 0, 1, 0, &ref), "onecopy_put_fd: handle is NULL");
+    EXPECT_INVALID(onecopy_put_many(NULL, &part, 1, 0, &ref), "onecopy_put_many: handle is NULL");
+    EXPECT_INVALID(onecopy_reserve(NULL, 1, &reservation), "onecopy_reserve: handle is NULL");
+    EXPECT_INVALID(onecopy_get(NULL, &ref, &view), "onecopy_get: handle is NULL");
+    EXPECT_INVALID(onecopy_contains(NULL, &ref), "onecopy_contains: handle is NULL");
+    EXPECT_INVALID(onecopy_touch(NULL, &ref, 0), "onecopy_touch: handle is NULL");
+    EXPECT_INVALID(onecopy_remove(NULL, &ref), "onecopy_remove: handle is NULL");
+    EXPECT_INVALID(onecopy_iterate(NULL, &iterator), "onecopy_iterate: handle is NULL");
     EXPECT_INVALID(onecopy_iterator_next(NULL, &info), "onecopy_iterator_next: iterator is NULL");
-    EXPECT_INVALID(onecopy_stat(NULL, &stat), "onecopy_stat: cache is NULL");
-    EXPECT_INVALID(onecopy_info(NULL, &ref, &info), "onecopy_info: cache is NULL");
+    EXPECT_INVALID(onecopy_stat(NULL, &stat), "onecopy_stat: handle is NULL");
+    EXPECT_INVALID(onecopy_info(NULL, &ref, &info), "onecopy_info: handle is NULL");
 }
 END_TEST
 
@@ -73,8 +73,8 @@ START_TEST(a_missing_output_is_refused_and_named)
     EXPECT_INVALID(onecopy_iterator_next(iterator, NULL), "onecopy_iterator_next: info is NULL");
     onecopy_iterator_free(iterator);
     EXPECT_INVALID(onecopy_ref_parse("oc1:", NULL), "ref is NULL");
-    EXPECT_INVALID(onecopy_parse_bytes("1", NULL), "onecopy_parse_bytes");
-    EXPECT_INVALID(onecopy_parse_duration("1", NULL), "onecopy_parse_duration");
+    EXPECT_INVALID(onecopy_bytes_parse("1", NULL), "onecopy_bytes_parse");
+    EXPECT_INVALID(onecopy_duration_parse("1", NULL), "onecopy_duration_parse");
 }
 END_TEST
 
@@ -100,8 +100,8 @@ START_TEST(a_missing_input_is_refused_and_named)
     EXPECT_INVALID(onecopy_remove(cache, NULL), "onecopy_remove: ref is NULL");
     EXPECT_INVALID(onecopy_info(cache, NULL, &info), "onecopy_info: ref is NULL");
     EXPECT_INVALID(onecopy_ref_parse(NULL, &ref), "text is NULL");
-    EXPECT_INVALID(onecopy_parse_bytes(NULL, &number), "onecopy_parse_bytes");
-    EXPECT_INVALID(onecopy_parse_duration(NULL, &number), "onecopy_parse_duration");
+    EXPECT_INVALID(onecopy_bytes_parse(NULL, &number), "onecopy_bytes_parse");
+    EXPECT_INVALID(onecopy_duration_parse(NULL, &number), "onecopy_duration_parse");
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /*
- * Files damaged at random while nobody has the environment open: a page overwritten, a word replaced, a bit inverted. A process
- * then opens the environment and uses it. It must come to its end in time, without a signal; what it is told is an error in
- * words, or is right: see specimen_use().
+ * Files damaged at random while nobody has the environment open: a page overwritten, a word replaced, a bit inverted. A
+ * process then opens the environment and uses it. It must come to its end in time, without a signal; what it is told is
+ * an error in words, or is right: see specimen_use().
  *
  * ONECOPY_TEST_MUTATIONS says how many damaged environments each test makes; ONECOPY_SEED with which random numbers.
  */

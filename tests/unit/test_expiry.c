@@ -1,6 +1,6 @@
 /*
- * Time to live and least recent use, on a clock that the tests move. It goes on by itself as well, so what has to hold at one
- * moment is tried again until both ends of the attempt lie in the same tick.
+ * Time to live and least recent use, on a clock that the tests move. It goes on by itself as well, so what has to hold
+ * at one moment is tried again until both ends of the attempt lie in the same tick.
  */
 #include "base/clock.h"
 #include "support/content.h"

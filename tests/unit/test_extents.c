@@ -1,7 +1,7 @@
 /*
- * Free space, against a model in memory that knows of each page what it is. Whatever is taken and given back, the two tables
- * hold the same extents; extents of one kind never touch; allocation is the best fit; and an extent that is free already
- * is not taken back a second time.
+ * Free space, against a model in memory that knows of each page what it is. Whatever is taken and given back, the two
+ * tables hold the same extents; extents of one kind never touch; allocation is the best fit; and an extent that is free
+ * already is not taken back a second time.
  */
 #include "index/index.h"
 #include "store/store.h"

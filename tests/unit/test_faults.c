@@ -1,6 +1,6 @@
 /*
- * Each system call behind the seam of base/system.h fails once, at each place where an operation makes it. Whatever comes of
- * it, nothing is lost: no descriptor, no mapping, no page of the arena; and the same operation then works.
+ * Each system call behind the seam of base/system.h fails once, at each place where an operation makes it. Whatever
+ * comes of it, nothing is lost: no descriptor, no mapping, no page of the arena; and the same operation then works.
  */
 #include "base/system.h"
 #include "support/content.h"

@@ -1,6 +1,6 @@
 /*
- * Files that are not what they should be: of another format, cut short, missing, overwritten, from elsewhere. Bytes that were
- * damaged while nobody had the environment open are noticed at their first use and never returned.
+ * Files that are not what they should be: of another format, cut short, missing, overwritten, from elsewhere. Bytes
+ * that were damaged while nobody had the environment open are noticed at their first use and never returned.
  */
 #include "base/system.h"
 #include "index/index.h"

@@ -1,6 +1,7 @@
 /*
- * A file system that is full, or smaller than the limit: an error, never a signal, and everything works again when there
- * is space. Each test has a tmpfs of 16 MB of its own, and a file that is not the library's takes what is to be missing.
+ * A file system that is full, or smaller than the limit: an error, never a signal, and everything works again when
+ * there is space. Each test has a tmpfs of 16 MB of its own, and a file that is not the library's takes what is to be
+ * missing.
  */
 #include "base/system.h"
 #include "support/content.h"

@@ -1,6 +1,6 @@
 /*
- * Handles: those on one directory share what is behind them, views outlive them, read-only ones change nothing, and many
- * threads use one at once. And what a get costs: no system call, no lock.
+ * Handles: those on one directory share what is behind them, views outlive them, read-only ones change nothing, and
+ * many threads use one at once. And what a get costs: no system call, no lock.
  */
 #include "base/atomic.h"
 #include "store/store.h"

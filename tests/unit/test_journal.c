@@ -1,6 +1,6 @@
 /*
- * A write transaction that is lost with its process takes back all that it did outside of LMDB: slots, the chain of free ones,
- * totals. One that was committed does not, even if nobody lived to say so.
+ * A write transaction that is lost with its process takes back all that it did outside of LMDB: slots, the chain of
+ * free ones, totals. One that was committed does not, even if nobody lived to say so.
  */
 #include "base/atomic.h"
 #include "shared/slots.h"
@@ -10,6 +10,7 @@
 #include "support/suite.h"
 #include "unit/trial.h"
 
+#include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * The directory, or a file in it, is removed or replaced while processes have the environment open: they are told so, what
- * they look at stays as it is, and opening again works.
+ * The directory, or a file in it, is removed or replaced while processes have the environment open: they are told so,
+ * what they look at stays as it is, and opening again works.
  */
 #include "support/content.h"
 #include "support/process.h"

@@ -1,6 +1,6 @@
 /*
- * The state file by itself: what is refused as a state; clients and their locks; pins, as those see them who make them and
- * those who remove.
+ * The state file by itself: what is refused as a state; clients and their locks; pins, as those see them who make them
+ * and those who remove.
  */
 #include "base/atomic.h"
 #include "base/clock.h"

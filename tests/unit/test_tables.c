@@ -217,7 +217,7 @@ static void readers_take(void *context)
     onecopy *cache = scratch_open(ONECOPY_UNSET);
     const struct index *index = &store_of(cache)->index;
     unsigned n = 0;
-    MDB_txn *reader = NULL;
+    index_txn *reader = NULL;
     int result;
 
     do {

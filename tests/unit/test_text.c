@@ -120,7 +120,7 @@ START_TEST(a_size_is_digits_and_a_power_of_1024)
 {
     uint64_t value = 99;
 
-    ck_assert_int_eq(onecopy_parse_bytes(sizes[_i].text, &value), ONECOPY_OK);
+    ck_assert_int_eq(onecopy_bytes_parse(sizes[_i].text, &value), ONECOPY_OK);
     ck_assert_uint_eq(value, sizes[_i].value);
 }
 END_TEST
@@ -155,7 +155,7 @@ START_TEST(anything_else_is_no_size_and_is_named)
 {
     uint64_t value = 99;
 
-    ck_assert_int_eq(onecopy_parse_bytes(bad_sizes[_i], &value), ONECOPY_EINVALID);
+    ck_assert_int_eq(onecopy_bytes_parse(bad_sizes[_i], &value), ONECOPY_EINVALID);
     ck_assert_ptr_nonnull(strstr(onecopy_last_error(), bad_sizes[_i]));
     ck_assert_ptr_nonnull(strstr(onecopy_last_error(), "size"));
     ck_assert_uint_eq(value, 99);
@@ -180,7 +180,7 @@ START_TEST(a_duration_is_digits_and_a_unit_of_time)
 {
     uint64_t value = 99;
 
-    ck_assert_int_eq(onecopy_parse_duration(durations[_i].text, &value), ONECOPY_OK);
+    ck_assert_int_eq(onecopy_duration_parse(durations[_i].text, &value), ONECOPY_OK);
     ck_assert_uint_eq(value, durations[_i].value);
 }
 END_TEST
@@ -197,7 +197,7 @@ START_TEST(anything_else_is_no_duration_and_is_named)
 {
     uint64_t value = 99;
 
-    ck_assert_int_eq(onecopy_parse_duration(bad_durations[_i], &value), ONECOPY_EINVALID);
+    ck_assert_int_eq(onecopy_duration_parse(bad_durations[_i], &value), ONECOPY_EINVALID);
     ck_assert_ptr_nonnull(strstr(onecopy_last_error(), bad_durations[_i]));
     ck_assert_ptr_nonnull(strstr(onecopy_last_error(), "duration"));
     ck_assert_uint_eq(value, 99);

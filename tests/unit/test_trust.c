@@ -1,6 +1,6 @@
 /*
- * Whose directory and whose files are trusted, and what stands in the way of opening: wrong owners, modes and kinds of file,
- * links, file systems, and the permissions of the caller.
+ * Whose directory and whose files are trusted, and what stands in the way of opening: wrong owners, modes and kinds of
+ * file, links, file systems, and the permissions of the caller.
  */
 #include "base/system.h"
 #include "support/content.h"

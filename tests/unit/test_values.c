@@ -1,6 +1,6 @@
 /*
- * Values of every size that matters, put in every way there is, come back byte for byte, aligned as promised, once in memory
- * however often they are put, and protected from those who look at them.
+ * Values of every size that matters, put in every way there is, come back byte for byte, aligned as promised, once in
+ * memory however often they are put, and protected from those who look at them.
  */
 #include "base/hash.h"
 #include "base/system.h"

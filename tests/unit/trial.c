@@ -1,6 +1,6 @@
 /*
- * Helpers of the unit tests. A file system of a test's own is mounted in a mount namespace of its process, which goes with
- * it: nothing of it is seen outside, and nothing is left when the test fails.
+ * Helpers of the unit tests. A file system of a test's own is mounted in a mount namespace of its process, which goes
+ * with it: nothing of it is seen outside, and nothing is left when the test fails.
  */
 #include "unit/trial.h"
 

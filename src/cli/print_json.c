@@ -1,0 +1,41 @@
+/*
+ * Results as JSON, for programs: bytes, seconds and counts as plain numbers, nothing rounded. Names are those of files,
+ * which need not be UTF-8, while all of JSON has to be.
+ */
+#include <string.h>
+
+#include "cleanup.h"
+#include "print_json.h"
+
+json_t *json_of_name(const char *name)
+{
+    CLEANUP_FREE char *ascii = NULL;
+    json_t *string = json_string(name);
+
+    if (string)
+        return string;
+    ascii = strdup(name);
+    for (char *byte = ascii; byte && *byte; byte++)
+        if (*byte & 0x80)
+            *byte = '?';
+    return ascii ? json_string(ascii) : NULL;
+}
+
+json_t *json_of_seconds(uint64_t time_ns)
+{
+    return time_ns == ONECOPY_NEVER ? json_null() : json_real((double)time_ns / (double)NS_PER_SECOND);
+}
+
+enum status json_print(json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+
+    json_decref(value);
+    if (!text) {
+        report("out of memory");
+        return STATUS_FAILURE;
+    }
+    fputs(text, stdout);
+    free(text);
+    return STATUS_OK;
+}

@@ -1,0 +1,21 @@
+/* Making room: by expiry and by last access. Inside a write transaction of the caller. */
+#ifndef ONECOPY_STORE_EVICTION_H
+#define ONECOPY_STORE_EVICTION_H
+
+#include "store/removal.h"
+
+/* What eviction is to achieve. */
+struct eviction_goal {
+    uint64_t n_pages; /* of the arena */
+    uint64_t n_blobs;
+    uint32_t max_blobs; /* no more than these, whatever is achieved */
+    bool is_small;      /* only blobs whose bytes are in the index */
+};
+
+/*
+ * Evicts expired blobs, then the least recently used, until the goal is reached; passes over pinned ones. *n_evicted:
+ * how many blobs went, or extents came out of limbo; 0 when there is nothing that may be evicted.
+ */
+int eviction_run(struct store *store, struct index_write *write, const struct eviction_goal *goal, uint64_t *n_evicted);
+
+#endif
