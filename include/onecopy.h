@@ -76,6 +76,10 @@ enum onecopy_error {
     ONECOPY_EPINS = -14,      /* this process holds as many views as it may: release some */
     ONECOPY_EREADONLY = -15,  /* a change was asked of a read-only handle or file system */
     ONECOPY_EBUSY = -16,      /* another process has held a lock for too long: it may be stopped. Try again */
+    ONECOPY_EEXISTS = -17,    /* "only if absent", and there is one */
+    ONECOPY_EDEADLOCK = -18,  /* this very thread has claimed what it is about to wait for */
+    ONECOPY_ETIMEOUT = -19,   /* the time to wait is over */
+    ONECOPY_ECANCELLED = -20, /* the wait was cancelled */
 };
 
 /* One open environment. Several handles of a process on one directory share everything behind them. */
@@ -125,23 +129,26 @@ typedef struct onecopy_reservation {
 struct onecopy_options {
     size_t struct_bytes; /* set by onecopy_options_init(): how much of the structure the caller knows */
 
-    uint64_t max_bytes;   /* ONECOPY_MAX_BYTES: what `du` may say of the directory; default a quarter of its
+    uint64_t max_bytes;      /* ONECOPY_MAX_BYTES: what `du` may say of the directory; default a quarter of its
                              file system */
-    uint64_t max_entries; /* ONECOPY_MAX_ENTRIES: blobs at most, large and small; default max_bytes / 256, at most
-                             268,435,456 */
-    uint64_t ttl_ns;      /* ONECOPY_TTL: for puts that give none; 0 or default: no expiry */
-    uint64_t max_clients; /* ONECOPY_MAX_CLIENTS: processes at once; default 1,024, at most 16,384 */
-    uint64_t max_pins;    /* ONECOPY_MAX_PINS: live views of one process; default 16,384, at most 1,048,576 */
-    int protect;          /* ONECOPY_PROTECT: 1 keeps the index from stray writes of its clients; small puts cost
+    uint64_t max_entries;    /* ONECOPY_MAX_ENTRIES: blobs, large and small, and entries of caches at most; default
+                                max_bytes / 256, at most 268,435,456 */
+    uint64_t ttl_ns;         /* ONECOPY_TTL: for puts that give none; 0 or default: no expiry */
+    uint64_t max_clients;    /* ONECOPY_MAX_CLIENTS: processes at once; default 1,024, at most 16,384 */
+    uint64_t max_pins;       /* ONECOPY_MAX_PINS: live views of one process; default 16,384, at most 1,048,576 */
+    int protect;             /* ONECOPY_PROTECT: 1 keeps the index from stray writes of its clients; small puts cost
                              three times as much. -1 unset; default 0 */
-    uint32_t mode;        /* ONECOPY_MODE (octal): of the directory, files get the same without x; UINT32_MAX unset;
+    uint32_t mode;           /* ONECOPY_MODE (octal): of the directory, files get the same without x; UINT32_MAX unset;
                              default 0700, or 02770 when a group is given */
-    gid_t group;          /* ONECOPY_GROUP (name or number): who shares the environment; (gid_t)-1 unset;
+    gid_t group;             /* ONECOPY_GROUP (name or number): who shares the environment; (gid_t)-1 unset;
                              default none */
 
     int read_only; /* ONECOPY_READ_ONLY: 1: this handle neither puts nor removes; it still records accesses and pins.
                       -1 unset; default 0 */
     int no_create; /* ONECOPY_NO_CREATE: 1: ONECOPY_ENOTFOUND where there is no environment. -1 unset; default 0 */
+
+    uint64_t max_kept_bytes; /* ONECOPY_MAX_KEPT_BYTES: see onecopy_keep(); default half of max_bytes. Of the first
+                                group */
 };
 
 /* What one blob is like at the moment of asking. */
@@ -162,6 +169,7 @@ struct onecopy_info {
  */
 struct onecopy_stat {
     uint64_t max_bytes, max_entries, ttl_ns, max_clients, max_pins; /* the limits in force; ttl_ns 0: none */
+    uint64_t max_kept_bytes;
     bool is_protected, is_read_only;
 
     uint64_t used_bytes;     /* arena, index and state together; never above max_bytes */
@@ -178,16 +186,24 @@ struct onecopy_stat {
     uint64_t content_bytes;       /* the blobs' own lengths */
     uint64_t arena_address_bytes; /* the arena's address space, holes included */
 
-    uint64_t entries, clients, pins; /* blobs, processes and live views in the arena */
+    uint64_t kept_bytes;          /* whose eviction is put off; may count what has ceased to be kept, until there is need
+                                     to know */
 
-    uint64_t hits, misses;      /* of onecopy_get() */
-    uint64_t puts;              /* of values that were stored, or were there already */
+    uint64_t entries;       /* blobs */
+    uint64_t results;       /* entries of named caches */
+    uint64_t clients, pins; /* processes and live views in the arena */
+
+    /* Of blobs that were put by themselves, and of all caches together. */
+    uint64_t hits, misses;      /* of onecopy_get() and onecopy_entry_get() */
+    uint64_t puts;              /* of values that were stored, or were there already; and sets */
     uint64_t dedup_hits;        /* of those: values that were there already */
     uint64_t dedup_saved_bytes; /* and their lengths, which were not stored again */
-    uint64_t evictions;         /* blobs that made room for others before their time */
-    uint64_t expirations;       /* blobs taken out after their time */
+    uint64_t evictions;         /* what made room for others before its time */
+    uint64_t expirations;       /* what was taken out after its time */
     uint64_t removals;          /* by onecopy_remove() */
-    uint64_t dead_clients;      /* processes that ended without closing, and were cleared away */
+    uint64_t invalidations;     /* of entries */
+    uint64_t bypasses, claims, waits;
+    uint64_t dead_clients; /* processes that ended without closing, and were cleared away */
 };
 
 /* ---- environments ---- */
@@ -346,6 +362,406 @@ int onecopy_touch(onecopy *handle, const onecopy_ref *ref, uint64_t ttl_ns);
  * Cost: one transaction, in which all pins of all processes are looked through.
  */
 int onecopy_remove(onecopy *handle, const onecopy_ref *ref);
+
+/* ---- named caches ---- */
+
+/*
+ * A named cache is a set of entries, each found by a key and holding a value, a status and times. Two are there from the start:
+ * "results", with a TTL of an hour and 10,000 entries at most; and "args", which is the store of blobs itself, as counted and
+ * listed like the others: its keys are refs, so it is used through onecopy_put() and onecopy_get(), and can be neither changed nor
+ * dropped. Others are made by onecopy_cache_create(), or when something is first set in them or claimed.
+ *
+ * The name of a cache is 1 to 64 characters of A-Z a-z 0-9 . _ and -. A key is 1 to 4,096 bytes of anything.
+ */
+#define ONECOPY_CACHE_NAME_MAX   64
+#define ONECOPY_KEY_MAX          4096
+#define ONECOPY_CONTENT_TYPE_MAX 255
+
+/* Who goes first when a cache is at its limit. What has expired always goes before. */
+enum onecopy_policy {
+    ONECOPY_POLICY_LRU = 0,  /* the least recently used: the default */
+    ONECOPY_POLICY_FIFO = 1, /* the one that was set first */
+    ONECOPY_POLICY_TTL = 2,  /* the one that expires first */
+    ONECOPY_POLICY_NONE =
+        3, /* nobody: a set beyond the limit is refused; and no entry goes for the environment's limit */
+};
+#define ONECOPY_POLICY_UNSET UINT32_MAX
+
+/*
+ * What a cache is like. Begin with onecopy_cache_options_init(), which leaves everything unset: what stays so is not changed,
+ * or, in a cache that is being made, takes the default.
+ */
+struct onecopy_cache_options {
+    size_t struct_bytes;  /* set by onecopy_cache_options_init() */
+    uint64_t ttl_ns;      /* for sets that give none; 0: no expiry; default: the environment's */
+    uint64_t max_entries; /* 0, the default: no limit but the environment's */
+    uint64_t max_bytes;   /* of keys and values together; 0, the default: no limit but the environment's */
+    uint64_t grace_ns;    /* how long after its expiry an entry may still be served while somebody computes it anew:
+                             see onecopy_claim(). 0, the default: not at all */
+    uint32_t policy;      /* an enum onecopy_policy; default ONECOPY_POLICY_LRU */
+};
+
+/*
+ * Sets every option to "unset". Cost: none.
+ */
+void onecopy_cache_options_init(struct onecopy_cache_options *options);
+
+/*
+ * Makes a cache, or changes the one of that name, which may be in use. A limit that is lowered below the present size takes effect at
+ * once: entries go by the policy (with ONECOPY_POLICY_NONE none goes, and sets are refused until there is room). A
+ * TTL counts for what is set from now on.
+ *
+ * name: see above. options: NULL means all unset: makes the cache if need be, and changes nothing.
+ *
+ * EINVALID: the name or an option is malformed, or the cache is "args". EFULL: there are 256 caches. EREADONLY, ESTALE,
+ * ENOSPACE, ENOMEMORY, ESYSTEM, ECORRUPT, EBUSY: as in the enum.
+ *
+ * Cost: a transaction; lowering a limit, some for each hundred entries that go.
+ */
+int onecopy_cache_create(onecopy *handle, const char *name, const struct onecopy_cache_options *options);
+
+/*
+ * Drops a cache: its entries are gone at once and its name is free. Who waits for one of its keys is told so (ENOTFOUND), views
+ * stay valid, and the space is given back before the function returns (or by the next who makes or drops a cache, if this
+ * process dies meanwhile). *n: how many entries went; NULL: do not tell.
+ *
+ * ENOTFOUND: there is none of that name. EINVALID: it is "args". Else as onecopy_cache_create().
+ */
+int onecopy_cache_drop(onecopy *handle, const char *name, uint64_t *n);
+
+/* What a cache is like, holds and has counted. Percentages have two decimals. */
+struct onecopy_cache_stat {
+    char name[ONECOPY_CACHE_NAME_MAX + 1]; /* "" for the sum of all */
+    uint64_t ttl_ns, grace_ns;             /* 0: none */
+    uint32_t policy;
+    uint32_t padding;
+    uint64_t size;              /* entries; those that have expired count until they are swept */
+    uint64_t max_size;          /* the limit of entries: its own, or the environment's where it has none */
+    uint64_t bytes;             /* of keys and values */
+    uint64_t max_bytes;         /* likewise */
+    double utilization_percent; /* of max_size or of max_bytes, whichever is fuller */
+    uint64_t hits, misses;      /* gets that found something, or not */
+    double hit_rate_percent;    /* 0 when nothing has been asked for */
+    uint64_t sets;              /* and, in "args", puts */
+    uint64_t evictions;         /* entries that went for a limit */
+    uint64_t expirations;       /* entries that went after their time */
+    uint64_t invalidations;     /* entries that somebody took out */
+    uint64_t total_requests;    /* hits and misses */
+    uint64_t bypasses;          /* gets with ONECOPY_BYPASS */
+    uint64_t dedup_hits;        /* values that were stored already */
+    uint64_t dedup_saved_bytes; /* and their lengths */
+    uint64_t by_status[5];      /* of the entries: by enum onecopy_status */
+    uint64_t claims;            /* that were given */
+    uint64_t waits;             /* that had to wait */
+};
+
+/*
+ * What a cache holds and has counted. name: NULL for the sum of all caches. The figures are read without stopping
+ * anybody and may be of slightly different moments. ENOTFOUND: there is none of that name.
+ * Cost: a look at each client's counters; no system call, no lock.
+ */
+int onecopy_cache_stat(onecopy *handle, const char *name, struct onecopy_cache_stat *stat);
+
+/*
+ * Lists the caches in no particular order: writes up to `capacity` of them to `stats`, and to *n how many there are
+ * (256 at most). stats may be NULL with capacity 0.
+ */
+int onecopy_cache_list(onecopy *handle, struct onecopy_cache_stat *stats, size_t capacity, size_t *n);
+
+/*
+ * Sets the counters of a cache back to 0 (NULL: of every cache): those from `hits` to the end, save by_status, which are
+ * sizes. What onecopy_stat() counts goes on. ENOTFOUND, EREADONLY.
+ */
+int onecopy_cache_reset(onecopy *handle, const char *name);
+
+/* ---- entries ---- */
+
+/* Names an entry. Nothing of it is kept after the call. */
+typedef struct onecopy_key {
+    const char *cache; /* the cache's name */
+    const void *bytes;
+    size_t length_bytes;
+} onecopy_key;
+
+/* How far what an entry stands for has come. The last three are final: waiting ends with them. */
+enum onecopy_status {
+    ONECOPY_PENDING = 0,
+    ONECOPY_RUNNING = 1,
+    ONECOPY_SUCCESS = 2,
+    ONECOPY_FAILURE = 3,
+    ONECOPY_REVOKED = 4,
+};
+
+enum onecopy_set_flags {
+    ONECOPY_ONLY_IF_ABSENT = 1, /* ONECOPY_EEXISTS when there is an entry that has not expired, whatever its status */
+    ONECOPY_WITHOUT_VALUE = 2,  /* status and times alone; data is not looked at */
+};
+
+/* What to set. Begin with onecopy_value_init(). */
+struct onecopy_value {
+    size_t struct_bytes;      /* set by onecopy_value_init() */
+    const void *data;         /* length_bytes bytes; NULL only with length 0. A value of no bytes is a value */
+    size_t length_bytes;      /* */
+    uint64_t ttl_ns;          /* time to live from now; 0: no expiry; ONECOPY_UNSET: the cache's */
+    uint32_t status;          /* an enum onecopy_status */
+    uint32_t flags;           /* of enum onecopy_set_flags */
+    const char *content_type; /* 255 bytes at most, for the readers' information; NULL: none */
+    uint64_t started_ns;      /* on the clock of the caller's choice, kept as they are; 0: not known */
+    uint64_t completed_ns;
+};
+
+/*
+ * Fills a value with defaults: no bytes, status ONECOPY_SUCCESS, the cache's TTL. Cost: none.
+ */
+void onecopy_value_init(struct onecopy_value *value);
+
+/*
+ * Sets an entry. The newest wins, whatever was there, and its time to live begins anew. With a final status, wakes
+ * whoever waits for the key, and ends this process's claim on it.
+ *
+ * key, value: the caller's, not kept; the bytes must not change during the call. Values that fit, with key and content
+ * type, in about 2,000 bytes live in the index; larger ones are blobs, shared with equal blobs and values of the whole
+ * environment. A live view's own data and length are recognised and cost no hashing.
+ *
+ * EINVALID: name, key or a field is malformed; a cache "args". EEXISTS. ETOOBIG: the value is larger than the cache's
+ * limit or the environment's. EFULL: the cache is full and its policy is "none", or all that is stored is in use; the
+ * message says which. ENOSPACE, EREADONLY, ESTALE, ENOMEMORY, ESYSTEM, ECORRUPT, EBUSY. Nothing is changed then.
+ *
+ * Cost: a small value one short transaction; a large one is first put as onecopy_put() does. No system call unless
+ * somebody waits.
+ */
+int onecopy_set(onecopy *handle, const onecopy_key *key, const struct onecopy_value *value);
+
+/*
+ * As onecopy_set(), with a blob that is stored already as the value: nothing is copied. value: NULL for the defaults;
+ * its data and length are not looked at. The blob is not evicted as long as an entry has it. ENOTFOUND: the
+ * blob is not stored.
+ */
+int onecopy_set_ref(onecopy *handle, const onecopy_key *key, const onecopy_ref *ref, const struct onecopy_value *value);
+
+/* What an entry was like when it was read. */
+struct onecopy_entry {
+    onecopy_view view; /* ends with onecopy_release(&entry.view); of one without a value, all zeros */
+    onecopy_ref ref; /* the hash of the value, as onecopy_put() would give. One that lives in the index is no blob: use
+                          the view, not the ref, to pass it on */
+    bool has_value;
+    bool is_stale;   /* has expired, and is served because somebody computes it anew */
+    uint32_t status; /* an enum onecopy_status */
+    uint64_t stored_ns;
+    uint64_t expires_ns; /* ONECOPY_NEVER: does not expire */
+    uint64_t age_ns;
+    uint64_t remaining_ttl_ns; /* ONECOPY_NEVER; 0 when stale */
+    uint64_t started_ns, completed_ns;
+    char content_type[ONECOPY_CONTENT_TYPE_MAX + 1];
+};
+
+enum onecopy_get_flags {
+    ONECOPY_PEEK = 1,   /* does not count, and is no access */
+    ONECOPY_BYPASS = 2, /* always a miss, counted apart: for callers that want to compute anew */
+};
+
+/*
+ * Finds an entry. *entry: the caller's; its view ends with onecopy_release(), as that of onecopy_get(), and is valid
+ * whatever happens to the entry. flags: of enum onecopy_get_flags.
+ *
+ * ENOTFOUND: there is none, or it has expired (is older than its time to live), or the cache does not exist; or
+ * ONECOPY_BYPASS. EINVALID, EPINS, ENOMEMORY, ESTALE, ECORRUPT (the bytes were damaged while no process had the
+ * environment open).
+ *
+ * Cost: one look-up in the index; no system call, no lock; a small value is copied.
+ */
+int onecopy_entry_get(onecopy *handle, const onecopy_key *key, uint32_t flags, struct onecopy_entry *entry);
+
+/*
+ * Takes an entry out. Live views stay valid. ENOTFOUND: there was none. Cost: a transaction.
+ */
+int onecopy_invalidate(onecopy *handle, const onecopy_key *key);
+
+/*
+ * Takes out the entries of a cache whose keys match a pattern: `*` any bytes, `?` one, [a-z] one of these, [!a-z] one
+ * other; a backslash takes the meaning from the byte after it. The key as a whole must match. *n: how many went; NULL: do not
+ * tell. Entries that are set meanwhile may stay. A cache that does not exist has none.
+ *
+ * EINVALID: the pattern is malformed. Cost: a walk over the cache's keys, in short reads; a transaction for some
+ * dozens that match.
+ */
+int onecopy_invalidate_matching(onecopy *handle, const char *cache, const void *pattern, size_t pattern_bytes,
+                                uint64_t *n);
+
+/*
+ * The same for all entries of a cache, and for all entries of all caches. Blobs that were put by themselves stay.
+ */
+int onecopy_invalidate_cache(onecopy *handle, const char *cache, uint64_t *n);
+int onecopy_invalidate_all(onecopy *handle, uint64_t *n);
+
+/* ---- keeping ---- */
+
+/*
+ * Puts the eviction of a blob off: it is not evicted for duration_ns from now, however long ago its last access; neither
+ * do earlier calls' promises get shorter. It can still expire and be removed. 0 takes all such promises back.
+ *
+ * EFULL: more bytes would be kept than max_kept_bytes: let tasks finish, or raise the limit. ENOTFOUND. EREADONLY.
+ * Cost: the write lock, for a moment; at the limit, a look at all that is kept.
+ */
+int onecopy_keep(onecopy *handle, const onecopy_ref *ref, uint64_t duration_ns);
+
+/*
+ * The same for an entry, with its value.
+ */
+int onecopy_keep_entry(onecopy *handle, const onecopy_key *key, uint64_t duration_ns);
+
+/* ---- waiting ---- */
+
+/* No limit to waiting, as a timeout. */
+#define ONECOPY_FOREVER UINT64_MAX
+
+/*
+ * Lets one thread end the waits of others. Belongs to the process that made it.
+ */
+typedef struct onecopy_canceller onecopy_canceller;
+
+/*
+ * Makes a canceller, cancels with it, and ends it. A cancelled one stays so: each wait that is given it ends at once, with
+ * ECANCELLED. onecopy_canceller_cancel() may be called by any thread, and by a signal handler. It must not be
+ * freed while a wait has it. onecopy_canceller_free(): NULL does nothing; returns NULL.
+ */
+int onecopy_canceller_new(onecopy_canceller **canceller);
+void onecopy_canceller_cancel(onecopy_canceller *canceller);
+onecopy_canceller *onecopy_canceller_free(onecopy_canceller *canceller);
+
+/*
+ * Waits until an entry is there with a final status, and reads it as onecopy_entry_get() does; at once if it is. The cache
+ * need not exist yet.
+ *
+ * timeout_ns: 0 looks once; ONECOPY_FOREVER has no end. canceller: NULL, or what ends the wait.
+ *
+ * ETIMEOUT, ECANCELLED. ENOTFOUND: the cache was dropped meanwhile. EDEADLOCK: this thread has claimed the key itself. Else as
+ * onecopy_entry_get().
+ *
+ * Cost: sleeps in the kernel; wakes within microseconds of the set, whatever becomes of the process that set it.
+ */
+int onecopy_wait(onecopy *handle, const onecopy_key *key, uint64_t timeout_ns, onecopy_canceller *canceller,
+                 struct onecopy_entry *entry);
+
+/*
+ * The same for the first of n keys to be there (the first in order, if several are); *which: its place in `keys`. With more
+ * than 127 keys, each set of a final status in the environment wakes the waiter for a look.
+ */
+int onecopy_wait_any(onecopy *handle, const onecopy_key *keys, size_t n, uint64_t timeout_ns,
+                     onecopy_canceller *canceller, size_t *which, struct onecopy_entry *entry);
+
+/*
+ * Tells an event loop of entries: a descriptor that is readable while there is something to be told. A thread of the library
+ * waits for the keys that were added. Not inherited: in a child made by fork(), it can only be freed.
+ */
+typedef struct onecopy_notifier onecopy_notifier;
+
+/*
+ * Makes a notifier. *notifier: the caller's, until onecopy_notifier_free(); the handle must stay open until then.
+ * ENOMEMORY, ESYSTEM (no descriptor, no thread).
+ */
+int onecopy_notifier_new(onecopy *handle, onecopy_notifier **notifier);
+
+/*
+ * Has it tell when the entry of this key is there with a final status, once. tag: given back by onecopy_notifier_next(). Any
+ * thread. EINVALID, ENOMEMORY.
+ */
+int onecopy_notifier_add(onecopy_notifier *notifier, const onecopy_key *key, uint64_t tag);
+
+/* The descriptor: to be watched for reading, not to be read or closed. */
+int onecopy_notifier_fd(const onecopy_notifier *notifier);
+
+/*
+ * The next thing to be told: *tag is that of a key whose entry is there (and may be gone again when it is asked for). *result:
+ * ONECOPY_OK, or why it cannot be waited for any more: ENOTFOUND when its cache was dropped, or another error of
+ * onecopy_wait(). The function's own result is ENOTFOUND when there is nothing to be told. Does not wait. Any thread.
+ */
+int onecopy_notifier_next(onecopy_notifier *notifier, uint64_t *tag, int *result);
+
+/* Ends it with its thread and its descriptor; NULL does nothing. Returns NULL. */
+onecopy_notifier *onecopy_notifier_free(onecopy_notifier *notifier);
+
+/* ---- claims ---- */
+
+enum onecopy_outcome {
+    ONECOPY_HIT = 0, /* the entry is there, and was read */
+    ONECOPY_YOURS =
+        1, /* it is not, and this process has the claim: compute it, then onecopy_set() or onecopy_give_up() */
+    ONECOPY_BUSY = 2, /* it is not, and somebody else has the claim */
+};
+
+/*
+ * Finds an entry with a final status, or else claims its key, so that one process computes it and the others wait. The claim
+ * lasts until this process sets the entry to a final status, gives up, or ends: if it is killed, one of those who wait
+ * gets the claim. An entry that has expired no longer than its cache's grace ago is a hit (is_stale) while somebody else has
+ * the claim. A status that is not final counts as no entry.
+ *
+ * timeout_ns: how long to wait for another's claim before the answer is ONECOPY_BUSY; 0: not at all. *entry: written with
+ * ONECOPY_HIT only.
+ *
+ * EDEADLOCK: this thread has the claim already. EBUSY: too many claims (about a thousand keys at once). ENOTFOUND: the cache
+ * was dropped while we waited. EINVALID, EREADONLY, ESTALE, EPINS, ENOMEMORY, ENOSPACE, ESYSTEM, ECORRUPT.
+ *
+ * Cost: a hit, that of onecopy_entry_get(); else the write lock, for a moment.
+ */
+int onecopy_claim(onecopy *handle, const onecopy_key *key, uint64_t timeout_ns, enum onecopy_outcome *outcome,
+                  struct onecopy_entry *entry);
+
+/*
+ * Ends this process's claim on a key without a result: one of those who wait gets it. ENOTFOUND: it has none.
+ * Cost: no lock; a system call if somebody waits.
+ */
+int onecopy_give_up(onecopy *handle, const onecopy_key *key);
+
+/*
+ * onecopy_claim() until it is a hit or ours. *outcome: ONECOPY_HIT or ONECOPY_YOURS. timeout_ns and canceller as for
+ * onecopy_wait(): ETIMEOUT, ECANCELLED.
+ */
+int onecopy_get_or_claim_wait(onecopy *handle, const onecopy_key *key, uint64_t timeout_ns,
+                              onecopy_canceller *canceller, enum onecopy_outcome *outcome, struct onecopy_entry *entry);
+
+/* ---- events ---- */
+
+enum onecopy_event_kind {
+    ONECOPY_EVENT_SET = 1,        /* an entry was set; in "args", a blob was put that was not there */
+    ONECOPY_EVENT_EVICT = 2,      /* went for a limit */
+    ONECOPY_EVENT_EXPIRE = 3,     /* went after its time */
+    ONECOPY_EVENT_INVALIDATE = 4, /* an entry was taken out, alone, by a pattern or with its cache */
+    ONECOPY_EVENT_REMOVE = 5,     /* a blob was removed */
+};
+
+/* What happened to an entry, or in "args" to a blob. */
+struct onecopy_event {
+    uint64_t number; /* 0, 1, 2, ...: one for each event of the environment */
+    uint64_t time_ns;
+    uint32_t kind;                          /* an enum onecopy_event_kind */
+    uint32_t status;                        /* an enum onecopy_status */
+    char cache[ONECOPY_CACHE_NAME_MAX + 1]; /* "" when it is no more */
+    uint64_t length_bytes;                  /* of the value */
+    onecopy_ref ref;
+    uint64_t key_bytes; /* the length of the key; of a blob's, 16, and the key is its ref */
+    uint8_t key[32];    /* its first bytes */
+};
+
+/* Follows what happens, from a ring of the last thousand events or so; nobody waits for a follower that is slow. */
+typedef struct onecopy_follower onecopy_follower;
+
+enum onecopy_events_from { ONECOPY_FROM_NOW = 0, ONECOPY_FROM_OLDEST = 1 /* that is still there */ };
+
+/*
+ * Begins to follow. *follower: the caller's, until onecopy_follower_free(); used by one thread at a time. The handle must stay open.
+ */
+int onecopy_events_open(onecopy *handle, enum onecopy_events_from from, onecopy_follower **follower);
+
+/*
+ * The next event, waiting for it up to timeout_ns (0: not at all; ONECOPY_FOREVER). *n_missed: how many events before it were
+ * overwritten before they could be read. ETIMEOUT: none came. ECANCELLED, by the canceller (NULL: none).
+ */
+int onecopy_events_next(onecopy_follower *follower, uint64_t timeout_ns, onecopy_canceller *canceller,
+                        struct onecopy_event *event, uint64_t *n_missed);
+
+/* Ends it; NULL does nothing. Returns NULL. */
+onecopy_follower *onecopy_follower_free(onecopy_follower *follower);
 
 /* ---- looking inside ---- */
 

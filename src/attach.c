@@ -16,6 +16,7 @@
 #include "base/test_point.h"
 #include "index/check.h"
 #include "shared/clients.h"
+#include "store/namespace.h"
 #include "store/reap.h"
 #include "store/rebuild.h"
 #include "store/space.h"
@@ -213,6 +214,7 @@ static int identity_choose(const struct opening *opening, struct index_identity 
     entries = identity->max_bytes / DEFAULT_BYTES_PER_ENTRY;
     identity->max_entries = chosen(options->max_entries, entries < MAX_SLOTS ? entries : MAX_SLOTS);
     identity->ttl_ns = chosen(options->ttl_ns, 0);
+    identity->max_kept_bytes = chosen(options->max_kept_bytes, identity->max_bytes / 2);
     identity->max_clients = (uint32_t)chosen(options->max_clients, DEFAULT_CLIENTS);
     identity->max_pins = (uint32_t)chosen(options->max_pins, DEFAULT_PINS);
     identity->max_slots = (uint32_t)identity->max_entries;
@@ -227,6 +229,7 @@ static struct state_shape shape_of(const struct index_identity *identity, enum s
                                 .max_bytes = identity->max_bytes,
                                 .max_entries = identity->max_entries,
                                 .ttl_ns = identity->ttl_ns,
+                                .max_kept_bytes = identity->max_kept_bytes,
                                 .max_clients = identity->max_clients,
                                 .max_pins = identity->max_pins,
                                 .max_slots = identity->max_slots,
@@ -274,6 +277,8 @@ static int index_fill(struct environment *environment, const struct index_identi
     result = index_identity_write(&write, identity);
     if (result == ONECOPY_OK)
         result = index_extent_free(&write, COLD, all);
+    if (result == ONECOPY_OK)
+        result = namespace_begin(store, &write);
     if (result < 0) {
         index_abort(&write);
         return result;

@@ -35,6 +35,7 @@ void onecopy_options_init(struct onecopy_options *options)
     *options = (struct onecopy_options){
         .struct_bytes = sizeof *options,
         .max_bytes = ONECOPY_UNSET,
+        .max_kept_bytes = ONECOPY_UNSET,
         .max_entries = ONECOPY_UNSET,
         .ttl_ns = ONECOPY_UNSET,
         .max_clients = ONECOPY_UNSET,
@@ -130,6 +131,7 @@ struct range {
 };
 
 static const struct range bytes_range = {"the byte limit (max_bytes)", LEAST_BYTES, UINT64_C(1) << 44};
+static const struct range kept_range = {"the limit of kept bytes (max_kept_bytes)", 0, UINT64_C(1) << 44};
 static const struct range entries_range = {"the entry limit (max_entries)", 1, MAX_SLOTS};
 static const struct range ttl_range = {"the time to live (ttl_ns)", 0, UINT64_C(1) << 62};
 static const struct range clients_range = {"the number of clients (max_clients)", 1, MAX_CLIENTS};
@@ -159,6 +161,8 @@ static int numbers_resolve(struct onecopy_options *options)
 {
     int result = number_resolve("ONECOPY_MAX_BYTES", onecopy_bytes_parse, &bytes_range, &options->max_bytes);
 
+    if (result == ONECOPY_OK)
+        result = number_resolve("ONECOPY_MAX_KEPT_BYTES", onecopy_bytes_parse, &kept_range, &options->max_kept_bytes);
     if (result == ONECOPY_OK)
         result = number_resolve("ONECOPY_MAX_ENTRIES", count_read, &entries_range, &options->max_entries);
     if (result == ONECOPY_OK)

@@ -103,6 +103,14 @@ const char *onecopy_strerror(int code)
         return "read-only";
     case ONECOPY_EBUSY:
         return "busy";
+    case ONECOPY_EEXISTS:
+        return "there is one already";
+    case ONECOPY_EDEADLOCK:
+        return "would wait for itself";
+    case ONECOPY_ETIMEOUT:
+        return "the time to wait is over";
+    case ONECOPY_ECANCELLED:
+        return "cancelled";
     }
     return "unknown error code";
 }

@@ -63,6 +63,26 @@ int index_blob_delete(const struct index_write *write, const onecopy_ref *ref)
     return index_error(mdb_del(write->txn, write->index->blobs, &key, NULL), "removing a blob");
 }
 
+int index_blob_set_flags(const struct index_write *write, const onecopy_ref *ref, uint32_t flags)
+{
+    MDB_val key = ref_key(ref);
+    MDB_val value;
+    struct blob_record record;
+    uint8_t bytes[sizeof record + BLOB_INLINE_MAX];
+    int code = mdb_get(write->txn, write->index->blobs, &key, &value);
+
+    if (code != MDB_SUCCESS)
+        return index_error(code, "changing a blob");
+    if (value.mv_size < sizeof record || value.mv_size > sizeof bytes)
+        return error_set(ONECOPY_ECORRUPT, "the index is damaged: the record of a blob has %zu bytes", value.mv_size);
+    memcpy(bytes, value.mv_data, value.mv_size);
+    memcpy(&record, bytes, sizeof record);
+    record.flags = flags;
+    memcpy(bytes, &record, sizeof record);
+    value.mv_data = bytes;
+    return index_error(mdb_put(write->txn, write->index->blobs, &key, &value, 0), "changing a blob");
+}
+
 /* Puts the cursor on the first ref that is greater than *after. An LMDB code. */
 static int cursor_start(MDB_cursor *cursor, const onecopy_ref *after, MDB_val *key, MDB_val *value)
 {

@@ -75,6 +75,8 @@ static int tables_open(struct index *index, MDB_txn *txn, unsigned flags)
         {"limbo", &index->limbo},
         {"pending", &index->pending},
         {"contested", &index->contested},
+        {"entries", &index->entries},
+        {"caches", &index->caches},
     };
 
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -308,7 +310,7 @@ int index_write_begin(struct index *index, struct state *state, struct index_wri
     *write = (struct index_write){.index = index, .state = state, .txn = txn};
     write->must_rebuild = journal_recover(state, mdb_txn_id(txn));
     if (!write->must_rebuild)
-        journal_begin(state, mdb_txn_id(txn));
+        journal_begin(state, index->client, mdb_txn_id(txn));
     TEST_POINT("write_begun");
     return ONECOPY_OK;
 }
@@ -316,6 +318,7 @@ int index_write_begin(struct index *index, struct state *state, struct index_wri
 int index_commit(struct index_write *write)
 {
     uint64_t number = mdb_txn_id(write->txn);
+    uint64_t events_tail = load_relaxed(&write->state->header->events_tail);
     int code;
 
     TEST_POINT("before_commit");
@@ -324,7 +327,7 @@ int index_commit(struct index_write *write)
     if (code != MDB_SUCCESS)
         return index_error(code, "committing"); /* the lock is gone: the next writer undoes what the journal says */
     TEST_POINT("after_commit");
-    journal_commit(write->state, number);
+    journal_commit(write->state, number, events_tail);
     return ONECOPY_OK;
 }
 

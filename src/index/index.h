@@ -14,11 +14,11 @@ struct index_identity {
     uint64_t identity; /* random */
     uint64_t hash_seed;
     uint64_t arena_bytes;
-    uint64_t max_bytes, max_entries, ttl_ns;
+    uint64_t max_bytes, max_entries, ttl_ns, max_kept_bytes;
     uint32_t max_clients, max_pins, max_slots;
     uint32_t padding;
 };
-static_assert(sizeof(struct index_identity) == 72, "stored layout");
+static_assert(sizeof(struct index_identity) == 80, "stored layout");
 
 /* LMDB's environment, and a transaction of it that reads or writes. */
 struct MDB_env;
@@ -27,8 +27,10 @@ typedef struct MDB_txn index_txn;
 struct index {
     struct MDB_env *environment;
     unsigned meta, blobs, free_by_size, free_by_offset, limbo, pending, contested; /* the numbers of its tables */
-    int data_fd;                                                                   /* LMDB's own */
+    unsigned entries, caches;
+    int data_fd;        /* LMDB's own */
     index_txn *counter; /* the reader of index_room_count(); the writer's */
+    uint32_t client;    /* this process's, for the journal */
 };
 
 /* Readers at once on the host; each takes 64 bytes of lock.mdb, whose length follows. */
@@ -122,7 +124,7 @@ struct blob_record {
     uint64_t stored_ns;
     uint64_t expires_ns;
     uint32_t slot;
-    uint32_t padding;
+    uint32_t flags; /* SLOT_IS_ARGUMENT or 0 */
 };
 static_assert(sizeof(struct blob_record) == 48, "stored layout");
 
@@ -147,6 +149,8 @@ int index_blob_get(const struct index *index, index_txn *txn, const onecopy_ref 
 int index_blob_put(const struct index_write *write, const onecopy_ref *ref, const struct blob_record *record,
                    const struct iovec *parts, size_t n_parts);
 int index_blob_delete(const struct index_write *write, const onecopy_ref *ref);
+/* Changes the flags of a blob that is there. */
+int index_blob_set_flags(const struct index_write *write, const onecopy_ref *ref, uint32_t flags);
 
 /* Called for each blob; 0 to go on. */
 typedef int index_blob_visit(void *context, const onecopy_ref *ref, const struct blob_record *record);

@@ -19,6 +19,7 @@
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "shared/counters.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,7 +81,7 @@ static int client_allocate(struct state *state, uint32_t client)
             state_allocate(state, &state->cells[(uint64_t)client * state->max_pins], cells * sizeof(struct pin_cell));
     if (result == ONECOPY_OK && load_relaxed(&record->cells_allocated) < cells)
         store_relaxed(&record->cells_allocated, cells);
-    return result;
+    return result == ONECOPY_OK ? counters_allocate(state, client, CACHE_ARGUMENTS) : result;
 }
 
 int client_register(struct state *state, int fd, uint32_t *out)
@@ -99,7 +100,7 @@ int client_register(struct state *state, int fd, uint32_t *out)
         if (result == ONECOPY_OK && load_relaxed(&record->status) == CLIENT_FREE) {
             uint32_t seen = high;
 
-            record->serial++;
+            add_relaxed(&record->serial, 1U);
             record->started_ns = state_clock_base(state) + clock_tick_ns();
             store_relaxed(&record->n_cells, 0U);
             while (seen <= client && !replace_exact(&state->header->clients_high, &seen, client + 1))
@@ -157,15 +158,17 @@ void client_unregister(struct state *state, int fd, uint32_t client)
     byte_lock(fd, CLIENT_BYTE(client), F_UNLCK);
 }
 
-void counters_sum(const struct state *state, uint64_t sums[COUNTERS])
+bool client_is_alive(const struct state *state, uint32_t client, uint64_t serial, uint32_t own)
 {
-    uint32_t n = clients_high(state);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = CLIENT_BYTE(client), .l_len = 1};
+    const struct client *record;
 
-    for (int i = 0; i < COUNTERS; i++)
-        sums[i] = 0;
-    for (uint32_t client = 0; client < n; client++)
-        for (int i = 0; i < COUNTERS; i++)
-            sums[i] += load_relaxed(&state->clients[client].counters.values[i]);
+    if (client >= state->max_clients)
+        return false;
+    record = &state->clients[client];
+    if (load_acquire(&record->status) != CLIENT_LIVE || (serial != 0 && load_relaxed(&record->serial) != serial))
+        return false;
+    return client == own || fcntl(state->fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
 uint32_t clients_high(const struct state *state)

@@ -38,8 +38,11 @@ void client_unseize(struct state *state, uint32_t client);
 /* The calling process's own client goes: its pins are already cleared. */
 void client_unregister(struct state *state, int fd, uint32_t client);
 
-/* The sums over all clients, present and gone. */
-void counters_sum(const struct state *state, uint64_t sums[COUNTERS]);
+/*
+ * Whether a client lives: the one with this serial, or, with 0, whoever has the number now. `own`: the calling process's,
+ * which does, though its lock does not stand in its own way. A system call for others.
+ */
+bool client_is_alive(const struct state *state, uint32_t client, uint64_t serial, uint32_t own);
 
 /* Clients that are registered: alive, or dead and not yet cleared. */
 uint32_t clients_count(const struct state *state);

@@ -3,10 +3,11 @@
  * nothing in it is trusted for memory safety: indices and counts read from it are checked against the sizes that were
  * validated at opening.
  *
- *     header | journal | eviction queues | clients | pin cells | slots
+ *     header | journal | eviction queues | wait buckets | claims | events | caches | clients | pin cells | slots | counters
  *
- * Each part begins on a page. The header and the two small parts are allocated when the file is made; pages of the
- * three tables before their first use. Shared words that are read without LMDB's write lock are _Atomic; the others are
+ * Each part begins on a page. What comes before the clients is allocated when the file is made (of the caches the first
+ * page); pages of the tables before their first use. Shared words that are read without LMDB's write lock are _Atomic;
+ * the others are
  * written and read under it, or under the lock of opening.
  */
 #ifndef ONECOPY_SHARED_LAYOUT_H
@@ -20,12 +21,27 @@
 #include "onecopy.h"
 
 #define STATE_MAGIC    UINT64_C(0x31797061632d3431) /* an arbitrary number */
-#define FORMAT_VERSION 1U
+#define FORMAT_VERSION 2U
 
 #define JOURNAL_RECORDS 256U
 #define QUEUE_RECORDS   512U
 
 #define NO_SLOT UINT32_MAX
+
+/* Records of caches that a transaction changes beyond this many make its journal overflow. */
+#define JOURNAL_CACHES 16U
+
+#define MAX_CACHES       256U
+#define CACHE_NAME_WORDS 9U /* 64 bytes and a NUL, in words */
+#define CACHE_NAME_MAX   64U
+
+/* Numbers of the caches that every environment has. */
+#define CACHE_ARGUMENTS 0U
+#define CACHE_RESULTS   1U
+
+#define WAIT_BUCKETS 1024U
+#define CLAIM_CELLS  1024U
+#define EVENTS       1024U
 
 /* The smallest limit of bytes, and the largest tables there are. */
 #define LEAST_BYTES (UINT64_C(2) << 20)
@@ -33,22 +49,30 @@
 #define MAX_PINS    (1U << 20)
 #define MAX_SLOTS   (1U << 28)
 
-/* What is counted, by each client in its own record; the sum over all records is the environment's. */
+/* What is counted, by each client for each cache in a block of its own; the sum over all clients is the cache's. */
 enum counter {
     COUNTER_HITS,
     COUNTER_MISSES,
-    COUNTER_PUTS,
+    COUNTER_PUTS, /* and sets */
     COUNTER_DEDUP_HITS,
     COUNTER_DEDUP_SAVED_BYTES,
     COUNTER_EVICTIONS,
     COUNTER_EXPIRATIONS,
-    COUNTER_REMOVALS,
+    COUNTER_REMOVALS,      /* of blobs by their refs */
+    COUNTER_INVALIDATIONS, /* of entries */
+    COUNTER_BYPASSES,
+    COUNTER_CLAIMS,
+    COUNTER_WAITS,
     COUNTERS,
 };
 
 struct counters {
-    _Atomic uint64_t values[COUNTERS];
+    _Atomic uint64_t values[16];
 };
+static_assert(sizeof(struct counters) == 128 && COUNTERS <= 16, "two cache lines");
+
+/* A client's counters are allocated by the page: so many caches share one. */
+#define COUNTER_PAGE_CACHES ((uint32_t)(PAGE_BYTES / sizeof(struct counters)))
 
 /*
  * What the index holds, in sum, and the allocator of slots. Changed only inside a write transaction and restored by the
@@ -56,7 +80,8 @@ struct counters {
  * Invariant: live + warm + cold + limbo + pending + punching = pages of the arena.
  */
 struct totals {
-    _Atomic uint64_t entries;
+    _Atomic uint64_t entries; /* blobs */
+    _Atomic uint64_t results; /* entries of named caches */
     _Atomic uint64_t content_bytes;
     _Atomic uint64_t live_pages;     /* of blobs that can be found */
     _Atomic uint64_t warm_pages;     /* free and resident */
@@ -67,8 +92,8 @@ struct totals {
     _Atomic uint32_t slot_free_head; /* chain of free slots, NO_SLOT at its end */
     _Atomic uint32_t slot_high;      /* slots from here on were never used */
 };
-static_assert(sizeof(struct totals) == 72, "shared layout");
-static_assert(offsetof(struct totals, pending_pages) == 48 && offsetof(struct totals, slot_free_head) == 64,
+static_assert(sizeof(struct totals) == 80, "shared layout");
+static_assert(offsetof(struct totals, pending_pages) == 56 && offsetof(struct totals, slot_free_head) == 72,
               "shared layout");
 
 /* A process that is killed while it makes a state leaves it in one of the first two phases. */
@@ -97,7 +122,7 @@ struct state_header {
     uint32_t is_protected; /* LMDB is opened without a writable map */
     struct file_numbers files;
 
-    _Atomic uint64_t max_bytes, max_entries, ttl_ns; /* the limits in force */
+    _Atomic uint64_t max_bytes, max_entries, ttl_ns, max_kept_bytes; /* the limits in force */
 
     /* Bytes allocated to the files besides the arena, as `du` counts them. */
     _Atomic uint64_t index_bytes, lock_bytes, state_bytes;
@@ -117,6 +142,19 @@ struct state_header {
     _Atomic uint64_t limbo_page;   /* where the next look through a part of limbo begins; a hint */
     _Atomic uint64_t dead_clients;
 
+    /*
+     * Bytes whose eviction is put off, at most: what ceases to be kept, by its time or by its end, is taken off when a
+     * recount becomes necessary (cache/keep.c).
+     */
+    _Atomic uint64_t kept_bytes;
+    _Atomic uint64_t kept_counted_ns;
+
+    /* Events are written up to the tail, and may be read up to what is committed: see shared/events.c. */
+    _Atomic uint64_t events_tail, events_committed;
+
+    _Atomic uint32_t caches_high; /* caches from here on were never used */
+    uint32_t padding;
+
     struct totals totals;
 };
 static_assert(sizeof(struct state_header) == 280 && sizeof(struct state_header) <= PAGE_BYTES, "it has one page");
@@ -131,28 +169,29 @@ enum client_status { CLIENT_FREE = 0, CLIENT_LIVE = 1 };
 
 /*
  * One process that has the environment open. It holds a lock on its own byte of the state file for as long as it lives
- * (see clients.c). Status, the two counts of cells and the counters decide things; who the client is, is for people
- * only: nothing follows from it. The counters are never cleared: the next client with the same number goes on from
- * them, so a sum over all records loses nothing when a client is killed.
+ * (see clients.c). Status and the counts of cells and pages decide things; who the client is, is for people only:
+ * nothing follows from it.
+ *
+ * Counters are never cleared: the next client with the same number goes on from them, so a sum over all clients loses
+ * nothing when one is killed. counter_pages says which of their pages are allocated, by bits that are never cleared
+ * either: a reader that touches only those makes none of the file's holes into a page.
  */
 struct client {
     _Atomic uint32_t status;
     _Atomic uint32_t n_cells; /* cells from here on were never used since the client began */
-    uint64_t serial;          /* tells this client from earlier and later ones with its number */
+    _Atomic uint64_t serial;  /* tells this client from earlier and later ones with its number */
     uint64_t started_ns;
     uint64_t pid_namespace;
     int32_t pid;
     uint32_t user;
     char command[16];
     _Atomic uint32_t cells_allocated;
-    uint32_t padding;
-    struct counters counters;
-    uint8_t reserved[128];
+    _Atomic uint32_t counter_pages;
+    uint8_t reserved[64];
 };
-static_assert(sizeof(struct client) == 256, "shared layout");
-static_assert(offsetof(struct client, pid) == 32 && offsetof(struct client, cells_allocated) == 56 &&
-                  offsetof(struct client, counters) == 64,
-              "shared layout");
+static_assert(sizeof(struct client) == 128, "shared layout");
+static_assert(offsetof(struct client, pid) == 32 && offsetof(struct client, cells_allocated) == 56, "shared layout");
+static_assert(MAX_CACHES <= 32 * 32, "a bit of counter_pages for each page of a client's counters");
 
 /* A pin: page is 0, or 1 + the first page of the extent that a view of this client lies in. */
 struct pin_cell {
@@ -165,10 +204,21 @@ struct pin_cell {
 static_assert(sizeof(struct pin_cell) == 32, "shared layout");
 static_assert(offsetof(struct pin_cell, slot) == 12 && offsetof(struct pin_cell, since_s) == 16, "shared layout");
 
-enum slot_kind { SLOT_FREE = 0, SLOT_BLOB = 1, SLOT_SMALL_BLOB = 2 /* its bytes are in the index */ };
+enum slot_kind {
+    SLOT_FREE = 0,
+    SLOT_BLOB = 1,
+    SLOT_SMALL_BLOB = 2, /* its bytes are in the index */
+    SLOT_ENTRY = 3,      /* of a named cache */
+};
+
+/* The word `kind` of a slot: an enum slot_kind, for an entry its cache's number, for a blob whether it was put by itself. */
+#define SLOT_KIND(word)       ((word)&0xffU)
+#define SLOT_CACHE(word)      ((word) >> 8 & 0xffffU)
+#define SLOT_WORD_ENTRY(cache) ((uint32_t)SLOT_ENTRY | (uint32_t)(cache) << 8)
+#define SLOT_IS_ARGUMENT      (UINT32_C(1) << 31)
 
 /*
- * The hot metadata of one blob. A blob's record in the index names its slot and the generation that the slot had when
+ * The hot metadata of one blob or entry. A blob's record in the index names its slot and the generation that the slot had when
  * it was published; a slot whose generation has moved on belongs to it no more.
  */
 struct slot {
@@ -179,13 +229,70 @@ struct slot {
     _Atomic uint32_t hits;
     _Atomic uint32_t verified; /* the header's cold_opens when the bytes were last known good */
     _Atomic uint32_t kind;
-    uint32_t next_free;
-    onecopy_ref ref;
+    uint32_t link;   /* free: the next free slot. A blob: how many entries have it as their value */
+    onecopy_ref ref; /* of an entry: the hash of its key */
 };
 static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
 static_assert(offsetof(struct slot, hits) == 32 && offsetof(struct slot, kind) == 40 &&
                   offsetof(struct slot, ref) == 48,
               "shared layout");
+
+/* ---- named caches ---- */
+
+enum cache_status { CACHE_FREE = 0, CACHE_LIVE = 1, CACHE_DROPPING = 2 /* is no more, and its entries are going */ };
+
+#define N_STATUSES 5U /* of entries: enum onecopy_status */
+
+/*
+ * One named cache. Everything is written under the write lock and saved in the journal before its first change in a
+ * transaction, except for the baseline. Names are read without a lock: see caches.c.
+ */
+struct cache {
+    _Atomic uint64_t name_hash; /* 0: not to be found */
+    _Atomic uint64_t name[CACHE_NAME_WORDS];
+    _Atomic uint64_t serial; /* tells this cache from earlier and later ones with its number */
+    _Atomic uint32_t status;
+    _Atomic uint32_t policy;                             /* an enum onecopy_policy */
+    _Atomic uint64_t ttl_ns, max_entries, max_bytes, grace_ns; /* 0: none */
+    _Atomic uint64_t entries, bytes;                     /* bytes: of keys and values */
+    _Atomic uint64_t by_status[N_STATUSES];
+    _Atomic uint64_t baseline[COUNTERS]; /* what the counters were when they were last reset */
+    uint64_t reserved[29];
+};
+static_assert(sizeof(struct cache) == 512, "shared layout");
+
+/* ---- waiting and claims ---- */
+
+/* Where waiters for keys of one hash sleep: see waiting.c. Bit 0 of the word: somebody does. */
+struct wait_bucket {
+    _Atomic uint32_t word;
+    uint32_t padding;
+    _Atomic uint64_t txn; /* the transaction that last signalled here */
+};
+static_assert(sizeof(struct wait_bucket) == 16, "shared layout");
+
+/* Who computes what: see claims.c. */
+struct claim_cell {
+    _Atomic uint32_t owner; /* 0: free; else 1 + the client's number. Written last */
+    _Atomic uint32_t cache;
+    _Atomic uint64_t hash[2]; /* of the key */
+    _Atomic uint64_t serial;  /* the client's */
+    _Atomic uint64_t since_ns;
+    _Atomic uint64_t thread;
+};
+static_assert(sizeof(struct claim_cell) == 48, "shared layout");
+
+/* ---- events ---- */
+
+#define EVENT_WORDS 12U
+
+/* What happened to an entry or a blob, as words that a reader may find half overwritten: see events.c. */
+struct event_cell {
+    _Atomic uint64_t words[EVENT_WORDS];
+};
+static_assert(sizeof(struct event_cell) == 96, "shared layout");
+
+/* ---- the journal ---- */
 
 /*
  * What the write transaction under way has changed in this file, so that its changes are undone when it is lost with
@@ -198,18 +305,29 @@ struct journal_record {
 };
 static_assert(sizeof(struct journal_record) == 72 && offsetof(struct journal_record, before) == 8, "shared layout");
 
+struct journal_cache {
+    uint32_t number;
+    uint32_t padding;
+    struct cache before;
+};
+
 struct journal {
     _Atomic uint64_t number; /* LMDB's, of that transaction; 0: there is none */
     _Atomic uint32_t n_records;
     _Atomic uint32_t is_overflowed;
+    _Atomic uint32_t client; /* the writer's number */
+    _Atomic uint32_t n_caches;
+    uint64_t events_begin; /* the events' tail when the transaction began */
+    uint64_t caches_saved[MAX_CACHES / 64];
+    struct journal_cache caches[JOURNAL_CACHES];
     struct totals totals;
     struct journal_record records[JOURNAL_RECORDS];
 };
 static_assert(sizeof(struct journal) == 18520, "shared layout");
 static_assert(offsetof(struct journal, totals) == 16 && offsetof(struct journal, records) == 88, "shared layout");
 
-/* Of which blobs a queue holds the oldest. */
-enum queue_number { QUEUE_ALL, QUEUE_SMALL, QUEUES };
+/* Of what a queue holds the oldest: all, what is in the index, the entries of one of the caches that share the number. */
+enum queue_number { QUEUE_ALL, QUEUE_SMALL, QUEUE_CACHES, QUEUES = QUEUE_CACHES + 8 };
 
 struct queue_record {
     uint32_t slot;
@@ -218,10 +336,12 @@ struct queue_record {
 };
 static_assert(sizeof(struct queue_record) == 16 && offsetof(struct queue_record, accessed_ns) == 8, "shared layout");
 
-/* The oldest blobs at the time of the last scan, oldest first, that nobody has evicted yet. */
+/* The oldest at the time of the last scan, oldest first, that nobody has evicted yet. */
 struct eviction_queue {
     uint32_t next;
     uint32_t n_records;
+    uint32_t cache; /* whose, where caches share it */
+    uint32_t padding;
     struct queue_record records[QUEUE_RECORDS];
 };
 static_assert(sizeof(struct eviction_queue) == 8200 && offsetof(struct eviction_queue, records) == 8, "shared layout");

@@ -17,6 +17,8 @@
 
 #include "base/atomic.h"
 #include "base/error.h"
+#include "shared/caches.h"
+#include "shared/events.h"
 
 #include <string.h>
 
@@ -27,7 +29,7 @@
 static void slot_copy(struct slot *to, const struct slot *from)
 {
     to->ref = from->ref;
-    to->next_free = from->next_free;
+    to->link = from->link;
     store_relaxed(&to->accessed_ns, load_relaxed(&from->accessed_ns));
     store_relaxed(&to->expires_ns, load_relaxed(&from->expires_ns));
     store_relaxed(&to->keep_until_ns, load_relaxed(&from->keep_until_ns));
@@ -54,8 +56,11 @@ static void slot_restore(struct slot *slot, const struct slot *before)
 {
     if (load_relaxed(&before->kind) != SLOT_FREE && memcmp(&slot->ref, &before->ref, sizeof slot->ref) == 0) {
         word_raise(&slot->accessed_ns, load_relaxed(&before->accessed_ns));
-        word_raise(&slot->expires_ns, load_relaxed(&before->expires_ns));
-        slot->next_free = before->next_free;
+        if (SLOT_KIND(load_relaxed(&before->kind)) == SLOT_ENTRY) /* only ever changed under the write lock */
+            store_relaxed(&slot->expires_ns, load_relaxed(&before->expires_ns));
+        else
+            word_raise(&slot->expires_ns, load_relaxed(&before->expires_ns));
+        slot->link = before->link;
         store_relaxed(&slot->kind, load_relaxed(&before->kind));
         store_exact(&slot->generation, load_relaxed(&before->generation));
     } else {
@@ -66,6 +71,7 @@ static void slot_restore(struct slot *slot, const struct slot *before)
 static void totals_copy(struct totals *to, const struct totals *from)
 {
     store_relaxed(&to->entries, load_relaxed(&from->entries));
+    store_relaxed(&to->results, load_relaxed(&from->results));
     store_relaxed(&to->content_bytes, load_relaxed(&from->content_bytes));
     store_relaxed(&to->live_pages, load_relaxed(&from->live_pages));
     store_relaxed(&to->warm_pages, load_relaxed(&from->warm_pages));
@@ -83,20 +89,25 @@ void queues_clear(struct state *state)
         state->queues[i].n_records = 0;
 }
 
-void journal_begin(struct state *state, uint64_t number)
+void journal_begin(struct state *state, uint32_t client, uint64_t number)
 {
     struct journal *journal = state->journal;
 
     store_relaxed(&journal->n_records, 0U);
+    store_relaxed(&journal->n_caches, 0U);
     store_relaxed(&journal->is_overflowed, 0U);
+    store_relaxed(&journal->client, client);
+    memset(journal->caches_saved, 0, sizeof journal->caches_saved);
+    journal->events_begin = load_relaxed(&state->header->events_tail);
     totals_copy(&journal->totals, &state->header->totals);
-    store_release(&journal->number, number);
+    store_exact(&journal->number, number); /* before any signal of this transaction: see waiting.c */
     atomic_signal_fence(memory_order_seq_cst);
 }
 
 /* An exchange, because LMDB has let go of its lock: the next writer's number may stand there already. */
-void journal_commit(struct state *state, uint64_t number)
+void journal_commit(struct state *state, uint64_t number, uint64_t events_tail)
 {
+    events_commit(state, events_tail);
     replace_exact(&state->journal->number, &number, UINT64_C(0));
 }
 
@@ -109,7 +120,10 @@ void journal_abort(struct state *state)
     for (uint32_t i = n < JOURNAL_RECORDS ? n : JOURNAL_RECORDS; i > 0; i--)
         slot_restore(slot_at(state, journal->records[i - 1].slot), &journal->records[i - 1].before);
     totals_copy(&state->header->totals, &journal->totals);
-    queues_clear(state); /* candidates that the transaction took are there again */
+    caches_restore(state);
+    store_relaxed(&state->header->events_tail, journal->events_begin);
+    if (n > 0)
+        queues_clear(state); /* candidates that the transaction took are there again */
     atomic_signal_fence(memory_order_seq_cst);
     if (!load_relaxed(&journal->is_overflowed))
         store_release(&journal->number, UINT64_C(0));
@@ -123,7 +137,7 @@ bool journal_recover(struct state *state, uint64_t number)
     if (lost == 0)
         return false;
     if (lost < number) {
-        journal_commit(state, lost);
+        journal_commit(state, lost, load_relaxed(&state->header->events_tail));
         return false;
     }
     if (lost > number) {
@@ -188,7 +202,7 @@ int slot_take(struct state *state, enum slot_kind kind, const onecopy_ref *ref, 
 
     if (taken < load_relaxed(&totals->slot_high)) {
         journal_save(state, taken);
-        store_relaxed(&totals->slot_free_head, slot_at(state, taken)->next_free);
+        store_relaxed(&totals->slot_free_head, slot_at(state, taken)->link);
     } else {
         int result = slot_take_unused(state, &taken);
 
@@ -197,7 +211,7 @@ int slot_take(struct state *state, enum slot_kind kind, const onecopy_ref *ref, 
     }
     slot = slot_at(state, taken);
     slot->ref = *ref;
-    slot->next_free = NO_SLOT;
+    slot->link = NO_SLOT;
     store_relaxed(&slot->hits, 0U);
     store_relaxed(&slot->verified, load_relaxed(&state->header->cold_opens));
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
@@ -213,7 +227,7 @@ static void slot_release(struct state *state, uint32_t index)
     struct slot *slot = slot_at(state, index);
 
     store_relaxed(&slot->kind, (uint32_t)SLOT_FREE);
-    slot->next_free = load_relaxed(&totals->slot_free_head);
+    slot->link = load_relaxed(&totals->slot_free_head);
     store_relaxed(&totals->slot_free_head, index);
 }
 

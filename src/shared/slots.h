@@ -10,13 +10,16 @@
 /* ---- under the write lock ---- */
 
 /*
- * Begins to record what the write transaction of this number changes here. Before it, journal_recover() has dealt with
- * what an earlier one left behind.
+ * Begins to record what the write transaction of this number, by this client, changes here. Before it,
+ * journal_recover() has dealt with what an earlier one left behind.
  */
-void journal_begin(struct state *state, uint64_t number);
+void journal_begin(struct state *state, uint32_t client, uint64_t number);
 
-/* The transaction of this number has been committed. The write lock may be another's by now. */
-void journal_commit(struct state *state, uint64_t number);
+/*
+ * The transaction of this number has been committed, with the events up to this tail. The write lock may be another's
+ * by now.
+ */
+void journal_commit(struct state *state, uint64_t number, uint64_t events_tail);
 
 /* The transaction has been, or is about to be, aborted by the process that began it: undoes what it changed. */
 void journal_abort(struct state *state);

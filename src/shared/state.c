@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 struct offsets {
-    uint64_t journal, queues, clients, cells, slots, end;
+    uint64_t journal, queues, buckets, claims, events, caches, clients, cells, slots, counters, end;
 };
 
 /* Where each part begins. The bounds on the three counts keep the sums far from overflow. */
@@ -29,10 +29,15 @@ static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uin
 
     at.journal = PAGE_BYTES;
     at.queues = at.journal + page_align(sizeof(struct journal));
-    at.clients = at.queues + page_align(QUEUES * sizeof(struct eviction_queue));
+    at.buckets = at.queues + page_align(QUEUES * sizeof(struct eviction_queue));
+    at.claims = at.buckets + page_align((WAIT_BUCKETS + 1) * sizeof(struct wait_bucket));
+    at.events = at.claims + page_align(CLAIM_CELLS * sizeof(struct claim_cell));
+    at.caches = at.events + page_align(EVENTS * sizeof(struct event_cell));
+    at.clients = at.caches + page_align(MAX_CACHES * sizeof(struct cache));
     at.cells = at.clients + page_align(max_clients * sizeof(struct client));
     at.slots = at.cells + page_align((uint64_t)max_clients * max_pins * sizeof(struct pin_cell));
-    at.end = at.slots + page_align(max_slots * sizeof(struct slot));
+    at.counters = at.slots + page_align(max_slots * sizeof(struct slot));
+    at.end = at.counters + (uint64_t)max_clients * MAX_CACHES * sizeof(struct counters);
     return at;
 }
 
@@ -73,9 +78,14 @@ static int state_map_length(int fd, struct offsets at, struct state *state)
     state->header = (struct state_header *)base;
     state->journal = (struct journal *)(base + at.journal);
     state->queues = (struct eviction_queue *)(base + at.queues);
+    state->buckets = (struct wait_bucket *)(base + at.buckets);
+    state->claims = (struct claim_cell *)(base + at.claims);
+    state->events = (struct event_cell *)(base + at.events);
+    state->caches = (struct cache *)(base + at.caches);
     state->clients = (struct client *)(base + at.clients);
     state->cells = (struct pin_cell *)(base + at.cells);
     state->slots = (struct slot *)(base + at.slots);
+    state->counters = (struct counters *)(base + at.counters);
     return ONECOPY_OK;
 }
 
@@ -87,8 +97,8 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
 
     if (system_calls.ftruncate(fd, 0) < 0 || system_calls.ftruncate(fd, (off_t)at.end) < 0)
         return error_system("cannot set the length of the state file to %llu bytes", (unsigned long long)at.end);
-    if (system_allocate(fd, 0, 0, at.clients) < 0)
-        return error_system("cannot allocate %llu bytes for the state file", (unsigned long long)at.clients);
+    if (system_allocate(fd, 0, 0, at.caches + PAGE_BYTES) < 0)
+        return error_system("cannot allocate %llu bytes for the state file", (unsigned long long)at.caches + PAGE_BYTES);
     result = state_map_length(fd, at, state);
     if (result < 0)
         return result;
@@ -109,6 +119,7 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
     header->max_bytes = shape->max_bytes;
     header->max_entries = shape->max_entries;
     header->ttl_ns = shape->ttl_ns;
+    header->max_kept_bytes = shape->max_kept_bytes;
     header->totals.slot_free_head = NO_SLOT;
     atomic_signal_fence(memory_order_seq_cst);
     header->magic = STATE_MAGIC;

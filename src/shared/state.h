@@ -10,9 +10,14 @@ struct state {
     struct state_header *header;
     struct journal *journal;
     struct eviction_queue *queues; /* QUEUES of them */
+    struct wait_bucket *buckets;   /* WAIT_BUCKETS, and one that everything is signalled to */
+    struct claim_cell *claims;     /* CLAIM_CELLS */
+    struct event_cell *events;     /* EVENTS */
+    struct cache *caches;          /* MAX_CACHES */
     struct client *clients;
     struct pin_cell *cells; /* max_pins of client 0, of client 1, ... */
     struct slot *slots;
+    struct counters *counters; /* MAX_CACHES of client 0, of client 1, ... */
     /* As the header says; copies that no other process can change. */
     uint32_t max_clients, max_pins, max_slots;
 };
@@ -21,7 +26,7 @@ struct state {
 struct state_shape {
     enum state_phase phase; /* of creating the environment, or of rebuilding its state only */
     uint64_t identity;
-    uint64_t max_bytes, max_entries, ttl_ns;
+    uint64_t max_bytes, max_entries, ttl_ns, max_kept_bytes;
     uint32_t max_clients, max_pins, max_slots, is_protected;
 };
 

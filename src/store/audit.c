@@ -142,7 +142,7 @@ static int slots_check(const struct audit *audit)
     for (uint32_t i = 0; i < high; i++)
         n_blobs += load_relaxed(&slot_at(state, i)->kind) != SLOT_FREE;
     for (uint32_t i = load_relaxed(&totals->slot_free_head); i != NO_SLOT && i < high && n_free <= high;
-         i = slot_at(state, i)->next_free)
+         i = slot_at(state, i)->link)
         n_free++;
     if (n_blobs != audit->entries || n_blobs + n_free != high)
         return error_set(ONECOPY_ECORRUPT, "of %u slots %llu are blobs' and %llu free, and there are %llu blobs", high,

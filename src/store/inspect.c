@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "shared/clients.h"
+#include "shared/counters.h"
 #include "store/budget.h"
 
 /* False when the blob has been removed, or has expired. */

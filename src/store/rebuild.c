@@ -161,7 +161,7 @@ static int totals_rebuild(struct rebuild *rebuild, const struct index_write *wri
         if (rebuild->is_claimed[i - 1])
             continue;
         store_relaxed(&slot->kind, (uint32_t)SLOT_FREE);
-        slot->next_free = head;
+        slot->link = head;
         head = i - 1;
     }
     store_relaxed(&totals->entries, rebuild->entries);

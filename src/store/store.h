@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "index/index.h"
+#include "shared/counters.h"
 #include "store/views.h"
 
 struct store {
@@ -48,7 +49,13 @@ static inline int store_check_writable(const struct store *store)
 
 static inline void store_count(struct store *store, enum counter counter, uint64_t n)
 {
-    add_relaxed(&store->state.clients[store->client].counters.values[counter], n);
+    counters_add(&store->state, store->client, CACHE_ARGUMENTS, counter, n);
+}
+
+/* The same for an entry of a named cache. */
+static inline void cache_count(struct store *store, uint32_t cache, enum counter counter, uint64_t n)
+{
+    counters_add(&store->state, store->client, cache, counter, n);
 }
 
 static inline struct totals *store_totals(const struct store *store)

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/system.h"
 #include "shared/clients.h"
+#include "shared/counters.h"
 #include "shared/pins.h"
 #include "shared/slots.h"
 #include "shared/state.h"
@@ -236,7 +237,7 @@ START_TEST(counters_of_clients_that_are_gone_are_still_counted)
         int fd = state_open();
 
         EXPECT_OK(client_register(&state, fd, &client));
-        add_relaxed(&state.clients[client].counters.values[COUNTER_PUTS], 10);
+        counters_add(&state, client, CACHE_ARGUMENTS, COUNTER_PUTS, 10);
         if (i % 2)
             client_unregister(&state, fd, client);
         close(fd);
