@@ -129,18 +129,18 @@ typedef struct onecopy_reservation {
 struct onecopy_options {
     size_t struct_bytes; /* set by onecopy_options_init(): how much of the structure the caller knows */
 
-    uint64_t max_bytes;      /* ONECOPY_MAX_BYTES: what `du` may say of the directory; default a quarter of its
+    uint64_t max_bytes;   /* ONECOPY_MAX_BYTES: what `du` may say of the directory; default a quarter of its
                              file system */
-    uint64_t max_entries;    /* ONECOPY_MAX_ENTRIES: blobs, large and small, and entries of caches at most; default
+    uint64_t max_entries; /* ONECOPY_MAX_ENTRIES: blobs, large and small, and entries of caches at most; default
                                 max_bytes / 256, at most 268,435,456 */
-    uint64_t ttl_ns;         /* ONECOPY_TTL: for puts that give none; 0 or default: no expiry */
-    uint64_t max_clients;    /* ONECOPY_MAX_CLIENTS: processes at once; default 1,024, at most 16,384 */
-    uint64_t max_pins;       /* ONECOPY_MAX_PINS: live views of one process; default 16,384, at most 1,048,576 */
-    int protect;             /* ONECOPY_PROTECT: 1 keeps the index from stray writes of its clients; small puts cost
+    uint64_t ttl_ns;      /* ONECOPY_TTL: for puts that give none; 0 or default: no expiry */
+    uint64_t max_clients; /* ONECOPY_MAX_CLIENTS: processes at once; default 1,024, at most 16,384 */
+    uint64_t max_pins;    /* ONECOPY_MAX_PINS: live views of one process; default 16,384, at most 1,048,576 */
+    int protect;          /* ONECOPY_PROTECT: 1 keeps the index from stray writes of its clients; small puts cost
                              three times as much. -1 unset; default 0 */
-    uint32_t mode;           /* ONECOPY_MODE (octal): of the directory, files get the same without x; UINT32_MAX unset;
+    uint32_t mode;        /* ONECOPY_MODE (octal): of the directory, files get the same without x; UINT32_MAX unset;
                              default 0700, or 02770 when a group is given */
-    gid_t group;             /* ONECOPY_GROUP (name or number): who shares the environment; (gid_t)-1 unset;
+    gid_t group;          /* ONECOPY_GROUP (name or number): who shares the environment; (gid_t)-1 unset;
                              default none */
 
     int read_only; /* ONECOPY_READ_ONLY: 1: this handle neither puts nor removes; it still records accesses and pins.
@@ -186,7 +186,7 @@ struct onecopy_stat {
     uint64_t content_bytes;       /* the blobs' own lengths */
     uint64_t arena_address_bytes; /* the arena's address space, holes included */
 
-    uint64_t kept_bytes;          /* whose eviction is put off; may count what has ceased to be kept, until there is need
+    uint64_t kept_bytes; /* whose eviction is put off; may count what has ceased to be kept, until there is need
                                      to know */
 
     uint64_t entries;       /* blobs */

@@ -533,10 +533,14 @@ static int environment_open_existing(struct opening *opening, bool is_cold)
 int environment_open_index(struct environment *environment, bool is_protected, uint64_t map_bytes, mode_t mode)
 {
     char path[PATH_MAX];
+    int result;
 
     /* By the descriptor, so that a child finds the directory even if the path names another one by then. */
     snprintf(path, sizeof path, "/proc/self/fd/%d", environment->directory_fd);
-    return index_open(path, is_protected, environment->store.is_read_only, map_bytes, mode, &environment->store.index);
+    result =
+        index_open(path, is_protected, environment->store.is_read_only, map_bytes, mode, &environment->store.index);
+    environment->store.index.client = environment->store.client;
+    return result;
 }
 
 int environment_register(struct environment *environment)
@@ -556,6 +560,7 @@ int environment_register(struct environment *environment)
                          "%s has %u clients, as many as it may: close some, or create it with a larger max_clients",
                          environment->path, store->state.max_clients);
     environment->has_client = result == ONECOPY_OK;
+    store->index.client = store->client;
     return result;
 }
 

@@ -3,7 +3,7 @@
  * still there, and hand on to the store. include/onecopy.h describes them. Two things are made here of what the store
  * has: reservations, as a ticket of the library's and a window of the caller's, and the reading of descriptors.
  */
-#include "environment.h"
+#include "call.h"
 
 #include "base/error.h"
 #include "base/system.h"
@@ -15,17 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int argument_missing(const char *function, const char *argument)
-{
-    return error_set(ONECOPY_EINVALID, "%s: %s is NULL", function, argument);
-}
-
-#define REQUIRE(argument)                                                                                              \
-    do {                                                                                                               \
-        if (!(argument))                                                                                               \
-            return argument_missing(__func__, #argument);                                                              \
-    } while (0)
 
 /* ---- environments ---- */
 
@@ -74,23 +63,7 @@ uint64_t onecopy_now(const onecopy *handle)
     return handle ? store_now(&handle->environment->store) : 0;
 }
 
-/* As environment_enter_checked(), for what a read-only handle may not do. */
-static int writable_enter(const onecopy *handle)
-{
-    if (handle->is_read_only)
-        return error_set(ONECOPY_EREADONLY, "this handle on %s was opened read-only", handle->environment->path);
-    return environment_enter_checked(handle->environment);
-}
-
 /* ---- putting ---- */
-
-static int ttl_check(const char *function, uint64_t ttl_ns)
-{
-    if (ttl_ns == ONECOPY_UNSET || ttl_ns <= UINT64_C(1) << 62)
-        return ONECOPY_OK;
-    return error_set(ONECOPY_EINVALID, "%s: a time to live of %llu ns is more than 2^62", function,
-                     (unsigned long long)ttl_ns);
-}
 
 /* Adds the lengths of parts up; 0 parts are a value of no bytes. */
 static int value_make(const char *function, const struct iovec *parts, size_t n_parts, struct value *value)
@@ -112,12 +85,12 @@ static int put_checked(const char *function, onecopy *handle, const struct iovec
                        uint64_t ttl_ns, onecopy_ref *ref)
 {
     struct value value;
-    int result = ttl_check(function, ttl_ns);
+    int result = call_check_ttl(function, ttl_ns);
 
     if (result == ONECOPY_OK)
         result = value_make(function, parts, n_parts, &value);
     if (result == ONECOPY_OK)
-        result = writable_enter(handle);
+        result = call_enter_writable(handle);
     return result == ONECOPY_OK ? blob_put(&handle->environment->store, &value, ttl_ns, ref) : result;
 }
 
@@ -145,14 +118,14 @@ int onecopy_put_many(onecopy *handle, const struct iovec *values, size_t n_value
     REQUIRE(handle);
     REQUIRE(values || n_values == 0);
     REQUIRE(refs || n_values == 0);
-    result = ttl_check(__func__, ttl_ns);
+    result = call_check_ttl(__func__, ttl_ns);
     for (size_t i = 0; i < n_values && result == ONECOPY_OK; i++) {
         struct value value;
 
         result = value_make(__func__, &values[i], 1, &value);
     }
     if (result == ONECOPY_OK)
-        result = writable_enter(handle);
+        result = call_enter_writable(handle);
     if (result < 0 || n_values == 0)
         return result;
     return blob_put_many(&handle->environment->store, values, n_values, ttl_ns, refs);
@@ -198,7 +171,7 @@ int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *r
     REQUIRE(handle);
     REQUIRE(reservation);
     store = &handle->environment->store;
-    result = writable_enter(handle);
+    result = call_enter_writable(handle);
     if (result < 0)
         return result;
     if (length_bytes > SIZE_MAX / 2)
@@ -258,7 +231,7 @@ int onecopy_commit(onecopy_reservation *reservation, uint64_t ttl_ns, onecopy_re
     environment = reservation->private_.environment;
     result = environment_enter(environment);
     if (result == ONECOPY_OK)
-        result = ref ? ttl_check(__func__, ttl_ns) : argument_missing(__func__, "ref");
+        result = ref ? call_check_ttl(__func__, ttl_ns) : call_argument_missing(__func__, "ref");
     if (result < 0) {
         onecopy_abandon(reservation);
         return result;
@@ -384,9 +357,9 @@ int onecopy_put_fd(onecopy *handle, int fd, uint64_t length_bytes, uint64_t ttl_
 
     REQUIRE(handle);
     REQUIRE(ref);
-    result = writable_enter(handle);
+    result = call_enter_writable(handle);
     if (result == ONECOPY_OK)
-        result = ttl_check(__func__, ttl_ns);
+        result = call_check_ttl(__func__, ttl_ns);
     if (result < 0)
         return result;
     if (system_calls.fstat(fd, &status) < 0)
@@ -420,12 +393,7 @@ int onecopy_get(onecopy *handle, const onecopy_ref *ref, onecopy_view *view)
     }
     if (result < 0)
         return result;
-    *view =
-        (onecopy_view){.data = held.data,
-                       .length_bytes = held.length_bytes,
-                       .ref = *ref,
-                       .private_ = {.environment = handle->environment,
-                                    .pin = (uint64_t)handle->environment->store.views.epoch << 32 | (held.cell + 1)}};
+    *view = call_view(handle, &held, ref);
     return ONECOPY_OK;
 }
 
@@ -463,7 +431,7 @@ int onecopy_touch(onecopy *handle, const onecopy_ref *ref, uint64_t ttl_ns)
 
     REQUIRE(handle);
     REQUIRE(ref);
-    result = ttl_check(__func__, ttl_ns);
+    result = call_check_ttl(__func__, ttl_ns);
     if (result == ONECOPY_OK)
         result = environment_enter_checked(handle->environment);
     return result == ONECOPY_OK ? blob_touch(&handle->environment->store, ref, ttl_ns) : result;
@@ -475,7 +443,7 @@ int onecopy_remove(onecopy *handle, const onecopy_ref *ref)
 
     REQUIRE(handle);
     REQUIRE(ref);
-    result = writable_enter(handle);
+    result = call_enter_writable(handle);
     return result == ONECOPY_OK ? blob_remove(&handle->environment->store, ref) : result;
 }
 

@@ -58,8 +58,8 @@ static int entry_read(const MDB_val *value, struct entry_found *found)
     return ONECOPY_OK;
 }
 
-static int entry_get(const struct index *index, MDB_txn *txn, uint32_t cache, const onecopy_ref *hash,
-                     uint32_t ordinal, struct entry_found *found)
+static int entry_get(const struct index *index, MDB_txn *txn, uint32_t cache, const onecopy_ref *hash, uint32_t ordinal,
+                     struct entry_found *found)
 {
     struct entry_key wanted = key_make(cache, hash, ordinal);
     MDB_val key = {sizeof wanted.bytes, wanted.bytes};
@@ -69,8 +69,8 @@ static int entry_get(const struct index *index, MDB_txn *txn, uint32_t cache, co
     return code == MDB_SUCCESS ? entry_read(&value, found) : index_error(code, "looking an entry up");
 }
 
-int index_entry_find(const struct index *index, MDB_txn *txn, uint32_t cache, const onecopy_ref *hash,
-                     const void *key, size_t key_bytes, struct entry_found *found, uint32_t *ordinal)
+int index_entry_find(const struct index *index, MDB_txn *txn, uint32_t cache, const onecopy_ref *hash, const void *key,
+                     size_t key_bytes, struct entry_found *found, uint32_t *ordinal)
 {
     for (*ordinal = 0; *ordinal < ORDINALS; ++*ordinal) {
         int result = entry_get(index, txn, cache, hash, *ordinal, found);

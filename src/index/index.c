@@ -19,6 +19,7 @@
 #include "base/system.h"
 #include "base/test_point.h"
 #include "shared/slots.h"
+#include "shared/waiting.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -315,12 +316,19 @@ int index_write_begin(struct index *index, struct state *state, struct index_wri
     return ONECOPY_OK;
 }
 
+uint64_t index_write_number(const struct index_write *write)
+{
+    return mdb_txn_id(write->txn);
+}
+
 int index_commit(struct index_write *write)
 {
     uint64_t number = mdb_txn_id(write->txn);
     uint64_t events_tail = load_relaxed(&write->state->header->events_tail);
     int code;
 
+    if (events_tail != write->state->journal->events_begin)
+        waiting_signal(write->state, BUCKET_ALL, number);
     TEST_POINT("before_commit");
     code = mdb_txn_commit(write->txn);
     write->txn = NULL;

@@ -90,6 +90,9 @@ int index_write_begin(struct index *index, struct state *state, struct index_wri
 int index_commit(struct index_write *write);
 void index_abort(struct index_write *write);
 
+/* The number of the transaction: no committed one ever has the same. */
+uint64_t index_write_number(const struct index_write *write);
+
 /* Pages of the file up to the last one used. */
 uint64_t index_used_pages(const struct index_write *write);
 /* Pages that the file has allocated beyond the last one used. */

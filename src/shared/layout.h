@@ -157,12 +157,12 @@ struct state_header {
 
     struct totals totals;
 };
-static_assert(sizeof(struct state_header) == 280 && sizeof(struct state_header) <= PAGE_BYTES, "it has one page");
+static_assert(sizeof(struct state_header) == 336 && sizeof(struct state_header) <= PAGE_BYTES, "it has one page");
 static_assert(offsetof(struct state_header, phase) == 12 && offsetof(struct state_header, clock_base_ns) == 40 &&
                   offsetof(struct state_header, files) == 64,
               "shared layout");
-static_assert(offsetof(struct state_header, max_bytes) == 96 && offsetof(struct state_header, pins_copied) == 168 &&
-                  offsetof(struct state_header, totals) == 208,
+static_assert(offsetof(struct state_header, max_bytes) == 96 && offsetof(struct state_header, pins_copied) == 176 &&
+                  offsetof(struct state_header, totals) == 256,
               "shared layout");
 
 enum client_status { CLIENT_FREE = 0, CLIENT_LIVE = 1 };
@@ -212,10 +212,10 @@ enum slot_kind {
 };
 
 /* The word `kind` of a slot: an enum slot_kind, for an entry its cache's number, for a blob whether it was put by itself. */
-#define SLOT_KIND(word)       ((word)&0xffU)
-#define SLOT_CACHE(word)      ((word) >> 8 & 0xffffU)
+#define SLOT_KIND(word)        ((word)&0xffU)
+#define SLOT_CACHE(word)       ((word) >> 8 & 0xffffU)
 #define SLOT_WORD_ENTRY(cache) ((uint32_t)SLOT_ENTRY | (uint32_t)(cache) << 8)
-#define SLOT_IS_ARGUMENT      (UINT32_C(1) << 31)
+#define SLOT_IS_ARGUMENT       (UINT32_C(1) << 31)
 
 /*
  * The hot metadata of one blob or entry. A blob's record in the index names its slot and the generation that the slot had when
@@ -229,7 +229,8 @@ struct slot {
     _Atomic uint32_t hits;
     _Atomic uint32_t verified; /* the header's cold_opens when the bytes were last known good */
     _Atomic uint32_t kind;
-    uint32_t link;   /* free: the next free slot. A blob: how many entries have it as their value */
+    uint32_t
+        link; /* free: the next free slot. A blob: how many entries have it. An entry: its blob's slot or NO_SLOT */
     onecopy_ref ref; /* of an entry: the hash of its key */
 };
 static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
@@ -252,9 +253,9 @@ struct cache {
     _Atomic uint64_t name[CACHE_NAME_WORDS];
     _Atomic uint64_t serial; /* tells this cache from earlier and later ones with its number */
     _Atomic uint32_t status;
-    _Atomic uint32_t policy;                             /* an enum onecopy_policy */
+    _Atomic uint32_t policy;                                   /* an enum onecopy_policy */
     _Atomic uint64_t ttl_ns, max_entries, max_bytes, grace_ns; /* 0: none */
-    _Atomic uint64_t entries, bytes;                     /* bytes: of keys and values */
+    _Atomic uint64_t entries, bytes;                           /* bytes: of keys and values */
     _Atomic uint64_t by_status[N_STATUSES];
     _Atomic uint64_t baseline[COUNTERS]; /* what the counters were when they were last reset */
     uint64_t reserved[29];
@@ -323,8 +324,8 @@ struct journal {
     struct totals totals;
     struct journal_record records[JOURNAL_RECORDS];
 };
-static_assert(sizeof(struct journal) == 18520, "shared layout");
-static_assert(offsetof(struct journal, totals) == 16 && offsetof(struct journal, records) == 88, "shared layout");
+static_assert(sizeof(struct journal) == 26896, "shared layout");
+static_assert(offsetof(struct journal, totals) == 8384 && offsetof(struct journal, records) == 8464, "shared layout");
 
 /* Of what a queue holds the oldest: all, what is in the index, the entries of one of the caches that share the number. */
 enum queue_number { QUEUE_ALL, QUEUE_SMALL, QUEUE_CACHES, QUEUES = QUEUE_CACHES + 8 };
@@ -340,10 +341,10 @@ static_assert(sizeof(struct queue_record) == 16 && offsetof(struct queue_record,
 struct eviction_queue {
     uint32_t next;
     uint32_t n_records;
-    uint32_t cache; /* whose, where caches share it */
-    uint32_t padding;
+    uint32_t cache; /* whose, where caches share it; and by which policy */
+    uint32_t policy;
     struct queue_record records[QUEUE_RECORDS];
 };
-static_assert(sizeof(struct eviction_queue) == 8200 && offsetof(struct eviction_queue, records) == 8, "shared layout");
+static_assert(sizeof(struct eviction_queue) == 8208 && offsetof(struct eviction_queue, records) == 16, "shared layout");
 
 #endif

@@ -194,7 +194,7 @@ static int slot_take_unused(struct state *state, uint32_t *slot)
     return ONECOPY_OK;
 }
 
-int slot_take(struct state *state, enum slot_kind kind, const onecopy_ref *ref, uint32_t *out)
+int slot_take(struct state *state, uint32_t kind, const onecopy_ref *ref, uint32_t *out)
 {
     struct totals *totals = &state->header->totals;
     uint32_t taken = load_relaxed(&totals->slot_free_head);
@@ -211,11 +211,11 @@ int slot_take(struct state *state, enum slot_kind kind, const onecopy_ref *ref, 
     }
     slot = slot_at(state, taken);
     slot->ref = *ref;
-    slot->link = NO_SLOT;
+    slot->link = 0;
     store_relaxed(&slot->hits, 0U);
     store_relaxed(&slot->verified, load_relaxed(&state->header->cold_opens));
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
-    store_relaxed(&slot->kind, (uint32_t)kind);
+    store_relaxed(&slot->kind, kind);
     *out = taken;
     return ONECOPY_OK;
 }

@@ -98,7 +98,8 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
     if (system_calls.ftruncate(fd, 0) < 0 || system_calls.ftruncate(fd, (off_t)at.end) < 0)
         return error_system("cannot set the length of the state file to %llu bytes", (unsigned long long)at.end);
     if (system_allocate(fd, 0, 0, at.caches + PAGE_BYTES) < 0)
-        return error_system("cannot allocate %llu bytes for the state file", (unsigned long long)at.caches + PAGE_BYTES);
+        return error_system("cannot allocate %llu bytes for the state file",
+                            (unsigned long long)at.caches + PAGE_BYTES);
     result = state_map_length(fd, at, state);
     if (result < 0)
         return result;

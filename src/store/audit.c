@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/system.h"
+#include "shared/caches.h"
+#include "store/entry.h"
 #include "store/rebuild.h"
 
 #include <stdlib.h>
@@ -15,7 +17,13 @@ struct audit {
     struct extent *extents;
     size_t n;
     size_t capacity;
-    uint64_t entries, content_bytes, live, warm, cold, limbo, pending, punching;
+    uint32_t *links; /* of each slot: entries that have the blob */
+    struct cache_sum {
+        uint64_t entries, bytes;
+        uint64_t by_status[N_STATUSES];
+    } caches[MAX_CACHES];
+    const struct index_write *write;
+    uint64_t entries, results, content_bytes, live, warm, cold, limbo, pending, punching;
 };
 
 static int extent_note(struct audit *audit, struct extent extent)
@@ -33,6 +41,54 @@ static int extent_note(struct audit *audit, struct extent extent)
     return ONECOPY_OK;
 }
 
+static void sum_add(struct cache_sum *sum, uint32_t status, uint64_t n_bytes)
+{
+    sum->entries++;
+    sum->bytes += n_bytes;
+    sum->by_status[status % N_STATUSES]++;
+}
+
+static int entry_visit(void *context, const struct entry_place *place, const struct entry_found *found)
+{
+    struct audit *audit = context;
+    const struct entry_record *record = &found->record;
+    const struct slot *slot;
+    struct blob_record blob;
+
+    if (record->slot >= audit->store->state.max_slots || place->cache >= MAX_CACHES)
+        return error_set(ONECOPY_ECORRUPT, "an entry names slot %u, which there is not", record->slot);
+    slot = slot_at(&audit->store->state, record->slot);
+    if (load_relaxed(&slot->kind) != SLOT_WORD_ENTRY(place->cache) || slot->link != record->blob_slot ||
+        load_relaxed(&slot->generation) != record->generation ||
+        memcmp(&slot->ref, &place->hash, sizeof place->hash) != 0)
+        return error_set(ONECOPY_ECORRUPT, "slot %u is not the entry's that names it", record->slot);
+    if (record->blob_slot != NO_SLOT &&
+        index_blob_get(audit->write->index, audit->write->txn, &record->ref, &blob, NULL) == ONECOPY_OK &&
+        blob.slot == record->blob_slot && blob.generation == record->blob_generation)
+        audit->links[blob.slot]++;
+    audit->results++;
+    sum_add(&audit->caches[place->cache], record->status, entry_bytes(record));
+    return ONECOPY_OK;
+}
+
+static int caches_check(const struct audit *audit)
+{
+    for (uint32_t number = 0; cache_is_known(&audit->store->state, number); number++) {
+        const struct cache *cache = cache_at(&audit->store->state, number);
+        const struct cache_sum *sum = &audit->caches[number];
+        bool agrees = load_relaxed(&cache->entries) == sum->entries && load_relaxed(&cache->bytes) == sum->bytes;
+
+        for (uint32_t i = 0; i < N_STATUSES; i++)
+            agrees = agrees && load_relaxed(&cache->by_status[i]) == sum->by_status[i];
+        if (!agrees && (load_relaxed(&cache->status) != CACHE_FREE || sum->entries > 0))
+            return error_set(
+                ONECOPY_ECORRUPT, "cache %u says that it has %llu entries of %llu bytes; it has %llu of %llu", number,
+                (unsigned long long)load_relaxed(&cache->entries), (unsigned long long)load_relaxed(&cache->bytes),
+                (unsigned long long)sum->entries, (unsigned long long)sum->bytes);
+    }
+    return ONECOPY_OK;
+}
+
 static int blob_visit(void *context, const onecopy_ref *ref, const struct blob_record *record)
 {
     struct audit *audit = context;
@@ -42,9 +98,11 @@ static int blob_visit(void *context, const onecopy_ref *ref, const struct blob_r
     if (record->slot >= audit->store->state.max_slots)
         return error_set(ONECOPY_ECORRUPT, "a blob names slot %u, which there is not", record->slot);
     slot = slot_at(&audit->store->state, record->slot);
-    if (load_relaxed(&slot->kind) != (record->page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB) ||
+    if (load_relaxed(&slot->kind) != ((record->page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB) | record->flags) ||
         load_relaxed(&slot->generation) != record->generation || memcmp(&slot->ref, ref, sizeof *ref) != 0)
         return error_set(ONECOPY_ECORRUPT, "slot %u is not the blob's that names it", record->slot);
+    if (record->flags & SLOT_IS_ARGUMENT)
+        sum_add(&audit->caches[CACHE_ARGUMENTS], ONECOPY_SUCCESS, record->length_bytes);
     audit->entries++;
     audit->content_bytes += record->length_bytes;
     if (record->page == BLOB_IN_INDEX)
@@ -113,7 +171,8 @@ static int totals_check(const struct audit *audit)
         uint64_t told;
         uint64_t counted;
     } sums[] = {
-        {"entries", load_relaxed(&totals->entries), audit->entries},
+        {"blobs", load_relaxed(&totals->entries), audit->entries},
+        {"entries", load_relaxed(&totals->results), audit->results},
         {"bytes of content", load_relaxed(&totals->content_bytes), audit->content_bytes},
         {"live pages", load_relaxed(&totals->live_pages), audit->live},
         {"warm pages", load_relaxed(&totals->warm_pages), audit->warm},
@@ -130,23 +189,35 @@ static int totals_check(const struct audit *audit)
     return ONECOPY_OK;
 }
 
-/* Every slot is a blob's, or in the chain of free ones; a slot that is neither would be lost for good. */
+/*
+ * Every slot is a blob's or an entry's, or in the chain of free ones; a slot that is neither would be lost for good. A
+ * blob's counts the entries that have it.
+ */
 static int slots_check(const struct audit *audit)
 {
     const struct state *state = &audit->store->state;
     const struct totals *totals = store_totals(audit->store);
     uint32_t high = load_relaxed(&totals->slot_high);
-    uint64_t n_blobs = 0;
+    uint64_t n_used = 0;
     uint64_t n_free = 0;
 
-    for (uint32_t i = 0; i < high; i++)
-        n_blobs += load_relaxed(&slot_at(state, i)->kind) != SLOT_FREE;
+    for (uint32_t i = 0; i < high; i++) {
+        const struct slot *slot = slot_at(state, i);
+        uint32_t kind = SLOT_KIND(load_relaxed(&slot->kind));
+
+        n_used += kind != SLOT_FREE;
+        if ((kind == SLOT_BLOB || kind == SLOT_SMALL_BLOB) && slot->link != audit->links[i])
+            return error_set(ONECOPY_ECORRUPT, "the blob of slot %u has %u links, and %u entries have it", i,
+                             slot->link, audit->links[i]);
+    }
     for (uint32_t i = load_relaxed(&totals->slot_free_head); i != NO_SLOT && i < high && n_free <= high;
          i = slot_at(state, i)->link)
         n_free++;
-    if (n_blobs != audit->entries || n_blobs + n_free != high)
-        return error_set(ONECOPY_ECORRUPT, "of %u slots %llu are blobs' and %llu free, and there are %llu blobs", high,
-                         (unsigned long long)n_blobs, (unsigned long long)n_free, (unsigned long long)audit->entries);
+    if (n_used != audit->entries + audit->results || n_used + n_free != high)
+        return error_set(ONECOPY_ECORRUPT,
+                         "of %u slots %llu are taken and %llu free, and there are %llu blobs and %llu entries", high,
+                         (unsigned long long)n_used, (unsigned long long)n_free, (unsigned long long)audit->entries,
+                         (unsigned long long)audit->results);
     return ONECOPY_OK;
 }
 
@@ -172,8 +243,14 @@ static int audit_in(struct audit *audit, const struct index_write *write)
 {
     const struct index *index = write->index;
     bool agree = false;
+    const struct entry_place first = {0};
     int result = index_blobs_visit(index, write->txn, NULL, blob_visit, audit);
 
+    audit->write = write;
+    if (result == ONECOPY_OK)
+        result = index_entries_visit(index, write->txn, &first, true, entry_visit, audit);
+    if (result == ONECOPY_OK)
+        result = caches_check(audit);
     if (result == ONECOPY_OK)
         result = index_extents_visit(index, write->txn, TABLE_FREE, free_visit, audit);
     if (result == ONECOPY_OK)
@@ -195,14 +272,20 @@ static int audit_in(struct audit *audit, const struct index_write *write)
 
 int audit(struct store *store)
 {
-    struct audit audit = {.store = store};
+    CLEANUP_FREE struct audit *audit = system_calls.calloc(1, sizeof *audit);
+    CLEANUP_FREE uint32_t *links = system_calls.calloc(store->state.max_slots, sizeof *links);
     struct index_write write;
-    int result = write_begin(store, &write);
+    int result;
 
+    if (!audit || !links)
+        return error_set(ONECOPY_ENOMEMORY, "out of memory for an audit");
+    audit->store = store;
+    audit->links = links;
+    result = write_begin(store, &write);
     if (result < 0)
         return result;
-    result = audit_in(&audit, &write);
+    result = audit_in(audit, &write);
     index_abort(&write);
-    free(audit.extents);
+    free(audit->extents);
     return result;
 }

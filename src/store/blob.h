@@ -39,6 +39,19 @@ int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *
 /* Says that a blob is not stored. ONECOPY_ENOTFOUND. */
 int blob_not_found(const onecopy_ref *ref);
 
+/* A blob and no other: no two ever have the same slot and generation. */
+struct blob_place {
+    uint32_t slot;
+    uint64_t generation;
+};
+
+/*
+ * Puts a value that is to belong to an entry: as blob_put(), but it is no argument, and nothing is counted. *place: where it
+ * is, unless it is gone again by then. *is_new: it was not stored already.
+ */
+int blob_put_part(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref,
+                  struct blob_place *place, bool *is_new);
+
 /* The public functions of the same names describe these. */
 int blob_get(struct store *store, const onecopy_ref *ref, struct held *held);
 int blob_contains(struct store *store, const onecopy_ref *ref);

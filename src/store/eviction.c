@@ -16,6 +16,8 @@
 #include "store/eviction.h"
 
 #include "base/error.h"
+#include "shared/caches.h"
+#include "store/entry.h"
 
 #include <stdlib.h>
 
@@ -28,10 +30,13 @@ struct eviction {
     struct index_write *write;
     uint64_t now_ns;
     bool is_small;
+    uint32_t cache; /* whose entries alone, by its policy; 0: anything */
+    uint32_t policy;
     uint32_t *pinned;
     size_t n_pinned;
     struct removal removal;
-    uint64_t n_expired;
+    uint64_t n_expired; /* blobs that were put by themselves */
+    uint64_t n_evicted;
 };
 
 static bool slot_is_pinned(const struct eviction *eviction, uint32_t slot)
@@ -50,21 +55,54 @@ static bool slot_is_pinned(const struct eviction *eviction, uint32_t slot)
     return low < eviction->n_pinned && eviction->pinned[low] == slot;
 }
 
-/* The order of eviction: what has expired, then by last access. */
-static uint64_t slot_rank(const struct slot *slot, uint64_t now_ns)
+static bool slot_is_expired(const struct eviction *eviction, const struct slot *slot)
 {
-    return load_relaxed(&slot->expires_ns) < now_ns ? 0 : load_relaxed(&slot->accessed_ns);
+    return load_relaxed(&slot->expires_ns) < eviction->now_ns;
+}
+
+/* What the order goes by: the last access, or the expiry. Entries of a "fifo" cache are not accessed after they were set. */
+static uint64_t slot_time(const struct eviction *eviction, const struct slot *slot)
+{
+    return load_relaxed(eviction->policy == ONECOPY_POLICY_TTL ? &slot->expires_ns : &slot->accessed_ns);
+}
+
+/* The order of eviction: what has expired, then by that time. */
+static uint64_t slot_rank(const struct eviction *eviction, const struct slot *slot)
+{
+    return slot_is_expired(eviction, slot) ? 0 : slot_time(eviction, slot);
+}
+
+/*
+ * Whether the kind of a slot is the one that is looked for. A blob that entries have goes with the last of them. For a
+ * cache's own limit it does not matter whether its values are in view; for space, such a value is passed over.
+ */
+static bool slot_is_wanted(const struct eviction *eviction, uint32_t index, const struct slot *slot)
+{
+    uint32_t word = load_relaxed(&slot->kind);
+    const struct cache *cache = cache_at(&eviction->store->state, SLOT_CACHE(word));
+
+    switch (SLOT_KIND(word)) {
+    case SLOT_ENTRY:
+        if (eviction->cache != 0)
+            return SLOT_CACHE(word) == eviction->cache &&
+                   (eviction->policy != ONECOPY_POLICY_NONE || slot_is_expired(eviction, slot));
+        return (load_relaxed(&cache->policy) != ONECOPY_POLICY_NONE || slot_is_expired(eviction, slot)) &&
+               (slot->link == NO_SLOT || !slot_is_pinned(eviction, slot->link));
+    case SLOT_SMALL_BLOB:
+    case SLOT_BLOB:
+        return eviction->cache == 0 && slot->link == 0 && (!eviction->is_small || SLOT_KIND(word) == SLOT_SMALL_BLOB) &&
+               !slot_is_pinned(eviction, index);
+    default:
+        return false;
+    }
 }
 
 static bool slot_may_go(const struct eviction *eviction, uint32_t index)
 {
     const struct slot *slot = slot_at(&eviction->store->state, index);
-    uint32_t kind = load_relaxed(&slot->kind);
 
-    return (kind == SLOT_SMALL_BLOB || (kind == SLOT_BLOB && !eviction->is_small)) &&
-           !slot_is_pinned(eviction, index) &&
-           (load_relaxed(&slot->keep_until_ns) <= eviction->now_ns ||
-            load_relaxed(&slot->expires_ns) < eviction->now_ns);
+    return slot_is_wanted(eviction, index, slot) &&
+           (load_relaxed(&slot->keep_until_ns) <= eviction->now_ns || slot_is_expired(eviction, slot));
 }
 
 struct candidate {
@@ -90,7 +128,11 @@ static void heap_sink(struct candidate *heap, size_t n, size_t at)
 
 static struct eviction_queue *queue_of(const struct eviction *eviction)
 {
-    return &eviction->store->state.queues[eviction->is_small ? QUEUE_SMALL : QUEUE_ALL];
+    uint32_t number = eviction->is_small ? QUEUE_SMALL : QUEUE_ALL;
+
+    if (eviction->cache != 0)
+        number = QUEUE_CACHES + eviction->cache % (QUEUES - QUEUE_CACHES);
+    return &eviction->store->state.queues[number];
 }
 
 /*
@@ -108,8 +150,8 @@ static void queue_refill(const struct eviction *eviction)
 
     for (uint32_t i = 0; i < n_slots && i < state->max_slots; i++) {
         const struct slot *slot = &state->slots[i];
-        uint64_t accessed = load_relaxed(&slot->accessed_ns);
-        uint64_t rank = slot_rank(slot, eviction->now_ns);
+        uint64_t accessed = slot_time(eviction, slot);
+        uint64_t rank = slot_rank(eviction, slot);
         struct candidate candidate = {.rank = rank, .record = {.slot = i, .accessed_ns = accessed}};
 
         if ((n == QUEUE_RECORDS && rank >= heap[0].rank) || !slot_may_go(eviction, i))
@@ -127,6 +169,8 @@ static void queue_refill(const struct eviction *eviction)
         heap_sink(heap, n, parent - 1);
     queue->next = 0;
     queue->n_records = (uint32_t)n;
+    queue->cache = eviction->cache;
+    queue->policy = eviction->policy;
     /* The root is the youngest of those left: the queue is filled from its end. */
     for (; n > 0; n--) {
         queue->records[n - 1] = heap[0].record;
@@ -140,27 +184,51 @@ static bool queue_next(const struct eviction *eviction, struct queue_record *can
 {
     struct eviction_queue *queue = queue_of(eviction);
 
+    if (queue->cache != eviction->cache || queue->policy != eviction->policy)
+        return false;
     while (queue->next < queue->n_records && queue->next < QUEUE_RECORDS) {
         const struct slot *slot;
 
         *candidate = queue->records[queue->next++];
         slot = slot_at(&eviction->store->state, candidate->slot);
         if (slot_may_go(eviction, candidate->slot) &&
-            (load_relaxed(&slot->accessed_ns) == candidate->accessed_ns || slot_rank(slot, eviction->now_ns) == 0))
+            (slot_time(eviction, slot) == candidate->accessed_ns || slot_is_expired(eviction, slot)))
             return true;
     }
     return false;
+}
+
+static int entry_evict(struct eviction *eviction, uint32_t number)
+{
+    struct store *store = eviction->store;
+    const struct slot *slot = slot_at(&store->state, number);
+    bool is_expired = slot_is_expired(eviction, slot);
+    struct entry_spot spot = {.cache = SLOT_CACHE(load_relaxed(&slot->kind)), .hash = slot->ref};
+    int result = index_entry_find_slot(eviction->write->index, eviction->write->txn, spot.cache, &spot.hash, number,
+                                       &spot.found, &spot.ordinal);
+
+    if (result == ONECOPY_ENOTFOUND)
+        return slots_disagree(eviction->write);
+    if (result == ONECOPY_OK)
+        result = entry_take_out(store, eviction->write, &spot, is_expired ? ONECOPY_EVENT_EXPIRE : ONECOPY_EVENT_EVICT,
+                                &eviction->removal);
+    if (result == ONECOPY_OK)
+        cache_count(store, spot.cache, is_expired ? COUNTER_EXPIRATIONS : COUNTER_EVICTIONS, 1);
+    return result;
 }
 
 static int candidate_evict(struct eviction *eviction, const struct queue_record *candidate)
 {
     struct state *state = &eviction->store->state;
     struct slot *slot = slot_at(state, candidate->slot);
-    bool is_expired = slot_rank(slot, eviction->now_ns) == 0;
+    bool is_expired = slot_is_expired(eviction, slot);
     onecopy_ref ref = slot->ref;
     struct blob_record record;
-    int result = index_blob_get(eviction->write->index, eviction->write->txn, &ref, &record, NULL);
+    int result;
 
+    if (SLOT_KIND(load_relaxed(&slot->kind)) == SLOT_ENTRY)
+        return entry_evict(eviction, candidate->slot);
+    result = index_blob_get(eviction->write->index, eviction->write->txn, &ref, &record, NULL);
     if (result < 0 && result != ONECOPY_ENOTFOUND)
         return result;
     if (result == ONECOPY_ENOTFOUND || record.slot != candidate->slot ||
@@ -168,8 +236,21 @@ static int candidate_evict(struct eviction *eviction, const struct queue_record 
         return slots_disagree(eviction->write);
     if (!slot_retire_idle(state, candidate->slot, candidate->accessed_ns, eviction->now_ns))
         return ONECOPY_OK;
-    eviction->n_expired += is_expired;
+    if (record.flags & SLOT_IS_ARGUMENT) {
+        blob_event(eviction->store, is_expired ? ONECOPY_EVENT_EXPIRE : ONECOPY_EVENT_EVICT, &ref, record.length_bytes);
+        *(is_expired ? &eviction->n_expired : &eviction->n_evicted) += 1;
+    }
     return removal_add(eviction->store, eviction->write, &ref, &record, &eviction->removal);
+}
+
+static bool goal_is_reached(const struct eviction *eviction, const struct eviction_goal *goal)
+{
+    const struct removal *removal = &eviction->removal;
+    const struct cache *cache = cache_at(&eviction->store->state, goal->cache);
+
+    if (goal->cache != 0)
+        return load_relaxed(&cache->entries) <= goal->entries && load_relaxed(&cache->bytes) <= goal->bytes;
+    return removal->n_pages >= goal->n_pages && removal->n_blobs >= goal->n_blobs;
 }
 
 static int candidates_evict(struct eviction *eviction, const struct eviction_goal *goal)
@@ -178,7 +259,7 @@ static int candidates_evict(struct eviction *eviction, const struct eviction_goa
     uint32_t max_blobs = goal->max_blobs < REMOVAL_MAX ? goal->max_blobs : REMOVAL_MAX;
     bool is_scanned = false;
 
-    while (removal->n_blobs < max_blobs && (removal->n_pages < goal->n_pages || removal->n_blobs < goal->n_blobs)) {
+    while (removal->n_blobs < max_blobs && !goal_is_reached(eviction, goal)) {
         struct queue_record candidate;
         int result;
 
@@ -200,8 +281,13 @@ int eviction_run(struct store *store, struct index_write *write, const struct ev
 {
     struct eviction eviction = {.store = store, .write = write, .now_ns = store_now(store), .is_small = goal->is_small};
     struct pin_list pins = {0};
-    int result = pins_collect(&store->state, &pins);
+    int result = ONECOPY_OK;
 
+    eviction.cache = goal->cache;
+    if (goal->cache != 0)
+        eviction.policy = load_relaxed(&cache_at(&store->state, goal->cache)->policy);
+    else
+        result = pins_collect(&store->state, &pins);
     if (result < 0)
         return result;
     eviction.pinned = pin_list_slots(&pins);
@@ -212,13 +298,13 @@ int eviction_run(struct store *store, struct index_write *write, const struct ev
     result = candidates_evict(&eviction, goal);
     free(eviction.pinned);
     /* With nothing to evict, what limbo holds is the last hope. */
-    eviction.removal.limbo_max = eviction.removal.n_blobs == 0 ? goal->max_blobs : 0;
+    eviction.removal.limbo_max = eviction.removal.n_blobs == 0 && goal->cache == 0 ? goal->max_blobs : 0;
     if (result == ONECOPY_OK)
         result = removal_settle(store, write, &eviction.removal);
     if (result < 0)
         return result;
     store_count(store, COUNTER_EXPIRATIONS, eviction.n_expired);
-    store_count(store, COUNTER_EVICTIONS, eviction.removal.n_blobs - eviction.n_expired);
+    store_count(store, COUNTER_EVICTIONS, eviction.n_evicted);
     *n_evicted = eviction.removal.n_blobs + eviction.removal.n_freed;
     return ONECOPY_OK;
 }

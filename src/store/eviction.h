@@ -9,11 +9,13 @@ struct eviction_goal {
     uint64_t n_pages; /* of the arena */
     uint64_t n_blobs;
     uint32_t max_blobs; /* no more than these, whatever is achieved */
-    bool is_small;      /* only blobs whose bytes are in the index */
+    bool is_small;      /* only blobs whose bytes are in the index, and entries */
+    uint32_t cache;     /* 0: any; else only its entries, by its policy, until it has come down to the next two */
+    uint64_t entries, bytes;
 };
 
 /*
- * Evicts expired blobs, then the least recently used, until the goal is reached; passes over pinned ones. *n_evicted:
+ * Evicts expired blobs and entries, then the least recently used, until the goal is reached; passes over pinned ones. *n_evicted:
  * how many blobs went, or extents came out of limbo; 0 when there is nothing that may be evicted.
  */
 int eviction_run(struct store *store, struct index_write *write, const struct eviction_goal *goal, uint64_t *n_evicted);

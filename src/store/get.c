@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/test_point.h"
+#include "store/entry.h"
 #include "store/rebuild.h"
 #include "store/room.h"
 
@@ -265,6 +266,8 @@ int blob_remove(struct store *store, const onecopy_ref *ref)
     if (load_relaxed(&slot_at(&store->state, record.slot)->generation) == record.generation)
         slot_retire(&store->state, record.slot);
     TEST_POINT("after_retire");
+    if (record.flags & SLOT_IS_ARGUMENT)
+        blob_event(store, was_live ? ONECOPY_EVENT_REMOVE : ONECOPY_EVENT_EXPIRE, ref, record.length_bytes);
     result = removal_add(store, &write, ref, &record, &removal);
     if (result == ONECOPY_OK)
         result = removal_settle(store, &write, &removal);

@@ -108,6 +108,10 @@ static void stat_counters(const struct store *store, struct onecopy_stat *stat)
     stat->evictions = sums[COUNTER_EVICTIONS];
     stat->expirations = sums[COUNTER_EXPIRATIONS];
     stat->removals = sums[COUNTER_REMOVALS];
+    stat->invalidations = sums[COUNTER_INVALIDATIONS];
+    stat->bypasses = sums[COUNTER_BYPASSES];
+    stat->claims = sums[COUNTER_CLAIMS];
+    stat->waits = sums[COUNTER_WAITS];
     stat->dead_clients = load_relaxed(&store->state.header->dead_clients);
 }
 
@@ -128,6 +132,9 @@ static void stat_space(const struct store *store, struct onecopy_stat *stat)
     stat->content_bytes = load_relaxed(&totals->content_bytes);
     stat->arena_address_bytes = store->arena.n_bytes;
     stat->entries = load_relaxed(&totals->entries);
+    stat->results = load_relaxed(&totals->results);
+    stat->kept_bytes = load_relaxed(&header->kept_bytes);
+    stat->max_kept_bytes = load_relaxed(&header->max_kept_bytes);
 }
 
 int inspect_stat(struct store *store, struct onecopy_stat *stat)

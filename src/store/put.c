@@ -20,6 +20,8 @@
 #include "base/hash.h"
 #include "base/system.h"
 #include "base/test_point.h"
+#include "shared/caches.h"
+#include "store/entry.h"
 #include "store/reap.h"
 #include "store/room.h"
 
@@ -39,6 +41,7 @@ struct put {
     onecopy_ref ref;
     uint64_t now_ns;
     uint64_t expires_ns;
+    struct blob_place *place; /* where a part of an entry is; NULL: the value is put by itself, as an argument */
 };
 
 /* Compares bytes that are stored with those of a value. */
@@ -83,6 +86,21 @@ static int ref_contest(struct store *store, const onecopy_ref *ref)
     return result == ONECOPY_OK ? PUT_CONTESTED : result;
 }
 
+/* A put has found its bytes, and renewed their promise: sees to it that they stay for the reason that it has. */
+static int found_keep(const struct put *put, uint32_t slot_number, uint64_t generation)
+{
+    const struct slot *slot = slot_at(&put->store->state, slot_number);
+    struct blob_place place = {.slot = slot_number, .generation = generation};
+
+    if (put->place) {
+        *put->place = place;
+        return ONECOPY_OK;
+    }
+    if (load_acquire(&slot->kind) & SLOT_IS_ARGUMENT && load_relaxed(&slot->generation) == generation)
+        return ONECOPY_OK;
+    return blob_promote(put->store, &put->ref, &place);
+}
+
 /* As put_find(), for a process that has no pin left: under the write lock nothing is removed. */
 static int put_find_unpinned(const struct put *put)
 {
@@ -106,6 +124,8 @@ static int put_find_unpinned(const struct put *put)
             result = slots_disagree(&write);
     }
     index_abort(&write);
+    if (result == ONECOPY_OK)
+        return found_keep(put, record.slot, record.generation);
     return result == PUT_CONTESTED ? ref_contest(store, &put->ref) : result;
 }
 
@@ -136,6 +156,8 @@ static int put_find(const struct put *put)
             result = ONECOPY_ENOTFOUND;
         else if (held.is_unverified)
             store_relaxed(&slot->verified, load_relaxed(&store->state.header->cold_opens));
+        if (result == ONECOPY_OK)
+            result = found_keep(put, held.slot, held.generation);
     } else {
         result = held.is_unverified ? blob_verify(store, &put->ref, &held) : ONECOPY_OK;
         result = result == ONECOPY_ECORRUPT ? ONECOPY_ENOTFOUND : PUT_CONTESTED;
@@ -167,9 +189,11 @@ static int blob_file(const struct put *put, struct index_write *write, uint64_t 
     struct blob_record record = {.length_bytes = put->value->length_bytes,
                                  .page = page,
                                  .stored_ns = put->now_ns,
-                                 .expires_ns = put->expires_ns};
+                                 .expires_ns = put->expires_ns,
+                                 .flags = put->place ? 0 : SLOT_IS_ARGUMENT};
+    uint32_t kind = page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB;
     struct slot *slot;
-    int result = slot_take(&store->state, page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB, &put->ref, &record.slot);
+    int result = slot_take(&store->state, kind | record.flags, &put->ref, &record.slot);
 
     if (result < 0)
         return result == ONECOPY_EFULL ? error_set(result, "the environment has no slot for another blob") : result;
@@ -182,6 +206,12 @@ static int blob_file(const struct put *put, struct index_write *write, uint64_t 
         return result;
     add_relaxed(&totals->entries, 1U);
     add_relaxed(&totals->content_bytes, record.length_bytes);
+    if (put->place) {
+        *put->place = (struct blob_place){.slot = record.slot, .generation = record.generation};
+    } else {
+        cache_change(&store->state, CACHE_ARGUMENTS, CACHE_GAINS, ONECOPY_SUCCESS, record.length_bytes);
+        blob_event(store, ONECOPY_EVENT_SET, &put->ref, record.length_bytes);
+    }
     return ONECOPY_OK;
 }
 
@@ -193,7 +223,7 @@ static int publish_end(const struct put *put, struct index_write *write, int res
         return result;
     }
     result = index_commit(write);
-    if (result == ONECOPY_OK)
+    if (result == ONECOPY_OK && !put->place)
         store_count(put->store, COUNTER_PUTS, 1);
     return result;
 }
@@ -316,9 +346,9 @@ static int put_new(const struct put *put, struct reservation *reserved)
 
 /* Puts a value, from a reservation that holds it when there is one. *is_new: it was stored now, not found. */
 static int put_value(struct store *store, const struct value *value, struct reservation *reserved, uint64_t ttl_ns,
-                     onecopy_ref *ref, bool *is_new)
+                     struct blob_place *place, onecopy_ref *ref, bool *is_new)
 {
-    struct put put = {.store = store, .value = value, .now_ns = store_now(store)};
+    struct put put = {.store = store, .value = value, .now_ns = store_now(store), .place = place};
 
     put.expires_ns = store_expiry(store, ttl_ns, put.now_ns);
     for (unsigned attempt = 0; attempt < HASH_ATTEMPTS; attempt++) {
@@ -348,10 +378,13 @@ static void duplicate_count(struct store *store, uint64_t length)
 }
 
 /* A value that is one of this process's live views, passed on: its ref is known. ONECOPY_ENOTFOUND: it is not. */
-static int put_view(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref)
+static int put_view(struct store *store, const struct value *value, uint64_t ttl_ns, struct blob_place *place,
+                    onecopy_ref *ref)
 {
     uint64_t now_ns = store_now(store);
     struct viewed view;
+    struct put put;
+    int result;
 
     if (value->n_parts != 1 || value->length_bytes == 0 ||
         !view_find(&store->views, store->arena.readable, store->arena.n_bytes, value->parts->iov_base,
@@ -359,26 +392,38 @@ static int put_view(struct store *store, const struct value *value, uint64_t ttl
         return ONECOPY_ENOTFOUND;
     if (!slot_extend(slot_at(&store->state, view.slot), view.generation, store_expiry(store, ttl_ns, now_ns), now_ns))
         return ONECOPY_ENOTFOUND; /* removed since: its bytes are stored anew */
-    *ref = view.ref;
-    return ONECOPY_OK;
+    put = (struct put){.store = store, .ref = view.ref, .place = place};
+    result = found_keep(&put, view.slot, view.generation);
+    if (result == ONECOPY_OK)
+        *ref = view.ref;
+    return result;
+}
+
+int blob_put_part(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref,
+                  struct blob_place *place, bool *is_new)
+{
+    int result = store_check_writable(store);
+
+    if (result < 0)
+        return result;
+    *is_new = false;
+    result = put_view(store, value, ttl_ns, place, ref);
+    if (result == ONECOPY_ENOTFOUND)
+        result = put_value(store, value, NULL, ttl_ns, place, ref, is_new);
+    if (result == ONECOPY_EFULL) {
+        /* Perhaps of what the dead hold. */
+        result = reap_dead_clients(store, 0);
+        if (result == ONECOPY_OK)
+            result = put_value(store, value, NULL, ttl_ns, place, ref, is_new);
+    }
+    return result;
 }
 
 int blob_put(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref)
 {
     bool is_new = false;
-    int result = store_check_writable(store);
+    int result = blob_put_part(store, value, ttl_ns, ref, NULL, &is_new);
 
-    if (result < 0)
-        return result;
-    result = put_view(store, value, ttl_ns, ref);
-    if (result == ONECOPY_ENOTFOUND)
-        result = put_value(store, value, NULL, ttl_ns, ref, &is_new);
-    if (result == ONECOPY_EFULL) {
-        /* Perhaps of what the dead hold. */
-        result = reap_dead_clients(store, 0);
-        if (result == ONECOPY_OK)
-            result = put_value(store, value, NULL, ttl_ns, ref, &is_new);
-    }
     if (result == ONECOPY_OK && !is_new)
         duplicate_count(store, value->length_bytes);
     return result;
@@ -388,7 +433,7 @@ int blob_put_reserved(struct store *store, struct reservation *reservation, cons
                       onecopy_ref *ref)
 {
     bool is_new = false;
-    int result = put_value(store, value, reservation, ttl_ns, ref, &is_new);
+    int result = put_value(store, value, reservation, ttl_ns, NULL, ref, &is_new);
 
     if (result != ONECOPY_OK || !is_new)
         space_return(store, reservation);

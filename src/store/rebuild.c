@@ -14,6 +14,9 @@
 
 #include "base/error.h"
 #include "base/system.h"
+#include "shared/caches.h"
+#include "store/entry.h"
+#include "store/namespace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +24,9 @@
 struct misfit {
     struct misfit *next;
     onecopy_ref ref;
+    bool is_entry; /* then its hash, and the rest */
+    uint32_t cache;
+    uint32_t ordinal;
 };
 
 struct rebuild {
@@ -29,7 +35,8 @@ struct rebuild {
     uint8_t *is_claimed; /* for each slot */
     uint32_t slot_high;
     uint64_t latest_ns;
-    uint64_t entries, content_bytes, live_pages;
+    uint64_t entries, results, content_bytes, live_pages;
+    uint8_t has_cache[MAX_CACHES];
     struct misfit *misfits;
     struct live_extent *live; /* of the blobs, with REBUILD_ANEW */
     size_t n_live;
@@ -55,8 +62,9 @@ static void slot_fill(struct rebuild *rebuild, const onecopy_ref *ref, const str
 {
     struct slot *slot = slot_at(&rebuild->store->state, record->slot);
 
-    uint32_t kind = record->page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB;
+    uint32_t kind = (record->page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB) | (record->flags & SLOT_IS_ARGUMENT);
 
+    slot->link = 0; /* until the entries are counted */
     if (rebuild->mode == REBUILD_KEEP && load_relaxed(&slot->kind) == kind &&
         load_relaxed(&slot->generation) == record->generation)
         return;
@@ -105,6 +113,8 @@ static int rebuild_visit(void *context, const onecopy_ref *ref, const struct blo
     slot_fill(rebuild, ref, record);
     rebuild->entries++;
     rebuild->content_bytes += record->length_bytes;
+    if (record->flags & SLOT_IS_ARGUMENT)
+        cache_change(&store->state, CACHE_ARGUMENTS, CACHE_GAINS, ONECOPY_SUCCESS, record->length_bytes);
     if (record->page != BLOB_IN_INDEX) {
         rebuild->live_pages += n_pages;
         if (rebuild->live)
@@ -112,6 +122,110 @@ static int rebuild_visit(void *context, const onecopy_ref *ref, const struct blo
                 (struct live_extent){.extent = {.page = record->page, .n_pages = n_pages}, .ref = *ref};
     }
     return ONECOPY_OK;
+}
+
+/* ---- caches and entries ---- */
+
+static int cache_visit(void *context, uint32_t number, const struct cache_record *record)
+{
+    struct rebuild *rebuild = context;
+
+    if (number >= MAX_CACHES || record->policy > ONECOPY_POLICY_NONE ||
+        (record->status != CACHE_LIVE && record->status != CACHE_DROPPING))
+        return error_set(ONECOPY_ECORRUPT, "the index is damaged: the record of cache %u makes no sense", number);
+    rebuild->has_cache[number] = 1;
+    return namespace_restore(rebuild->store, number, record);
+}
+
+/* Caches that the index does not know are none, whatever the state says. */
+static void caches_forget(const struct rebuild *rebuild)
+{
+    struct state *state = &rebuild->store->state;
+
+    for (uint32_t number = 0; cache_is_known(state, number); number++)
+        if (!rebuild->has_cache[number]) {
+            cache_set_name(cache_at(state, number), NULL);
+            store_relaxed(&cache_at(state, number)->status, (uint32_t)CACHE_FREE);
+        }
+}
+
+static void entry_slot_fill(const struct rebuild *rebuild, uint32_t cache, const onecopy_ref *hash,
+                            const struct entry_record *record)
+{
+    const struct cache *of = cache_at(&rebuild->store->state, cache);
+    struct slot *slot = slot_at(&rebuild->store->state, record->slot);
+
+    slot->link = record->blob_slot;
+    if (rebuild->mode == REBUILD_KEEP && load_relaxed(&slot->kind) == SLOT_WORD_ENTRY(cache) &&
+        load_relaxed(&slot->generation) == record->generation)
+        return;
+    slot->ref = *hash;
+    store_relaxed(&slot->accessed_ns, record->stored_ns);
+    store_relaxed(&slot->expires_ns, clock_add(record->expires_ns, load_relaxed(&of->grace_ns)));
+    store_relaxed(&slot->keep_until_ns, UINT64_C(0));
+    store_relaxed(&slot->hits, 0U);
+    store_relaxed(&slot->kind, SLOT_WORD_ENTRY(cache));
+    store_exact(&slot->generation, record->generation);
+}
+
+/* Counts the link from an entry to its blob, if that is the blob that it names. */
+static void link_count(const struct rebuild *rebuild, const struct index_write *write,
+                       const struct entry_record *record)
+{
+    struct blob_record blob;
+
+    if (record->blob_slot != NO_SLOT &&
+        index_blob_get(write->index, write->txn, &record->ref, &blob, NULL) == ONECOPY_OK &&
+        blob.slot == record->blob_slot && blob.generation == record->blob_generation &&
+        blob.slot < rebuild->store->state.max_slots)
+        slot_at(&rebuild->store->state, blob.slot)->link++;
+}
+
+struct entry_walk {
+    struct rebuild *rebuild;
+    const struct index_write *write;
+};
+
+static int entry_visit(void *context, const struct entry_place *place, const struct entry_found *found)
+{
+    const struct entry_walk *walk = context;
+    struct rebuild *rebuild = walk->rebuild;
+    struct state *state = &rebuild->store->state;
+    const struct entry_record *record = &found->record;
+    int result;
+
+    if (place->cache >= MAX_CACHES || !rebuild->has_cache[place->cache] || record->slot >= state->max_slots ||
+        rebuild->is_claimed[record->slot]) {
+        result = misfit_note(rebuild, &place->hash);
+        if (result == ONECOPY_OK) {
+            rebuild->misfits->is_entry = true;
+            rebuild->misfits->cache = place->cache;
+            rebuild->misfits->ordinal = place->ordinal;
+        }
+        return result;
+    }
+    result = slots_allocate(state, record->slot + 1);
+    if (result < 0)
+        return result;
+    rebuild->is_claimed[record->slot] = 1;
+    if (record->slot >= rebuild->slot_high)
+        rebuild->slot_high = record->slot + 1;
+    if (record->stored_ns > rebuild->latest_ns)
+        rebuild->latest_ns = record->stored_ns;
+    entry_slot_fill(rebuild, place->cache, &place->hash, record);
+    link_count(rebuild, walk->write, record);
+    rebuild->results++;
+    cache_change(state, place->cache, CACHE_GAINS, record->status, entry_bytes(record));
+    return ONECOPY_OK;
+}
+
+/* After the blobs: what is left of the slots is the entries'. */
+static int entries_rebuild(struct rebuild *rebuild, const struct index_write *write)
+{
+    const struct entry_place first = {0};
+    struct entry_walk walk = {.rebuild = rebuild, .write = write};
+
+    return index_entries_visit(write->index, write->txn, &first, true, entry_visit, &walk);
 }
 
 struct extent_sums {
@@ -165,6 +279,7 @@ static int totals_rebuild(struct rebuild *rebuild, const struct index_write *wri
         head = i - 1;
     }
     store_relaxed(&totals->entries, rebuild->entries);
+    store_relaxed(&totals->results, rebuild->results);
     store_relaxed(&totals->content_bytes, rebuild->content_bytes);
     store_relaxed(&totals->live_pages, rebuild->live_pages);
     store_relaxed(&totals->warm_pages, sums.warm);
@@ -237,8 +352,15 @@ static int misfits_remove(struct rebuild *rebuild, struct index_write *write)
 {
     for (struct misfit *misfit = rebuild->misfits; misfit; misfit = misfit->next) {
         struct blob_record record;
-        int result = index_blob_get(write->index, write->txn, &misfit->ref, &record, NULL);
+        int result;
 
+        if (misfit->is_entry) {
+            result = index_entry_delete(write, misfit->cache, &misfit->ref, misfit->ordinal);
+            if (result < 0)
+                return result;
+            continue;
+        }
+        result = index_blob_get(write->index, write->txn, &misfit->ref, &record, NULL);
         if (result == ONECOPY_OK)
             result = index_blob_delete(write, &misfit->ref);
         if (result < 0)
@@ -249,6 +371,9 @@ static int misfits_remove(struct rebuild *rebuild, struct index_write *write)
             rebuild->is_claimed[record.slot] = 0;
             rebuild->entries--;
             rebuild->content_bytes -= record.length_bytes;
+            if (record.flags & SLOT_IS_ARGUMENT)
+                cache_change(&rebuild->store->state, CACHE_ARGUMENTS, CACHE_LOSES, ONECOPY_SUCCESS,
+                             record.length_bytes);
         }
     }
     return ONECOPY_OK;
@@ -299,7 +424,13 @@ int rebuild_slots(struct store *store, struct index_write *write, enum rebuild_m
 
     journal_distrust(state); /* until the commit: whoever comes after a process killed in here begins again */
     if (result == ONECOPY_OK)
+        result = index_caches_visit(write->index, write->txn, cache_visit, &rebuild);
+    if (result == ONECOPY_OK)
+        caches_forget(&rebuild);
+    if (result == ONECOPY_OK)
         result = index_blobs_visit(write->index, write->txn, NULL, rebuild_visit, &rebuild);
+    if (result == ONECOPY_OK)
+        result = entries_rebuild(&rebuild, write);
     if (result == ONECOPY_OK && mode == REBUILD_ANEW)
         result = index_prepare(&rebuild, write);
     if (result == ONECOPY_OK && mode == REBUILD_ANEW)

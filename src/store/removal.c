@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/test_point.h"
+#include "shared/caches.h"
 
 /* Extents looked at in limbo in one transaction, as a rule; and those that may leave it beside what is removed. */
 #define LIMBO_BATCH     64U
@@ -26,6 +27,8 @@ int removal_add(struct store *store, struct index_write *write, const onecopy_re
         return result == ONECOPY_ENOTFOUND ? error_set(ONECOPY_ECORRUPT, "the index has lost a blob") : result;
     subtract_relaxed(&totals->entries, 1U);
     subtract_relaxed(&totals->content_bytes, record->length_bytes);
+    if (record->flags & SLOT_IS_ARGUMENT)
+        cache_change(&store->state, CACHE_ARGUMENTS, CACHE_LOSES, ONECOPY_SUCCESS, record->length_bytes);
     removal->n_blobs++;
     credit_take(&store->state, INDEX_PAGES_EACH);
     if (record->page != BLOB_IN_INDEX) {

@@ -166,7 +166,7 @@ int space_admit_blob(struct store *store, struct index_write *write)
 {
     const struct state_header *header = store->state.header;
     uint64_t limit = minimum(load_relaxed(&header->max_entries), store->state.max_slots);
-    uint64_t entries = load_relaxed(&header->totals.entries);
+    uint64_t entries = load_relaxed(&header->totals.entries) + load_relaxed(&header->totals.results);
     struct eviction_goal goal = {0};
     uint64_t n_evicted = 0;
     int result;
@@ -178,7 +178,8 @@ int space_admit_blob(struct store *store, struct index_write *write)
     result = eviction_run(store, write, &goal, &n_evicted);
     if (result < 0)
         return result;
-    if (load_relaxed(&header->totals.entries) < limit && budget_has_slot(store))
+    entries = load_relaxed(&header->totals.entries) + load_relaxed(&header->totals.results);
+    if (entries < limit && budget_has_slot(store))
         return ONECOPY_OK;
     return budget_full(store, "another entry");
 }

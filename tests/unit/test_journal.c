@@ -188,7 +188,7 @@ START_TEST(the_note_of_an_old_commit_does_not_end_the_next_transaction)
 
     image_take(&before);
     retire(0, 5);
-    journal_commit(&store->state, number - 1); /* late: the lock is another's by now */
+    journal_commit(&store->state, number - 1, 0); /* late: the lock is another's by now */
     write_lose(&write);
     write = write_begin_plain();
     expect_as_before(&before);

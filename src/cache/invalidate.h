@@ -1,0 +1,16 @@
+/* Taking entries out. */
+#ifndef ONECOPY_CACHE_INVALIDATE_H
+#define ONECOPY_CACHE_INVALIDATE_H
+
+#include "cache/entries.h"
+
+/* The public function of this name. ONECOPY_ENOTFOUND, with a message. */
+int entry_invalidate(struct store *store, const struct entry_key *key);
+
+/*
+ * Takes out the entries of a cache, by its number, whose keys match a pattern that is well formed (NULL: all). Adds to *n how many
+ * went that had not expired.
+ */
+int entries_invalidate(struct store *store, uint32_t cache, const void *pattern, size_t pattern_bytes, uint64_t *n);
+
+#endif

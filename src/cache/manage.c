@@ -1,0 +1,212 @@
+/*
+ * What becomes of a cache as a whole. A cache is found by its name without a lock, but whoever is going to change something
+ * looks again under the write lock, by number and serial: it may have been dropped in between, and another may have its name
+ * or its number.
+ *
+ * Dropping takes the name away in one transaction and everything else in as many as it needs. The first wakes all who wait,
+ * for whatever: those whose cache it was find it gone.
+ */
+#include "cache/manage.h"
+
+#include "base/error.h"
+#include "base/test_point.h"
+#include "cache/invalidate.h"
+#include "shared/waiting.h"
+#include "store/eviction.h"
+#include "store/namespace.h"
+#include "store/rebuild.h"
+#include "store/room.h"
+
+int cache_not_there(const char *name)
+{
+    return error_set(ONECOPY_ENOTFOUND, "there is no cache '%.64s'", name);
+}
+
+/* ---- limits ---- */
+
+static uint64_t limit_of(const _Atomic uint64_t *limit)
+{
+    uint64_t value = load_relaxed(limit);
+
+    return value > 0 ? value : UINT64_MAX;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static int cache_is_full(struct store *store, uint32_t number)
+{
+    const struct cache *cache = cache_at(&store->state, number);
+    char name[CACHE_NAME_MAX + 1] = "";
+
+    cache_name(&store->state, number, name);
+    return error_set(
+        ONECOPY_EFULL,
+        "the cache '%s' is full: it has %llu entries of %llu bytes, its limits are %llu and %llu (0: none), "
+        "and %s. Raise a limit, or invalidate what is not needed",
+        name, (unsigned long long)load_relaxed(&cache->entries), (unsigned long long)load_relaxed(&cache->bytes),
+        (unsigned long long)load_relaxed(&cache->max_entries), (unsigned long long)load_relaxed(&cache->max_bytes),
+        load_relaxed(&cache->policy) == ONECOPY_POLICY_NONE ? "its policy is to evict nothing"
+                                                            : "all that it has is being kept");
+}
+
+int cache_make_room(struct store *store, struct index_write *write, uint32_t number, uint64_t n_entries,
+                    uint64_t n_bytes, uint64_t *n_evicted)
+{
+    const struct cache *cache = cache_at(&store->state, number);
+    uint64_t max_entries = limit_of(&cache->max_entries);
+    uint64_t max_bytes = limit_of(&cache->max_bytes);
+    struct eviction_goal goal = {
+        .cache = number, .entries = less(max_entries, n_entries), .bytes = less(max_bytes, n_bytes)};
+    int result;
+
+    *n_evicted = 0;
+    if (n_bytes > max_bytes)
+        return error_set(
+            ONECOPY_ETOOBIG,
+            "an entry of %llu bytes more is larger than the cache's limit of %llu: raise it, or split the value",
+            (unsigned long long)n_bytes, (unsigned long long)max_bytes);
+    if (load_relaxed(&cache->entries) <= goal.entries && load_relaxed(&cache->bytes) <= goal.bytes)
+        return ONECOPY_OK;
+    goal.max_blobs = room_eviction_allowance(write);
+    result = eviction_run(store, write, &goal, n_evicted);
+    if (result < 0)
+        return result;
+    if (load_relaxed(&cache->entries) <= goal.entries && load_relaxed(&cache->bytes) <= goal.bytes)
+        return ONECOPY_OK;
+    return *n_evicted > 0 ? ONECOPY_EFULL : cache_is_full(store, number);
+}
+
+/* Brings a cache down to its limits, as far as its policy allows. */
+static int cache_trim(struct store *store, const struct cache_found *found)
+{
+    for (;;) {
+        struct index_write write;
+        uint64_t n_evicted = 0;
+        int result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+
+        if (result < 0)
+            return result;
+        if (cache_is_live(&store->state, found))
+            result = cache_make_room(store, &write, found->number, 0, 0, &n_evicted);
+        if ((result < 0 && result != ONECOPY_EFULL) || n_evicted == 0) {
+            index_abort(&write);
+            return result == ONECOPY_EFULL ? ONECOPY_OK : result;
+        }
+        result = index_commit(&write);
+        if (result < 0)
+            return result;
+    }
+}
+
+/* ---- dropping ---- */
+
+/* Takes the entries of a cache that has no name any more, and then the cache. *n: how many went. */
+static int cache_sweep(struct store *store, uint32_t number, uint64_t serial, uint64_t *n)
+{
+    const struct cache *cache = cache_at(&store->state, number);
+    struct index_write write;
+    int result = entries_invalidate(store, number, NULL, 0, n);
+
+    TEST_POINT("cache_swept");
+    if (result == ONECOPY_OK)
+        result = write_begin(store, &write);
+    if (result < 0)
+        return result;
+    if (load_relaxed(&cache->status) != CACHE_DROPPING || load_relaxed(&cache->serial) != serial ||
+        load_relaxed(&cache->entries) > 0) {
+        index_abort(&write); /* somebody else has seen to it */
+        return ONECOPY_OK;
+    }
+    result = namespace_end(store, &write, number);
+    if (result == ONECOPY_OK)
+        return index_commit(&write);
+    index_abort(&write);
+    return result;
+}
+
+/* Goes on where a process that was dropping a cache has been killed. */
+static int caches_sweep(struct store *store)
+{
+    int result = ONECOPY_OK;
+
+    for (uint32_t number = 0; cache_is_known(&store->state, number) && result == ONECOPY_OK; number++) {
+        const struct cache *cache = cache_at(&store->state, number);
+        uint64_t n;
+
+        if (load_relaxed(&cache->status) == CACHE_DROPPING)
+            result = cache_sweep(store, number, load_relaxed(&cache->serial), &n);
+    }
+    return result;
+}
+
+int cache_drop(struct store *store, const char *name, uint64_t *n)
+{
+    struct cache_found found;
+    struct index_write write;
+    int result = caches_sweep(store);
+
+    if (result == ONECOPY_OK)
+        result = room_write_begin(store, 1, &write);
+    if (result == ONECOPY_EFULL) /* this is what mends it, and there is a reserve */
+        result = write_begin(store, &write);
+    if (result < 0)
+        return result;
+    if (!cache_find(&store->state, name, &found)) {
+        index_abort(&write);
+        return cache_not_there(name);
+    }
+    result = namespace_drop(store, &write, found.number);
+    if (result < 0) {
+        index_abort(&write);
+        return result;
+    }
+    waiting_signal_all(&store->state, index_write_number(&write));
+    result = index_commit(&write);
+    TEST_POINT("cache_dropped");
+    return result == ONECOPY_OK ? cache_sweep(store, found.number, found.serial, n) : result;
+}
+
+/* ---- making ---- */
+
+/* Makes a cache, unless somebody has, and changes it by the options (NULL: not at all). */
+static int cache_settle(struct store *store, const char *name, const struct onecopy_cache_options *options,
+                        struct cache_found *found)
+{
+    struct index_write write;
+    bool is_there;
+    int result = caches_sweep(store);
+
+    if (result == ONECOPY_OK)
+        result = room_write_begin(store, 1, &write);
+    if (result < 0)
+        return result;
+    is_there = cache_find(&store->state, name, found);
+    if (is_there && !options) {
+        index_abort(&write);
+        return ONECOPY_OK;
+    }
+    if (!is_there)
+        result = namespace_make(store, &write, name, found);
+    if (result == ONECOPY_OK && options)
+        result = namespace_change(store, &write, found->number, options);
+    if (result == ONECOPY_OK)
+        return index_commit(&write);
+    index_abort(&write);
+    return result;
+}
+
+int cache_find_or_make(struct store *store, const char *name, struct cache_found *found)
+{
+    return cache_find(&store->state, name, found) ? ONECOPY_OK : cache_settle(store, name, NULL, found);
+}
+
+int cache_create(struct store *store, const char *name, const struct onecopy_cache_options *options)
+{
+    struct cache_found found;
+    int result = cache_settle(store, name, options, &found);
+
+    return result == ONECOPY_OK ? cache_trim(store, &found) : result;
+}
