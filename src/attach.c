@@ -15,6 +15,7 @@
 #include "base/system.h"
 #include "base/test_point.h"
 #include "index/check.h"
+#include "shared/claims.h"
 #include "shared/clients.h"
 #include "store/namespace.h"
 #include "store/reap.h"
@@ -654,6 +655,7 @@ static void client_leave(struct environment *environment)
         load_relaxed(&environment->fork_page->presence) == PRESENCE_HERE)
         reap_pending(store, store->client);
     pins_clear_all(&store->state, store->client);
+    claims_end_all(&store->state, store->client);
     client_unregister(&store->state, environment->state_fd, store->client);
 }
 

@@ -274,7 +274,7 @@ static_assert(sizeof(struct wait_bucket) == 16, "shared layout");
 
 /* Who computes what: see claims.c. */
 struct claim_cell {
-    _Atomic uint32_t owner; /* 0: free; else 1 + the client's number. Written last */
+    _Atomic uint32_t owner; /* in its lower half 1 + the client's number, 0: free. Written last */
     _Atomic uint32_t cache;
     _Atomic uint64_t hash[2]; /* of the key */
     _Atomic uint64_t serial;  /* the client's */

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/test_point.h"
+#include "shared/claims.h"
 #include "shared/clients.h"
 #include "store/rebuild.h"
 
@@ -104,6 +105,7 @@ static int dead_clients_clear(struct store *store)
         /* First of all: once the client is free, nothing would point to a reader that it has left. */
         index_clear_stale_readers(&store->index);
         pins_clear_all(&store->state, client);
+        claims_end_all(&store->state, client);
         result = reap_pending(store, client);
         if (result < 0) {
             client_unseize(&store->state, client);
