@@ -1,0 +1,401 @@
+/* Named caches as a whole: made, changed, limited, listed, counted, emptied and dropped. */
+#include "support/content.h"
+#include "support/entry.h"
+#include "support/suite.h"
+#include "unit/trial.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static onecopy *handle;
+
+static void setup(void)
+{
+    handle = open_small(16 * MIB);
+}
+
+static void teardown(void)
+{
+    expect_audit(handle);
+    handle = onecopy_close(handle);
+}
+
+static const char *name_of(unsigned number)
+{
+    static char name[16];
+
+    snprintf(name, sizeof name, "key_%u", number);
+    return name;
+}
+
+static bool has(const char *cache, unsigned number)
+{
+    onecopy_key key = key_of(cache, name_of(number));
+    struct onecopy_entry entry;
+    int result = onecopy_entry_get(handle, &key, ONECOPY_PEEK, &entry);
+
+    if (result == ONECOPY_OK)
+        onecopy_release(&entry.view);
+    return result == ONECOPY_OK;
+}
+
+static void make(const char *name, uint64_t max_entries, uint64_t max_bytes, uint32_t policy)
+{
+    struct onecopy_cache_options options;
+
+    onecopy_cache_options_init(&options);
+    options.max_entries = max_entries;
+    options.max_bytes = max_bytes;
+    options.policy = policy;
+    EXPECT_OK(onecopy_cache_create(handle, name, &options));
+}
+
+/* Sets keys 0 to n - 1, a tick apart. */
+static void fill(const char *cache, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        clock_pass(10 * MS);
+        set_content(handle, cache, name_of(i), i, 100);
+    }
+}
+
+/* ---- names ---- */
+
+START_TEST(args_and_results_are_there_from_the_start)
+{
+    struct onecopy_cache_stat stats[4];
+    size_t n;
+
+    EXPECT_OK(onecopy_cache_list(handle, stats, 4, &n));
+    EXPECT_EQUAL(n, 2);
+    EXPECT(strcmp(stats[0].name, "args") == 0 && strcmp(stats[1].name, "results") == 0);
+    EXPECT_EQUAL(stats[1].ttl_ns, 3600 * SECOND);
+    EXPECT_EQUAL(stats[1].max_size, 10000);
+    ck_assert_double_eq(stats[1].hit_rate_percent, 0);
+}
+END_TEST
+
+static const char *const bad_names[] = {"", "a b", "a/b", "\xc3\xa4",
+                                        "12345678901234567890123456789012345678901234567890123456789012345"};
+
+START_TEST(a_bad_name_is_refused)
+{
+    onecopy_key key = key_of(bad_names[_i], "key");
+    struct onecopy_entry entry;
+
+    EXPECT_CODE(onecopy_cache_create(handle, bad_names[_i], NULL), ONECOPY_EINVALID);
+    EXPECT_CODE(onecopy_entry_get(handle, &key, 0, &entry), ONECOPY_EINVALID);
+}
+END_TEST
+
+START_TEST(args_can_be_neither_changed_nor_dropped_nor_set)
+{
+    struct onecopy_value value;
+    onecopy_key key = key_of("args", "key");
+
+    onecopy_value_init(&value);
+    EXPECT_REFUSED(onecopy_cache_create(handle, "args", NULL), ONECOPY_EINVALID, "args");
+    EXPECT_REFUSED(onecopy_cache_drop(handle, "args", NULL), ONECOPY_EINVALID, "args");
+    EXPECT_REFUSED(onecopy_set(handle, &key, &value), ONECOPY_EINVALID, "onecopy_put");
+    put_content(handle, 1, 1000);
+    EXPECT_EQUAL(cache_stat_of(handle, "args").size, 1);
+    EXPECT_EQUAL(cache_stat_of(handle, "args").bytes, 1000);
+    EXPECT_EQUAL(cache_stat_of(handle, "args").sets, 1);
+}
+END_TEST
+
+START_TEST(there_may_be_256_caches)
+{
+    for (unsigned i = 2; i < 256; i++)
+        EXPECT_OK(onecopy_cache_create(handle, name_of(i), NULL));
+    EXPECT_REFUSED(onecopy_cache_create(handle, "another", NULL), ONECOPY_EFULL, "256");
+    for (unsigned i = 2; i < 256; i++)
+        set_text(handle, name_of(i), "key", "value");
+    EXPECT_OK(onecopy_cache_drop(handle, name_of(77), NULL));
+    EXPECT_OK(onecopy_cache_create(handle, "another", NULL));
+    EXPECT_EQUAL(cache_stat_of(handle, "another").sets, 0);
+    EXPECT_EQUAL(cache_stat_of(handle, "another").size, 0);
+}
+END_TEST
+
+START_TEST(a_dropped_cache_is_gone_and_its_name_is_free)
+{
+    struct onecopy_cache_stat stat;
+    uint64_t n;
+
+    fill("mine", 300);
+    EXPECT_OK(onecopy_cache_drop(handle, "mine", &n));
+    EXPECT_EQUAL(n, 300);
+    EXPECT_CODE(onecopy_cache_stat(handle, "mine", &stat), ONECOPY_ENOTFOUND);
+    EXPECT_CODE(onecopy_cache_drop(handle, "mine", &n), ONECOPY_ENOTFOUND);
+    EXPECT_EQUAL(stat_of(handle).results, 0);
+    EXPECT(!has("mine", 1));
+    set_text(handle, "mine", "key", "value");
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").size, 1);
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").sets, 1);
+}
+END_TEST
+
+/* ---- limits ---- */
+
+START_TEST(lru_evicts_what_was_used_longest_ago)
+{
+    onecopy_key key = key_of("mine", "key_0");
+    struct onecopy_entry entry;
+
+    make("mine", 10, 0, ONECOPY_POLICY_LRU);
+    fill("mine", 10);
+    clock_pass(10 * MS);
+    EXPECT_OK(onecopy_entry_get(handle, &key, 0, &entry));
+    onecopy_release(&entry.view);
+    clock_pass(10 * MS);
+    set_content(handle, "mine", "new", 1, 100);
+    EXPECT(has("mine", 0) && !has("mine", 1) && has("mine", 2));
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").size, 10);
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").evictions, 1);
+}
+END_TEST
+
+START_TEST(fifo_evicts_what_was_set_first_whatever_is_used)
+{
+    onecopy_key key = key_of("mine", "key_0");
+    struct onecopy_entry entry;
+
+    make("mine", 10, 0, ONECOPY_POLICY_FIFO);
+    fill("mine", 10);
+    clock_pass(10 * MS);
+    EXPECT_OK(onecopy_entry_get(handle, &key, 0, &entry));
+    onecopy_release(&entry.view);
+    set_content(handle, "mine", "new", 1, 100);
+    EXPECT(!has("mine", 0) && has("mine", 1));
+}
+END_TEST
+
+START_TEST(ttl_evicts_what_expires_first)
+{
+    struct onecopy_value value;
+
+    make("mine", 10, 0, ONECOPY_POLICY_TTL);
+    onecopy_value_init(&value);
+    for (unsigned i = 0; i < 10; i++) {
+        onecopy_key key = key_of("mine", name_of(i));
+
+        value.ttl_ns = (1 + (i + 7) % 10) * 1000 * SECOND; /* key_3 first, then key_4 */
+        EXPECT_OK(onecopy_set(handle, &key, &value));
+    }
+    set_content(handle, "mine", "new", 1, 100);
+    EXPECT(!has("mine", 3) && has("mine", 4));
+    set_content(handle, "mine", "newer", 1, 100);
+    EXPECT(!has("mine", 4) && has("mine", 5) && has("mine", 2));
+}
+END_TEST
+
+START_TEST(none_refuses_what_is_too_much_and_takes_it_when_something_has_expired)
+{
+    struct onecopy_value value;
+    onecopy_key key = key_of("mine", "new");
+    onecopy_key old = key_of("mine", "old");
+
+    make("mine", 3, 0, ONECOPY_POLICY_NONE);
+    onecopy_value_init(&value);
+    value.ttl_ns = 10 * SECOND;
+    EXPECT_OK(onecopy_set(handle, &old, &value));
+    fill("mine", 2);
+    EXPECT_REFUSED(onecopy_set(handle, &key, &value), ONECOPY_EFULL, "mine");
+    EXPECT_OK(onecopy_set(handle, &old, &value)); /* replacing is no more */
+    clock_pass(11 * SECOND);
+    EXPECT_OK(onecopy_set(handle, &key, &value));
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").expirations, 1);
+}
+END_TEST
+
+START_TEST(a_limit_of_bytes_holds_for_keys_and_values_together)
+{
+    struct onecopy_value value = {0};
+    onecopy_key key = key_of("mine", "key");
+    static char bytes[200000];
+
+    make("mine", 0, 100000, ONECOPY_POLICY_LRU);
+    for (unsigned i = 0; i < 300; i++) {
+        set_content(handle, "mine", name_of(i % 37), i, (size_t)i * 100);
+        EXPECT(cache_stat_of(handle, "mine").bytes <= 100000);
+    }
+    onecopy_value_init(&value);
+    value.data = bytes;
+    value.length_bytes = 99998;
+    EXPECT_REFUSED(onecopy_set(handle, &key, &value), ONECOPY_ETOOBIG, "100000");
+    value.length_bytes = 99997;
+    EXPECT_OK(onecopy_set(handle, &key, &value));
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").size, 1);
+}
+END_TEST
+
+START_TEST(a_limit_that_is_lowered_below_the_present_size_takes_effect_at_once)
+{
+    make("mine", 1000, 0, ONECOPY_POLICY_LRU);
+    fill("mine", 1000);
+    make("mine", 10, 0, ONECOPY_POLICY_UNSET);
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").size, 10);
+    EXPECT(has("mine", 999) && has("mine", 990) && !has("mine", 989));
+    make("mine", 0, 300, ONECOPY_POLICY_UNSET);
+    EXPECT(cache_stat_of(handle, "mine").bytes <= 300);
+}
+END_TEST
+
+START_TEST(what_is_kept_is_not_evicted_and_no_more_may_be_kept_than_the_limit)
+{
+    onecopy_key key = key_of("mine", "key_0");
+    onecopy_ref refs[40];
+
+    make("mine", 3, 0, ONECOPY_POLICY_LRU);
+    fill("mine", 3);
+    EXPECT_OK(onecopy_keep_entry(handle, &key, 1000 * SECOND));
+    for (unsigned i = 3; i < 50; i++)
+        set_content(handle, "mine", name_of(i), i, 100);
+    EXPECT(has("mine", 0));
+    for (unsigned i = 0; i < 26; i++) {
+        refs[i] = put_content(handle, 1000 + i, 300000);
+        EXPECT_OK(onecopy_keep(handle, &refs[i], 100 * SECOND));
+    }
+    refs[26] = put_content(handle, 1026, 300000);
+    refs[27] = put_content(handle, 1027, 300000);
+    EXPECT_OK(onecopy_keep(handle, &refs[26], 100 * SECOND));
+    EXPECT_REFUSED(onecopy_keep(handle, &refs[27], 100 * SECOND), ONECOPY_EFULL, "max_kept_bytes");
+    for (unsigned i = 100; i < 200; i++)
+        put_content(handle, i, 300000);
+    for (unsigned i = 0; i < 27; i++)
+        EXPECT_OK(onecopy_contains(handle, &refs[i]));
+    clock_pass(101 * SECOND);
+    refs[27] = put_content(handle, 1027, 300000);
+    EXPECT_OK(onecopy_keep(handle, &refs[27], 100 * SECOND));
+    EXPECT_OK(onecopy_keep(handle, &refs[27], 0));
+}
+END_TEST
+
+/* ---- invalidating ---- */
+
+START_TEST(a_pattern_takes_out_just_what_matches)
+{
+    uint64_t n;
+
+    fill("mine", 1200);
+    EXPECT_OK(onecopy_invalidate_matching(handle, "mine", "key_?", 5, &n));
+    EXPECT_EQUAL(n, 10);
+    EXPECT(!has("mine", 0) && !has("mine", 9) && has("mine", 10));
+    EXPECT_OK(onecopy_invalidate_matching(handle, "mine", "key_1*", 6, &n));
+    EXPECT_EQUAL(n, 10 + 100 + 200);
+    EXPECT_OK(onecopy_invalidate_matching(handle, "mine", "key_1*", 6, &n));
+    EXPECT_EQUAL(n, 0);
+    EXPECT_OK(onecopy_invalidate_matching(handle, "nowhere", "*", 1, &n));
+    EXPECT_EQUAL(n, 0);
+    EXPECT_REFUSED(onecopy_invalidate_matching(handle, "mine", "[a", 2, &n), ONECOPY_EINVALID, "byte 0");
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").size, 1200 - 320);
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").invalidations, 320);
+}
+END_TEST
+
+START_TEST(a_cache_or_everything_is_emptied_and_blobs_that_were_put_stay)
+{
+    onecopy_ref ref = put_content(handle, 1, 50000);
+    uint64_t n;
+
+    fill("one", 100);
+    fill("two", 50);
+    set_content(handle, "two", "large", 3, 100000);
+    EXPECT_OK(onecopy_invalidate_cache(handle, "one", &n));
+    EXPECT_EQUAL(n, 100);
+    EXPECT_OK(onecopy_invalidate_cache(handle, "one", &n));
+    EXPECT_EQUAL(n, 0);
+    set_text(handle, "one", "key", "value");
+    EXPECT_OK(onecopy_invalidate_all(handle, &n));
+    EXPECT_EQUAL(n, 52);
+    EXPECT_OK(onecopy_contains(handle, &ref));
+    EXPECT_EQUAL(stat_of(handle).entries, 1);
+}
+END_TEST
+
+START_TEST(invalidating_a_key_twice_is_an_error_the_second_time_only)
+{
+    onecopy_key key = key_of("mine", "key");
+
+    set_text(handle, "mine", "key", "value");
+    EXPECT_OK(onecopy_invalidate(handle, &key));
+    EXPECT_CODE(onecopy_invalidate(handle, &key), ONECOPY_ENOTFOUND);
+}
+END_TEST
+
+/* ---- counting ---- */
+
+START_TEST(a_reset_sets_the_counters_of_one_cache_back)
+{
+    set_text(handle, "one", "key", "value");
+    set_text(handle, "two", "key", "value");
+    expect_text(handle, "one", "key", "value");
+    EXPECT_OK(onecopy_cache_reset(handle, "one"));
+    EXPECT_EQUAL(cache_stat_of(handle, "one").hits, 0);
+    EXPECT_EQUAL(cache_stat_of(handle, "one").sets, 0);
+    EXPECT_EQUAL(cache_stat_of(handle, "one").size, 1);
+    EXPECT_EQUAL(cache_stat_of(handle, "two").sets, 1);
+    expect_text(handle, "one", "key", "value");
+    EXPECT_EQUAL(cache_stat_of(handle, "one").hits, 1);
+    EXPECT_EQUAL(cache_stat_of(handle, NULL).sets, 1);
+    EXPECT_CODE(onecopy_cache_reset(handle, "three"), ONECOPY_ENOTFOUND);
+    EXPECT_OK(onecopy_cache_reset(handle, NULL));
+    EXPECT_EQUAL(cache_stat_of(handle, NULL).sets, 0);
+}
+END_TEST
+
+/* ---- the environment's limits ---- */
+
+START_TEST(entries_go_for_the_environments_limit_but_not_those_of_a_cache_that_evicts_nothing)
+{
+    make("keeps", 0, 0, ONECOPY_POLICY_NONE);
+    fill("keeps", 20);
+    set_content(handle, "keeps", "large", 5, 300000);
+    for (unsigned i = 0; i < 200; i++) {
+        clock_pass(10 * MS);
+        set_content(handle, "mine", name_of(i), i, 300000);
+    }
+    EXPECT_EQUAL(cache_stat_of(handle, "keeps").size, 21);
+    EXPECT(cache_stat_of(handle, "mine").size < 60);
+    EXPECT(cache_stat_of(handle, "mine").evictions > 140);
+    EXPECT(has("mine", 199) && !has("mine", 0));
+    expect_within(16 * MIB);
+}
+END_TEST
+
+SUITE(caches)
+{
+    TCase *tcase = tcase_create("names");
+
+    scratch_add(tcase);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, args_and_results_are_there_from_the_start);
+    tcase_add_loop_test(tcase, a_bad_name_is_refused, 0, LENGTH_OF(bad_names));
+    tcase_add_test(tcase, args_can_be_neither_changed_nor_dropped_nor_set);
+    tcase_add_test(tcase, there_may_be_256_caches);
+    tcase_add_test(tcase, a_dropped_cache_is_gone_and_its_name_is_free);
+    tcase_add_test(tcase, a_reset_sets_the_counters_of_one_cache_back);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("limits");
+    scratch_add(tcase);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, lru_evicts_what_was_used_longest_ago);
+    tcase_add_test(tcase, fifo_evicts_what_was_set_first_whatever_is_used);
+    tcase_add_test(tcase, ttl_evicts_what_expires_first);
+    tcase_add_test(tcase, none_refuses_what_is_too_much_and_takes_it_when_something_has_expired);
+    tcase_add_test(tcase, a_limit_of_bytes_holds_for_keys_and_values_together);
+    tcase_add_test(tcase, a_limit_that_is_lowered_below_the_present_size_takes_effect_at_once);
+    tcase_add_test(tcase, what_is_kept_is_not_evicted_and_no_more_may_be_kept_than_the_limit);
+    tcase_add_test(tcase, entries_go_for_the_environments_limit_but_not_those_of_a_cache_that_evicts_nothing);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("invalidate");
+    scratch_add(tcase);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_pattern_takes_out_just_what_matches);
+    tcase_add_test(tcase, a_cache_or_everything_is_emptied_and_blobs_that_were_put_stay);
+    tcase_add_test(tcase, invalidating_a_key_twice_is_an_error_the_second_time_only);
+    suite_add_tcase(suite, tcase);
+}
