@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/test_point.h"
+#include "cache/wait.h"
 #include "store/entry.h"
 
 #include <stdio.h>
@@ -133,27 +134,50 @@ static int value_blob_hold(struct store *store, struct lane *lane, struct entry_
     return result;
 }
 
+/* The blob of an entry that was found could not be held. */
+enum { LOOK_GONE = 1 };
+
 static int look_in_lane(struct store *store, struct lane *lane, const struct entry_key *key,
                         const struct cache_found *cache, enum look_mode mode, struct entry_seen *seen)
 {
-    uint64_t tried = NO_GENERATION;
-    int result;
+    int result = index_look(store, lane, key, cache, mode, seen);
 
-    for (;;) {
-        result = index_look(store, lane, key, cache, mode, seen);
-        if (result < 0 || seen->record.blob_slot == NO_SLOT || !(seen->record.flags & ENTRY_HAS_VALUE))
-            break;
-        if (seen->record.blob_generation == tried)
-            return ONECOPY_ENOTFOUND;
-        tried = seen->record.blob_generation;
+    if (result == ONECOPY_OK && seen->record.blob_slot != NO_SLOT && seen->record.flags & ENTRY_HAS_VALUE) {
         TEST_POINT("before_blob_held");
         result = value_blob_hold(store, lane, seen);
-        if (result != ONECOPY_ENOTFOUND)
-            break;
+        if (result == ONECOPY_ENOTFOUND)
+            result = LOOK_GONE;
     }
     if (result == ONECOPY_OK && mode == LOOK_PLAIN)
         slot_touch(store, lane, seen);
     return result;
+}
+
+/*
+ * Looks until the entry and its blob agree. A writer that replaces a value retires the old blob before it commits the new
+ * entry; who looks in between finds an entry whose blob is gone, and must not take that for an absent entry, since there was
+ * one all the time. So he waits for that transaction to end, which takes microseconds, and looks again. When there is no
+ * transaction, and it is so twice in a row, the blob is gone for good.
+ */
+static int look_until_settled(struct store *store, const struct entry_key *key, const struct cache_found *cache,
+                              enum look_mode mode, struct entry_seen *seen)
+{
+    unsigned n_gone = 0;
+
+    for (;;) {
+        struct lane *lane = lane_enter(&store->views);
+        int result = look_in_lane(store, lane, key, cache, mode, seen);
+
+        lane_leave(lane);
+        if (result != LOOK_GONE)
+            return result;
+        if (load_exact(&store->state.journal->number) != 0)
+            result = writer_await(store);
+        else if (++n_gone == 2)
+            return ONECOPY_ENOTFOUND;
+        if (result < 0)
+            return result;
+    }
 }
 
 /* Values in place are checked against their hash once after a time in which nobody had the environment open. */
@@ -180,15 +204,12 @@ static int value_verify(struct store *store, const struct entry_key *key, const 
 int entry_look(struct store *store, const struct entry_key *key, enum look_mode mode, struct entry_seen *seen)
 {
     struct cache_found cache;
-    struct lane *lane;
     int result;
 
     seen->is_held = false;
     if (!cache_find(&store->state, key->cache, &cache))
         return ONECOPY_ENOTFOUND;
-    lane = lane_enter(&store->views);
-    result = look_in_lane(store, lane, key, &cache, mode, seen);
-    lane_leave(lane);
+    result = look_until_settled(store, key, &cache, mode, seen);
     if (result == ONECOPY_OK && seen->is_held) {
         result = value_verify(store, key, seen);
         if (result < 0)

@@ -27,6 +27,9 @@
 /* So many naps, and it is worth a system call to ask whether the writer lives. */
 #define NAPS_PATIENT 4U
 
+/* How long a reader waits for a writer that does not end. */
+#define WRITER_PATIENCE_NS UINT64_C(2000000000)
+
 /* The longest sleep without asking whether the environment is still there. */
 #define SLEEP_MAX_NS UINT64_C(1000000000)
 
@@ -83,6 +86,41 @@ static int writer_settle(struct store *store)
     return result;
 }
 
+/* Looks at the journal for as long as it pays. False: the same transaction is still under way. */
+static bool writer_spin(const struct journal *journal, uint64_t number)
+{
+    for (unsigned i = 0; i < SPINS + YIELDS; i++) {
+        if (load_exact(&journal->number) != number)
+            return true;
+        if (i < SPINS)
+            relax();
+        else
+            sched_yield();
+    }
+    return false;
+}
+
+int writer_await(struct store *store)
+{
+    const struct journal *journal = store->state.journal;
+    uint64_t number = load_exact(&journal->number);
+    uint64_t since_ns = clock_exact_ns();
+
+    for (unsigned n_naps = 1; number != 0 && !writer_spin(journal, number); n_naps++) {
+        int result = n_naps % NAPS_PATIENT == 0 ? writer_settle(store) : ONECOPY_OK;
+
+        if (result < 0)
+            return result;
+        if (clock_exact_ns() - since_ns > WRITER_PATIENCE_NS)
+            return error_set(ONECOPY_EBUSY,
+                             "a process has been in the middle of a change to the index for more than %llu "
+                             "seconds: is it stopped? Let it go on, or end it",
+                             (unsigned long long)(WRITER_PATIENCE_NS / 1000000000U));
+        clock_sleep_ns(NAP_MIN_NS);
+    }
+    return ONECOPY_OK;
+}
+
 /* W4: until the transaction that is under way has ended, or for a moment. */
 static int waiter_pause(struct waiter *waiter, uint64_t left_ns)
 {
@@ -90,14 +128,8 @@ static int waiter_pause(struct waiter *waiter, uint64_t left_ns)
     uint64_t number = load_exact(&journal->number);
     uint64_t nap_ns = NAP_MIN_NS << (waiter->n_naps < 5 ? waiter->n_naps : 5);
 
-    for (unsigned i = 0; i < SPINS + YIELDS; i++) {
-        if (load_exact(&journal->number) != number)
-            return ONECOPY_OK;
-        if (i < SPINS)
-            relax();
-        else
-            sched_yield();
-    }
+    if (writer_spin(journal, number))
+        return ONECOPY_OK;
     nap_ns = nap_ns < NAP_MAX_NS ? nap_ns : NAP_MAX_NS;
     waiting_sleep(waiter->words, waiter->n_words, nap_ns < left_ns ? nap_ns : left_ns);
     return ++waiter->n_naps % NAPS_PATIENT == 0 ? writer_settle(waiter->store) : ONECOPY_OK;
