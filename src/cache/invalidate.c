@@ -19,6 +19,9 @@
 #define MATCHES_MAX 48U
 #define LOOKED_MAX  4096U
 
+/* A batch of so many is worth a transaction; for less, room is looked for. */
+#define BATCH_LEAST 4U
+
 enum { WALK_PAUSED = 1 };
 
 struct match {
@@ -32,7 +35,6 @@ struct walk {
     size_t pattern_bytes;
     struct entry_place place; /* where the next batch begins */
     uint32_t n_looked;
-    uint32_t n_max;
     uint32_t n_matches;
     struct match matches[MATCHES_MAX];
 };
@@ -46,7 +48,7 @@ static int walk_visit(void *context, const struct entry_place *place, const stru
     if (!walk->pattern || glob_matches(walk->pattern, walk->pattern_bytes, found->key, found->record.key_bytes))
         walk->matches[walk->n_matches++] =
             (struct match){.hash = place->hash, .slot = found->record.slot, .generation = found->record.generation};
-    return ++walk->n_looked >= LOOKED_MAX || walk->n_matches >= walk->n_max ? WALK_PAUSED : ONECOPY_OK;
+    return ++walk->n_looked >= LOOKED_MAX || walk->n_matches >= MATCHES_MAX ? WALK_PAUSED : ONECOPY_OK;
 }
 
 /* Reads a batch. WALK_PAUSED: there may be more. */
@@ -70,7 +72,25 @@ static int removing_begin(struct store *store, uint32_t n, struct index_write *w
 {
     int result = room_write_begin(store, n, write);
 
-    return result == ONECOPY_EFULL && n <= 2 ? write_begin(store, write) : result;
+    return result == ONECOPY_EFULL ? write_begin(store, write) : result;
+}
+
+/*
+ * The same for up to n entries, each of which may have a blob: as many as the index has room to take out as it is, so that
+ * nothing is evicted for it. *allowed: how many.
+ */
+static int batch_begin(struct store *store, uint32_t n, struct index_write *write, uint32_t *allowed)
+{
+    int result = write_begin(store, write);
+
+    if (result < 0)
+        return result;
+    *allowed = room_eviction_allowance(write) / 2;
+    if (*allowed >= n || *allowed >= BATCH_LEAST)
+        return ONECOPY_OK;
+    index_abort(write);
+    *allowed = 1;
+    return removing_begin(store, 2, write);
 }
 
 struct tally {
@@ -104,13 +124,19 @@ static int tally_commit(struct store *store, struct index_write *write, uint32_t
     return ONECOPY_OK;
 }
 
-static int matches_remove(struct store *store, uint32_t cache, const struct walk *walk, uint64_t *n)
+static int matches_remove(struct store *store, uint32_t cache, struct walk *walk, bool *is_cut, uint64_t *n)
 {
     struct removal removal = {0};
     struct tally tally = {0};
     struct index_write write;
-    int result = removing_begin(store, 2 * walk->n_matches, &write);
+    uint32_t allowed;
+    int result = batch_begin(store, walk->n_matches, &write, &allowed);
 
+    if (result == ONECOPY_OK && allowed < walk->n_matches) {
+        walk->n_matches = allowed; /* the others are met again by the next look */
+        walk->place.hash = walk->matches[allowed].hash;
+        *is_cut = true;
+    }
     for (uint32_t i = 0; i < walk->n_matches && result == ONECOPY_OK; i++) {
         const struct match *match = &walk->matches[i];
         struct entry_spot spot = {.cache = cache, .hash = match->hash};
@@ -138,21 +164,18 @@ int entries_invalidate(struct store *store, uint32_t cache, const void *pattern,
     struct walk walk = {.pattern = pattern, .pattern_bytes = pattern_bytes, .place = {.cache = cache}};
     int result = WALK_PAUSED;
 
-    walk.n_max = room_batch(store, MATCHES_MAX);
     while (result == WALK_PAUSED) {
         int removed = ONECOPY_OK;
+        bool is_cut = false;
 
         result = walk_read(store, &walk);
         TEST_POINT("matches_read");
         if (result >= 0 && walk.n_matches > 0)
-            removed = matches_remove(store, cache, &walk, n);
-        if (removed == ONECOPY_EFULL && walk.n_max > 1) {
-            walk.n_max = 1; /* too many at once for the room that there is */
-            walk.place = (struct entry_place){.cache = cache};
-            result = WALK_PAUSED;
-        } else if (removed < 0) {
+            removed = matches_remove(store, cache, &walk, &is_cut, n);
+        if (removed < 0)
             return removed;
-        }
+        if (is_cut)
+            result = WALK_PAUSED;
     }
     return result;
 }

@@ -264,13 +264,15 @@ static_assert(sizeof(struct cache) == 512, "shared layout");
 
 /* ---- waiting and claims ---- */
 
-/* Where waiters for keys of one hash sleep: see waiting.c. Bit 0 of the word: somebody does. */
+/* Where waiters for keys of one hash sleep: see waiting.c. */
 struct wait_bucket {
-    _Atomic uint32_t word;
+    _Atomic uint32_t word;  /* what they sleep on: counts signals */
+    _Atomic uint32_t marks; /* counts those who were about to sleep */
+    _Atomic uint32_t woken; /* the last of them that has certainly been woken */
     uint32_t padding;
-    _Atomic uint64_t txn; /* the transaction that last signalled here */
+    _Atomic uint64_t txn; /* the number of the transaction that last signalled here */
 };
-static_assert(sizeof(struct wait_bucket) == 16, "shared layout");
+static_assert(sizeof(struct wait_bucket) == 24, "shared layout");
 
 /* Who computes what: see claims.c. */
 struct claim_cell {

@@ -4,22 +4,28 @@
  * everybody asleep beside the entry they wait for. So it comes before, and waiters know how to wait out the rest:
  *
  *     setter, in its transaction                  waiter
- *     S1: journal's number = T (at its begin)     W1: set bit 0 of the word, and remember the word
+ *     S1: journal's number = T (at its begin)     W1: remember the word; then marks + 1
  *     S2: bucket's txn = T                        W2: under way = (bucket's txn is the journal's number)
- *     S3: the word changes; wake, if bit 0 was    W3: look for the entry: if it is there, done
- *         set                                     W4: if under way, pause for a moment and go to W1
- *     S4: commit                                  W5: sleep while the word is what was remembered; go to W1
+ *     S3: m = marks; word + 1; if marks is not    W3: look for the entry: if it is there, done
+ *         what `woken` says: wake all, and then   W4: if under way, pause for a moment and go to W1
+ *         woken = m                               W5: sleep while the word is what was remembered; go to W1
+ *     S4: commit
  *     S5: journal's number = 0
  *
- * All words are accessed in sequentially consistent order. If S3 comes after W1, the waiter's word is out of date, and W5 returns at
- * once or is woken: bit 0 was set. If S3 comes before W1, S2 does so too, and W2 sees T, or the number of a later
- * transaction, which has begun after T's end. Now either the journal still says T, and the waiter does not sleep but
- * pauses; or T has ended before W3, and W3 sees what it has committed.
+ * All words are accessed in sequentially consistent order. If the word changes after W1 remembered it, either W5 comes
+ * later and returns at once, or the waiter is asleep already; then its mark came before the change, and the setter, which
+ * looks at the marks again after it, sees one that is not among the woken: what counts as woken is no more than the marks
+ * from before a change, and whoever marked before that change remembered the word from before it too, and did not sleep
+ * through it. If the word changed before W1 remembered it, S2 came before
+ * that too, and W2 sees T, or the number of a later transaction, which has begun after T's end. Now either the journal
+ * still says T, and the waiter does not sleep but pauses; or T has ended before W3, and W3 sees what it has committed.
  *
- * A setter that is killed before S4 has set nothing. One that is killed after it has been through S3; its number stands in the
- * journal until the next writer comes, and until then waiters see the transaction as under way, which costs them pauses but no entry.
- * So that this ends, a waiter that has paused for long asks whether the writer lives, and settles its affairs if it does not
- * (cache/wait.c). tests/model/wake.pml is a model of all this.
+ * A setter that is killed before S4 has set nothing. It may have been killed within S3, before the wake; but it notes the
+ * marks only after that, so the next one wakes whoever it has left asleep. (A flag "somebody sleeps", cleared together with
+ * the change of the word, would be lost here.) One that is killed after S4 has been through S3; its number stands in the
+ * journal until the next writer comes, and until then waiters see the transaction as under way, which costs them pauses
+ * but no entry. So that this ends, a waiter that has paused for long asks whether the writer lives, and settles its affairs
+ * if it does not (cache/wait.c). tests/model/wake.pml is a model of all this.
  */
 #include "shared/waiting.h"
 
@@ -48,13 +54,15 @@ static struct wait_bucket *bucket_at(const struct state *state, uint32_t bucket)
 
 void waiting_wake(struct state *state, uint32_t bucket)
 {
-    _Atomic uint32_t *word = &bucket_at(state, bucket)->word;
-    uint32_t present = load_relaxed(word);
+    struct wait_bucket *at = bucket_at(state, bucket);
+    uint32_t marks = load_exact(&at->marks);
 
-    while (!replace_exact(word, &present, (present & ~1U) + 2))
-        ;
-    if (present & 1U)
-        futex_wake(word, 0);
+    add_exact(&at->word, 1U);
+    TEST_POINT("word_changed");
+    if (load_exact(&at->marks) == load_exact(&at->woken))
+        return;
+    futex_wake(&at->word, 0);
+    store_exact(&at->woken, marks); /* an older count, by a slower waker, costs one wake too many */
 }
 
 void waiting_signal(struct state *state, uint32_t bucket, uint64_t number)
@@ -73,7 +81,12 @@ void waiting_signal_all(struct state *state, uint64_t number)
 
 uint32_t waiting_mark(struct state *state, uint32_t bucket)
 {
-    return atomic_fetch_or_explicit(&bucket_at(state, bucket)->word, 1U, memory_order_seq_cst) | 1U;
+    struct wait_bucket *at = bucket_at(state, bucket);
+
+    uint32_t word = load_exact(&at->word);
+
+    add_exact(&at->marks, 1U);
+    return word;
 }
 
 bool waiting_is_under_way(const struct state *state, uint32_t bucket)

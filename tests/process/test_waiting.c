@@ -150,7 +150,8 @@ START_TEST(a_set_that_comes_between_any_two_steps_of_a_waiter_wakes_it)
 }
 END_TEST
 
-static const char *const setter_points[] = {"write_begun", "signal_marked", "signalled", "before_commit", "after_commit"};
+static const char *const setter_points[] = {"write_begun", "signal_marked", "word_changed",
+                                            "signalled",   "before_commit", "after_commit"};
 
 START_TEST(a_waiter_that_comes_between_any_two_steps_of_a_set_gets_it)
 {
@@ -471,11 +472,11 @@ SUITE(waiting)
     tcase_add_test(tcase, what_is_there_already_is_not_waited_for);
     tcase_add_test(tcase, a_waiter_is_woken_by_the_set_and_all_together);
     tcase_add_loop_test(tcase, a_set_that_comes_between_any_two_steps_of_a_waiter_wakes_it, 0, 3);
-    tcase_add_loop_test(tcase, a_waiter_that_comes_between_any_two_steps_of_a_set_gets_it, 0, 5);
+    tcase_add_loop_test(tcase, a_waiter_that_comes_between_any_two_steps_of_a_set_gets_it, 0, 6);
     tcase_add_test(tcase, a_sleeper_gets_what_a_setter_has_committed_though_it_is_killed_at_once);
     tcase_add_test(tcase, a_waiter_gets_what_a_setter_has_committed_though_it_was_killed_before);
     tcase_add_loop_test(
-        tcase, a_sleeper_sleeps_on_when_a_setter_is_killed_before_its_commit_and_the_next_set_wakes_it, 0, 4);
+        tcase, a_sleeper_sleeps_on_when_a_setter_is_killed_before_its_commit_and_the_next_set_wakes_it, 0, 5);
     tcase_add_test(tcase, a_wait_ends_in_time_though_a_setter_was_killed_in_the_middle);
     tcase_add_test(tcase, a_killed_waiter_keeps_nobody_else_from_being_woken);
     suite_add_tcase(suite, tcase);

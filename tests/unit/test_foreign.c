@@ -77,7 +77,7 @@ START_TEST(another_format_version_is_refused_and_both_are_named)
         if (read_only == 0)
             identity_change(version_raise);
         EXPECT_REFUSED(open_result(&options), ONECOPY_EFORMAT, "format version 7");
-        EXPECT_WORDS("version 1");
+        EXPECT_WORDS("version 2");
     }
 }
 END_TEST
