@@ -30,6 +30,9 @@
 
 #define EVICTION_BLOBS_MAX 32U
 
+/* A full index exchanges one more blob for so many pages that it lacks. */
+#define EXCHANGE_PART 3U
+
 /* A batch may ask for this part of the limit. */
 #define BATCH_PART 16U
 
@@ -200,11 +203,12 @@ static int recent_release(struct search *search, struct index_write *write)
 /*
  * The index is full. LMDB gives a page up only when hardly anything is left on it, so to make whole pages free one
  * would have to evict most of what there is; but what is evicted leaves space on the pages, which is as good for what
- * comes. So blobs go one for one, and only when pages run short all the same, more.
+ * comes. So blobs go one for one, and a few more the shorter pages are.
  */
-static int room_exchange(struct search *search, struct index_write *write)
+static int room_exchange(struct search *search, struct index_write *write, uint64_t n_missing)
 {
-    struct eviction_goal goal = {.n_blobs = search->n_blobs + 1, .max_blobs = search->n_blobs + 1, .is_small = true};
+    uint32_t n = search->n_blobs + 1 + (uint32_t)(n_missing / EXCHANGE_PART);
+    struct eviction_goal goal = {.n_blobs = n, .max_blobs = n, .is_small = true};
     uint64_t n_evicted = 0;
     int result = eviction_run(search->store, write, &goal, &n_evicted);
 
@@ -223,7 +227,7 @@ static int room_seek_within(struct search *search, struct index_write *write, co
 
     if (n_now >= least && !index_may_grow(search)) {
         *is_begun = true;
-        return room_exchange(search, write);
+        return room_exchange(search, write, wanted_pages(search) - n_now);
     }
     if (n_now + n_recent >= least && search->n_touches < TOUCHES_MAX)
         return recent_release(search, write);
