@@ -173,6 +173,9 @@ enum temperature { WARM = 0, COLD = 1 };
  * ONECOPY_ENOTFOUND: there is none.
  */
 int index_extent_take(const struct index_write *write, enum temperature temperature, uint64_t n_pages, uint64_t *page);
+/* The smallest free extent of that temperature of at least n_pages. ONECOPY_ENOTFOUND. */
+int index_extent_smallest(const struct index_write *write, enum temperature temperature, uint64_t n_pages,
+                          struct extent *extent);
 /* The largest free extent of that temperature. ONECOPY_ENOTFOUND. */
 int index_extent_largest(const struct index_write *write, enum temperature temperature, struct extent *extent);
 /* Makes an extent free, merging it with free neighbours of the same temperature. */
