@@ -89,6 +89,7 @@ void journal_begin(struct state *state, uint64_t number)
 
     store_relaxed(&journal->n_records, 0U);
     store_relaxed(&journal->is_overflowed, 0U);
+    store_relaxed(&journal->has_candidates, 0U);
     totals_copy(&journal->totals, &state->header->totals);
     store_release(&journal->number, number);
     atomic_signal_fence(memory_order_seq_cst);
@@ -109,7 +110,8 @@ void journal_abort(struct state *state)
     for (uint32_t i = n < JOURNAL_RECORDS ? n : JOURNAL_RECORDS; i > 0; i--)
         slot_restore(slot_at(state, journal->records[i - 1].slot), &journal->records[i - 1].before);
     totals_copy(&state->header->totals, &journal->totals);
-    queues_clear(state); /* candidates that the transaction took are there again */
+    if (load_relaxed(&journal->has_candidates))
+        queues_clear(state); /* those that the transaction took are there again */
     atomic_signal_fence(memory_order_seq_cst);
     if (!load_relaxed(&journal->is_overflowed))
         store_release(&journal->number, UINT64_C(0));

@@ -222,9 +222,8 @@ static int pending_file(struct store *store, struct index_write *write, struct r
 }
 
 /*
- * Takes an extent from the free ones, gathering punches for a cold one. ONECOPY_ENOTFOUND: something has to be (or with
- * may_evict: had better be) evicted
- * first, or what was gathered has to be punched first.
+ * Takes an extent from the free ones, gathering punches for a cold one. ONECOPY_ENOTFOUND: something has to be evicted
+ * first, or with may_evict had better be, or what was gathered has to be punched first.
  */
 static int extent_reserve(struct store *store, struct index_write *write, uint64_t n_pages, bool may_evict,
                           struct reservation *reservation)
