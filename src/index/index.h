@@ -116,13 +116,13 @@ int index_identity_write(const struct index_write *write, const struct index_ide
 
 /* Where a blob is and what it was when it was stored. In the index its bytes follow this record. */
 struct blob_record {
+    uint32_t slot; /* first, because there it shares a cache line with its key, nearly always */
+    uint32_t padding;
     uint64_t generation;
     uint64_t length_bytes;
     uint64_t page; /* the first of its extent, or BLOB_IN_INDEX */
     uint64_t stored_ns;
     uint64_t expires_ns;
-    uint32_t slot;
-    uint32_t padding;
 };
 static_assert(sizeof(struct blob_record) == 48, "stored layout");
 

@@ -118,7 +118,7 @@ static int put_find(const struct put *put)
     struct store *store = put->store;
     struct lane *lane = lane_enter(&store->views);
     struct held held;
-    int result = blob_hold(store, lane, &put->ref, HOLD_EXPIRED, &held);
+    int result = blob_hold(store, lane, &put->ref, HOLD_EXPIRED, put->now_ns, &held);
 
     if (result == ONECOPY_OK)
         view_pass(&store->views, held.cell); /* before a fork can come in between */
