@@ -20,6 +20,7 @@
 #include "base/test_point.h"
 #include "shared/slots.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -62,6 +63,33 @@ int index_error(int mdb_code, const char *doing)
     return error_set(ONECOPY_ECORRUPT, "the index is damaged (%s): %s", doing, mdb_strerror(mdb_code));
 }
 
+/*
+ * LMDB's own order of keys, for those of 16 bytes in the time of two loads instead of a call of memcmp(): a look-up compares a
+ * dozen keys or two, and this is a fifth of its time. Being the same order, nothing goes wrong where LMDB's own function is
+ * used on the table.
+ */
+static int ref_compare(const MDB_val *a, const MDB_val *b)
+{
+    uint64_t one[2];
+    uint64_t other[2];
+    size_t shorter = a->mv_size < b->mv_size ? a->mv_size : b->mv_size;
+    int order;
+
+    if (a->mv_size != sizeof one || b->mv_size != sizeof other) {
+        order = memcmp(a->mv_data, b->mv_data, shorter);
+        return order != 0 ? order : (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
+    }
+    memcpy(one, a->mv_data, sizeof one);
+    memcpy(other, b->mv_data, sizeof other);
+    if (one[0] == other[0]) {
+        one[0] = one[1];
+        other[0] = other[1];
+    }
+    one[0] = be64toh(one[0]);
+    other[0] = be64toh(other[0]);
+    return (one[0] > other[0]) - (one[0] < other[0]);
+}
+
 static int tables_open(struct index *index, MDB_txn *txn, unsigned flags)
 {
     const struct {
@@ -86,7 +114,7 @@ static int tables_open(struct index *index, MDB_txn *txn, unsigned flags)
         if (code != MDB_SUCCESS)
             return index_error(code, "opening its tables");
     }
-    return ONECOPY_OK;
+    return index_error(mdb_set_compare(txn, index->blobs, ref_compare), "opening its tables");
 }
 
 static int environment_make(const char *path, unsigned flags, uint64_t map_bytes, mode_t mode, MDB_env **out)
