@@ -24,6 +24,9 @@ static_assert(sizeof(struct index_identity) == 72, "stored layout");
 struct MDB_env;
 typedef struct MDB_txn index_txn;
 
+/* Tables beside that of the blobs, which has an entry for each of their names. */
+#define N_NAMED_TABLES 6U
+
 struct index {
     struct MDB_env *environment;
     unsigned meta, blobs, free_by_size, free_by_offset, limbo, pending, contested; /* the numbers of its tables */
