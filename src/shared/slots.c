@@ -20,6 +20,9 @@
 
 #include <string.h>
 
+#define HITS_EXACT 128U
+#define HITS_SHARE 32U
+
 /*
  * Word by word, as readers go on updating theirs meanwhile. The generation goes last: a slot that is being restored is
  * missed until it is whole.
@@ -272,11 +275,28 @@ bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, ui
     return load_exact(&slot->generation) == generation;
 }
 
-void slot_access(struct slot *slot, uint64_t now_ns, uint32_t n_hits)
+void slot_access(struct slot *slot, uint64_t now_ns)
 {
     /* A slot that changed hands a moment ago may get this by mistake: a tick of freshness, no more. */
     if (load_relaxed(&slot->accessed_ns) < now_ns)
         store_relaxed(&slot->accessed_ns, now_ns);
-    if (n_hits > 0)
-        add_relaxed(&slot->hits, n_hits);
+}
+
+/*
+ * Up to some number hits are counted one by one. From there on a hit counts as 2^n with a chance of 1 in 2^n, and n grows with the
+ * count, so that the error stays at some percent. Otherwise a blob that is read all the time would be a cache line that is
+ * written all the time, and that processors take from each other.
+ */
+void slot_hit(struct slot *slot, uint64_t *random)
+{
+    uint32_t hits = load_relaxed(&slot->hits);
+    uint32_t weight = 1;
+
+    if (hits >= HITS_EXACT) {
+        weight = UINT32_C(1) << (31 - __builtin_clz(hits / HITS_SHARE));
+        *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        if ((uint32_t)(*random >> 32) & (weight - 1))
+            return;
+    }
+    add_relaxed(&slot->hits, weight);
 }
