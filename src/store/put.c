@@ -16,6 +16,7 @@
  */
 #include "store/blob.h"
 
+#include "base/copy.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/system.h"
@@ -60,7 +61,7 @@ static void value_copy(const struct value *value, uint8_t *to)
 {
     for (size_t i = 0; i < value->n_parts; i++)
         if (value->parts[i].iov_len > 0)
-            to = mempcpy(to, value->parts[i].iov_base, value->parts[i].iov_len);
+            to = copy_away(to, value->parts[i].iov_base, value->parts[i].iov_len);
 }
 
 static int ref_contest(struct store *store, const onecopy_ref *ref)
