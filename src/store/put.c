@@ -28,7 +28,7 @@
 #include <string.h>
 
 /* Up to here a value is copied inside its transaction, if a free extent fits. By measurement: see bench/store. */
-#define COPY_IN_TRANSACTION_MAX (UINT64_C(32) << 10)
+#define COPY_IN_TRANSACTION_MAX (UINT64_C(64) << 10)
 
 /* Beside the public codes, what became of an attempt to publish. */
 enum { PUT_FOUND = 1, PUT_CONTESTED = 2 };
