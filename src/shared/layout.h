@@ -202,11 +202,13 @@ struct journal {
     _Atomic uint64_t number; /* LMDB's, of that transaction; 0: there is none */
     _Atomic uint32_t n_records;
     _Atomic uint32_t is_overflowed;
+    _Atomic uint32_t has_candidates; /* the transaction has taken some from a queue */
+    uint32_t padding;
     struct totals totals;
     struct journal_record records[JOURNAL_RECORDS];
 };
-static_assert(sizeof(struct journal) == 18520, "shared layout");
-static_assert(offsetof(struct journal, totals) == 16 && offsetof(struct journal, records) == 88, "shared layout");
+static_assert(sizeof(struct journal) == 18528, "shared layout");
+static_assert(offsetof(struct journal, totals) == 24 && offsetof(struct journal, records) == 96, "shared layout");
 
 /* Of which blobs a queue holds the oldest. */
 enum queue_number { QUEUE_ALL, QUEUE_SMALL, QUEUES };

@@ -178,6 +178,7 @@ static int candidates_evict(struct eviction *eviction, const struct eviction_goa
     uint32_t max_blobs = goal->max_blobs < REMOVAL_MAX ? goal->max_blobs : REMOVAL_MAX;
     bool is_scanned = false;
 
+    store_relaxed(&eviction->store->state.journal->has_candidates, 1U);
     while (removal->n_blobs < max_blobs && (removal->n_pages < goal->n_pages || removal->n_blobs < goal->n_blobs)) {
         struct queue_record candidate;
         int result;

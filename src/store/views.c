@@ -124,7 +124,8 @@ void lane_count_hit(struct views *views, struct lane *lane, uint32_t slot, uint6
         return;
     }
     lane_flush_hits(views, lane);
-    slot_access(slot_at(views->state, slot), now_ns, 1);
+    slot_access(slot_at(views->state, slot), now_ns);
+    slot_hit(slot_at(views->state, slot), &lane->random);
     lane->slot = slot;
     lane->hits_since_ns = now_ns;
 }
