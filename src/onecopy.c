@@ -220,6 +220,14 @@ int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *r
     return ONECOPY_OK;
 }
 
+/* The environment may be gone afterwards. */
+static void ticket_end(struct environment *environment, struct ticket *ticket)
+{
+    free(ticket);
+    subtract_release(&environment->n_reservations, 1U);
+    environment_released(environment);
+}
+
 /*
  * Takes a reservation out of its owner's hands; NULL when it is a parent's, whose space it is and whose memory was not
  * inherited. What is taken ends with ticket_end().
@@ -227,22 +235,14 @@ int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *r
 static struct ticket *ticket_take(onecopy_reservation *reservation)
 {
     struct ticket *ticket = (struct ticket *)(uintptr_t)reservation->private_.ticket;
-    const struct environment *environment = reservation->private_.environment;
+    struct environment *environment = reservation->private_.environment;
     bool is_own = fork_owns_views(environment) && ticket->incarnation == environment->incarnation;
 
     *reservation = (onecopy_reservation){0};
     if (is_own)
         return ticket;
-    free(ticket);
+    ticket_end(environment, ticket);
     return NULL;
-}
-
-/* The environment may be gone afterwards. */
-static void ticket_end(struct environment *environment, struct ticket *ticket)
-{
-    free(ticket);
-    subtract_release(&environment->n_reservations, 1U);
-    environment_released(environment);
 }
 
 int onecopy_commit(onecopy_reservation *reservation, uint64_t ttl_ns, onecopy_ref *ref)

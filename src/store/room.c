@@ -109,26 +109,30 @@ static bool room_is_found(const struct search *search, const struct index_write 
     return true;
 }
 
+/* By how much the index grows: a step, or what is needed. */
+static uint64_t step_bytes(const struct search *search)
+{
+    uint64_t least = (search->n_needed + INDEX_PAGES_BASE) * PAGE_BYTES;
+    uint64_t step = budget_limit_bytes(search->store) / 64 / PAGE_BYTES * PAGE_BYTES;
+
+    step = step < INDEX_STEP_MIN ? INDEX_STEP_MIN : step > INDEX_STEP_MAX ? INDEX_STEP_MAX : step;
+    return step < least ? least : step;
+}
+
 /* Whether the index has not got its share yet: then what is least recently used makes room for it, whatever it is. */
 static bool index_may_grow(const struct search *search)
 {
-    return search->ignores_share || budget_index_may_take(search->store, INDEX_STEP_MAX);
+    return search->ignores_share || budget_index_may_take(search->store, step_bytes(search));
 }
 
-/* Grows the index by a step, or by what is needed. ONECOPY_EFULL, without a message: the limit does not allow it. */
+/* Grows the index. ONECOPY_EFULL, without a message: the limit does not allow it. */
 static int index_extend(const struct search *search, struct index_write *write)
 {
-    const struct store *store = search->store;
-    uint64_t limit = budget_limit_bytes(store);
-    uint64_t least = (search->n_needed + INDEX_PAGES_BASE) * PAGE_BYTES;
-    uint64_t step = limit / 64;
+    uint64_t step = step_bytes(search);
 
-    step = step < INDEX_STEP_MIN ? INDEX_STEP_MIN : step > INDEX_STEP_MAX ? INDEX_STEP_MAX : step;
-    if (step < least)
-        step = least;
-    if (budget_used_bytes(store) + step > limit || (!search->ignores_share && !budget_index_may_take(store, step)))
+    if (budget_used_bytes(search->store) + step > budget_limit_bytes(search->store) || !index_may_grow(search))
         return ONECOPY_EFULL;
-    return index_grow(write, step / PAGE_BYTES * PAGE_BYTES);
+    return index_grow(write, step);
 }
 
 /* Evicts blobs that are in the index. ONECOPY_ENOTFOUND, the transaction still open: there are none that may go. */
@@ -151,7 +155,7 @@ static int small_evict(struct store *store, struct index_write *write)
 static int room_make(struct search *search, struct index_write *write)
 {
     struct store *store = search->store;
-    uint64_t n_pages = INDEX_STEP_MAX / PAGE_BYTES;
+    uint64_t n_pages = step_bytes(search) / PAGE_BYTES;
     struct eviction_goal goal = {.n_pages = n_pages, .n_blobs = EVICTION_BLOBS_MAX};
     uint64_t n_evicted = 0;
     int result;
