@@ -78,7 +78,7 @@ void fork_prepare(struct environment *environment)
     struct store *store = &environment->store;
 
     environment->has_child = false;
-    /* A child that no handler saw has the lanes of its parent, busy with threads that are not here. Its child is like it. */
+    /* A child that no handler saw has its parent's lanes, busy with threads that are not here; its child is like it. */
     if (!environment->has_client || load_relaxed(&environment->fork_page->presence) == PRESENCE_UNKNOWN)
         return;
     /* Room for the child in the table; not possible in a child that has not used its environment yet. */

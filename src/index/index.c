@@ -379,13 +379,16 @@ int index_grow(const struct index_write *write, uint64_t n_bytes)
     uint64_t used = index_used_pages(write) * PAGE_BYTES;
     uint64_t end = load_relaxed(&header->index_end_bytes);
     uint64_t n_usage;
+    int result = ONECOPY_OK;
 
     if (end < used)
         end = used;
     if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes) < 0)
-        return error_system("cannot allocate %llu more bytes for the index", (unsigned long long)n_bytes);
-    store_relaxed(&header->index_end_bytes, end + n_bytes);
+        result = error_system("cannot allocate %llu more bytes for the index", (unsigned long long)n_bytes);
+    else
+        store_relaxed(&header->index_end_bytes, end + n_bytes);
+    /* After a failure too: a part may have been allocated. */
     if (system_file_usage(write->index->data_fd, &n_usage) == 0)
         store_relaxed(&header->index_bytes, n_usage);
-    return ONECOPY_OK;
+    return result;
 }

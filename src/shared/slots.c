@@ -283,9 +283,14 @@ bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, ui
 
 void slot_access(struct slot *slot, uint64_t now_ns)
 {
-    /* A slot that changed hands a moment ago may get this by mistake: a tick of freshness, no more. */
-    if (load_relaxed(&slot->accessed_ns) + ACCESS_STEP_NS <= now_ns)
-        store_relaxed(&slot->accessed_ns, now_ns);
+    uint64_t accessed_ns = load_relaxed(&slot->accessed_ns);
+
+    /*
+     * An exchange, so as not to take back what slot_extend() has promised meanwhile. A slot that changed hands a moment
+     * ago may get this by mistake: a tick of freshness, no more.
+     */
+    if (accessed_ns + ACCESS_STEP_NS <= now_ns)
+        (void)replace_exact(&slot->accessed_ns, &accessed_ns, now_ns);
 }
 
 /*

@@ -487,7 +487,7 @@ static void *fork_one(void *context)
     return NULL;
 }
 
-/* In the middle of one, a cell is claimed and not yet pinned, or a buffer half filled: nothing for a child to inherit. */
+/* Within one a cell is claimed and not yet pinned, or a buffer half filled: nothing for a child to inherit. */
 START_TEST(a_fork_waits_for_the_lookups_of_other_threads)
 {
     pthread_t getter, forker;
