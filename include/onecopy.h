@@ -222,7 +222,8 @@ void onecopy_options_init(struct onecopy_options *options);
  *
  * ONECOPY_EINVALID: an option or a variable (named in the message) is malformed. ENOTFOUND: no_create, and nothing
  * there. EPERMISSION, EUNTRUSTED, EREADONLY, EFORMAT, ECORRUPT, ENOSPACE, ENOMEMORY, ECLIENTS, ESYSTEM: as in the enum;
- * nothing is changed. EBUSY: another process has been opening it for more than 10 seconds.
+ * nothing is changed. EBUSY: another process has been opening it for more than 10 seconds. ESTALE: this process has the
+ * directory open under a path from which it was moved.
  *
  * Cost: some twenty system calls; the first process to open an environment also checks its index, at memory speed.
  */

@@ -92,13 +92,26 @@ static bool directory_is_there(const struct environment *environment)
            status.st_ino == environment->inode && environment_has_its_files(environment);
 }
 
-static struct environment *table_find(const struct stat *directory)
+/*
+ * The environment of this directory, if this process has it open; *found is NULL if not. One that was moved away and
+ * back is well again. One that was moved here is refused, as LMDB must not open its files a second time.
+ */
+static int table_find(const struct stat *directory, const char *path, struct environment **found)
 {
-    for (struct environment *environment = table; environment; environment = environment->next)
-        if (environment->device == directory->st_dev && environment->inode == directory->st_ino &&
-            !load_relaxed(&environment->is_stale) && directory_is_there(environment))
-            return environment;
-    return NULL;
+    *found = NULL;
+    for (struct environment *environment = table; environment; environment = environment->next) {
+        if (environment->device != directory->st_dev || environment->inode != directory->st_ino ||
+            !environment_has_its_files(environment))
+            continue;
+        if (!directory_is_there(environment))
+            return error_set(ONECOPY_ESTALE,
+                             "this process has %s open, which was moved to %s: close those handles first",
+                             environment->path, path);
+        store_relaxed(&environment->is_stale, 0U);
+        *found = environment;
+        return ONECOPY_OK;
+    }
+    return ONECOPY_OK;
 }
 
 static struct environment *environment_new(void)
@@ -198,7 +211,9 @@ static int open_locked(const char *path, const struct onecopy_options *options, 
     result = directory_open(environment, path, options, &status);
     if (result < 0)
         return result;
-    found = table_find(&status);
+    result = table_find(&status, environment->path, &found);
+    if (result < 0)
+        return result;
     if (found) {
         if (found->store.is_read_only && options->read_only != 1)
             return error_set(ONECOPY_EREADONLY,

@@ -78,7 +78,8 @@ void fork_prepare(struct environment *environment)
     struct store *store = &environment->store;
 
     environment->has_child = false;
-    if (!environment->has_client)
+    /* A child that no handler saw has its parent's lanes, busy with threads that are not here; its child is like it. */
+    if (!environment->has_client || load_relaxed(&environment->fork_page->presence) == PRESENCE_UNKNOWN)
         return;
     /* Room for the child in the table; not possible in a child that has not used its environment yet. */
     if (load_relaxed(&environment->fork_page->presence) == PRESENCE_HERE &&
@@ -142,7 +143,6 @@ static void inherited_forget(struct environment *environment)
     index_abandon(environment);
     arena_forget_writable(&store->arena);
     environment->incarnation++;
-    store_relaxed(&environment->n_reservations, 0U);
 }
 
 void fork_child(struct environment *environment)

@@ -138,6 +138,7 @@ struct ticket {
     struct reservation reservation;
     void *memory; /* a window on the extent, or memory of its own for a value that goes into the index */
     size_t map_bytes;
+    size_t length_bytes;
     uint64_t incarnation; /* of the process that it belongs to */
 };
 
@@ -184,6 +185,7 @@ int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *r
         free(ticket);
         return result;
     }
+    ticket->length_bytes = length_bytes;
     ticket->incarnation = handle->environment->incarnation;
     add_relaxed(&handle->environment->n_reservations, 1U);
     *reservation =
@@ -193,6 +195,14 @@ int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *r
     return ONECOPY_OK;
 }
 
+/* The environment may be gone afterwards. */
+static void ticket_end(struct environment *environment, struct ticket *ticket)
+{
+    free(ticket);
+    subtract_release(&environment->n_reservations, 1U);
+    environment_released(environment);
+}
+
 /*
  * Takes a reservation out of its owner's hands; NULL when it is a parent's, whose space it is and whose memory was not
  * inherited. What is taken ends with ticket_end().
@@ -200,22 +210,22 @@ int onecopy_reserve(onecopy *handle, size_t length_bytes, onecopy_reservation *r
 static struct ticket *ticket_take(onecopy_reservation *reservation)
 {
     struct ticket *ticket = (struct ticket *)(uintptr_t)reservation->private_.ticket;
-    const struct environment *environment = reservation->private_.environment;
+    struct environment *environment = reservation->private_.environment;
     bool is_own = fork_owns_views(environment) && ticket->incarnation == environment->incarnation;
 
     *reservation = (onecopy_reservation){0};
     if (is_own)
         return ticket;
-    free(ticket);
+    ticket_end(environment, ticket);
     return NULL;
 }
 
-/* The environment may be gone afterwards. */
-static void ticket_end(struct environment *environment, struct ticket *ticket)
+static void ticket_abandon(struct environment *environment, struct ticket *ticket)
 {
-    free(ticket);
-    subtract_release(&environment->n_reservations, 1U);
-    environment_released(environment);
+    munmap(ticket->memory, ticket->map_bytes);
+    if (ticket->reservation.extent.n_pages > 0)
+        space_return(&environment->store, &ticket->reservation);
+    ticket_end(environment, ticket);
 }
 
 int onecopy_commit(onecopy_reservation *reservation, uint64_t ttl_ns, onecopy_ref *ref)
@@ -240,6 +250,13 @@ int onecopy_commit(onecopy_reservation *reservation, uint64_t ttl_ns, onecopy_re
     ticket = ticket_take(reservation);
     if (!ticket)
         return error_set(ONECOPY_EINVALID, "onecopy_commit: the reservation is the parent process's");
+    if (part.iov_len != ticket->length_bytes) {
+        result = error_set(ONECOPY_EINVALID,
+                           "onecopy_commit: the reservation is of %zu bytes, and its length_bytes was changed to %zu",
+                           ticket->length_bytes, part.iov_len);
+        ticket_abandon(environment, ticket);
+        return result;
+    }
     value = (struct value){.parts = &part, .n_parts = 1, .length_bytes = part.iov_len};
     if (part.iov_len <= BLOB_INLINE_MAX) {
         part.iov_base = ticket->memory;
@@ -267,10 +284,7 @@ void onecopy_abandon(onecopy_reservation *reservation)
     ticket = ticket_take(reservation);
     if (!ticket)
         return;
-    munmap(ticket->memory, ticket->map_bytes);
-    if (ticket->reservation.extent.n_pages > 0)
-        space_return(&environment->store, &ticket->reservation);
-    ticket_end(environment, ticket);
+    ticket_abandon(environment, ticket);
 }
 
 /* ---- putting from a descriptor ---- */

@@ -23,7 +23,7 @@
 #define SIZE_MEAN      (184 * KIB) /* of the log-uniform distribution */
 #define READS_EACH     4U
 #define SLICE_NS       UINT64_C(300000000)
-#define POOL_BYTES     (64 * MIB)
+#define POOL_BYTES     (2 * MIB)
 #define RIVAL_FACTOR   2U
 #define NONE           UINT32_MAX
 
@@ -45,7 +45,7 @@ struct side {
 };
 
 struct churn {
-    uint8_t *pool; /* values are pieces of it, stamped */
+    uint8_t *pool; /* values are pieces of it, stamped; small, as what was just made is in its maker's cache */
     onecopy *cache;
     struct rival rival;
     uint64_t budget_pages, used_pages;

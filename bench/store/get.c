@@ -167,7 +167,7 @@ void measure_get_1m(const struct scale *scale)
     get = get_begin(n, MIB, RECORD_BYTES, n * (MIB + 16 * KIB) + 64 * MIB);
     get_duel(scale, get, "get_1m_vs_lmdb", remark);
     get_latency(get, "get_1m_p50", "get_1m_p99");
-    measure_get_scaling(scale, onecopy_path(get->cache), get->refs, get->n);
+    measure_get_scaling(scale, onecopy_path(get->cache), scratch_path("rival"), get->refs, get->n);
     get_end(get);
 }
 

@@ -3,8 +3,8 @@
  * environment that both have open; in each round one of them works alone for a while (the two take turns), and then
  * both.
  *
- * Puts are of new blobs of 4 MiB, at the limit. What the memory itself lets two processes gain is reported beside it:
- * XXH3-128 and memcpy of as many bytes, by two against one.
+ * Gets are random among many blobs, puts are of new blobs of 4 MiB, at the limit. Beside each is reported what the
+ * machine itself lets two processes gain: LMDB's own gets, and XXH3-128 and memcpy of as many bytes, two against one.
  */
 #include "store/store.h"
 
@@ -24,7 +24,7 @@
 #define ROUNDS_MAX 1000U
 
 struct scaling {
-    const char *path;
+    const char *path, *rival_path;
     const onecopy_ref *refs;
     size_t n_refs;
 };
@@ -33,6 +33,7 @@ struct scaling {
 struct member_state {
     const struct scaling *scaling;
     onecopy *cache;
+    struct rival rival;
     struct random random;
     uint8_t *sources;
     uint8_t *copies;
@@ -107,6 +108,37 @@ static uint64_t copies_work(void *prepared)
     return 1;
 }
 
+/* LMDB by itself, opened by each process. */
+static void *rival_prepare(void *context, unsigned member)
+{
+    const struct scaling *scaling = context;
+    struct member_state *state = calloc(1, sizeof *state);
+
+    if (!state)
+        errx(1, "out of memory");
+    state->scaling = scaling;
+    state->random = (struct random){member};
+    rival_open(&state->rival, scaling->rival_path);
+    return state;
+}
+
+static uint64_t rival_work(void *prepared)
+{
+    struct member_state *state = prepared;
+    const struct scaling *scaling = state->scaling;
+
+    for (unsigned i = 0; i < GETS_EACH; i++) {
+        onecopy_ref ref = scaling->refs[random_below(&state->random, scaling->n_refs)];
+        MDB_val key = {sizeof ref, &ref};
+        MDB_val value;
+
+        check_mdb(mdb_txn_renew(state->rival.reader), "beginning to read");
+        check_mdb(mdb_get(state->rival.reader, state->rival.table, &key, &value), "get");
+        mdb_txn_reset(state->rival.reader);
+    }
+    return GETS_EACH;
+}
+
 /* Two against one, by rounds; *alone: what one achieves in a second. */
 static struct spread scaling_run(unsigned n_rounds, uint64_t duration_ns, const struct crew_job *job,
                                  struct spread *alone)
@@ -138,10 +170,11 @@ static bool has_processors(const char *name)
     return false;
 }
 
-void measure_get_scaling(const struct scale *scale, const char *path, const onecopy_ref *refs, size_t n)
+void measure_get_scaling(const struct scale *scale, const char *path, const char *rival_path, const onecopy_ref *refs,
+                         size_t n)
 {
-    struct scaling scaling = {.path = path, .refs = refs, .n_refs = n};
-    const struct crew_job job = {.prepare = member_prepare, .work = gets_work, .context = &scaling};
+    struct scaling scaling = {.path = path, .rival_path = rival_path, .refs = refs, .n_refs = n};
+    struct crew_job job = {.prepare = member_prepare, .work = gets_work, .context = &scaling};
     struct spread ratio;
     struct spread alone;
 
@@ -149,6 +182,11 @@ void measure_get_scaling(const struct scale *scale, const char *path, const onec
         return;
     ratio = scaling_run(scale->n_rounds / 8, GETS_NS, &job, &alone);
     report("get_scaling", ratio.median, "x", &ratio, BAR_AT_LEAST, 1.8, "one process: %.2f million gets a second",
+           alone.median / 1e6);
+    job.prepare = rival_prepare;
+    job.work = rival_work;
+    ratio = scaling_run(scale->n_rounds / 8, GETS_NS, &job, &alone);
+    report("lmdb_get_scaling", ratio.median, "x", &ratio, BAR_NONE, 0, "LMDB alone: %.2f million gets a second",
            alone.median / 1e6);
 }
 

@@ -37,6 +37,8 @@ struct rival {
     MDB_txn *reader; /* reset */
 };
 
+/* Opens one that is there; in a child, while the parent has it open as well. */
+void rival_open(struct rival *rival, const char *path);
 void rival_make(struct rival *rival, const char *name, uint64_t map_bytes);
 void rival_end(struct rival *rival);
 /* Stores n values of equal length, in one transaction; each is taken from the same bytes. */
@@ -56,8 +58,9 @@ void measure_put_1m(const struct scale *scale);
 void measure_put_100(const struct scale *scale);
 void measure_churn(const struct scale *scale);
 
-/* Random gets of these blobs by two processes against one. */
-void measure_get_scaling(const struct scale *scale, const char *path, const onecopy_ref *refs, size_t n);
+/* Random gets of these blobs by two processes against one, from an environment and from the rival's. */
+void measure_get_scaling(const struct scale *scale, const char *path, const char *rival_path, const onecopy_ref *refs,
+                         size_t n);
 void measure_put_scaling(const struct scale *scale);
 
 #endif

@@ -44,22 +44,33 @@ onecopy *environment_make(const char *name, uint64_t limit_bytes)
     return cache;
 }
 
+/* map_bytes: 0 for one that is there, which knows. */
+static void rival_begin(struct rival *rival, const char *path, uint64_t map_bytes)
+{
+    const unsigned flags = MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS | MDB_NORDAHEAD;
+    MDB_txn *txn;
+
+    check_mdb(mdb_env_create(&rival->environment), "creating");
+    check_mdb(mdb_env_set_mapsize(rival->environment, map_bytes), "setting the map's size");
+    check_mdb(mdb_env_open(rival->environment, path, flags, 0600), "opening");
+    check_mdb(mdb_txn_begin(rival->environment, NULL, MDB_RDONLY, &txn), "beginning to read");
+    check_mdb(mdb_dbi_open(txn, NULL, 0, &rival->table), "opening the table");
+    mdb_txn_reset(txn);
+    rival->reader = txn;
+}
+
+void rival_open(struct rival *rival, const char *path)
+{
+    rival_begin(rival, path, 0);
+}
+
 void rival_make(struct rival *rival, const char *name, uint64_t map_bytes)
 {
     const char *path = scratch_path(name);
-    MDB_txn *txn;
 
     if (mkdir(path, 0700) < 0)
         err(1, "%s", path);
-    check_mdb(mdb_env_create(&rival->environment), "creating");
-    check_mdb(mdb_env_set_mapsize(rival->environment, map_bytes), "setting the map's size");
-    check_mdb(mdb_env_open(rival->environment, path, MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS | MDB_NORDAHEAD, 0600),
-              "opening");
-    check_mdb(mdb_txn_begin(rival->environment, NULL, 0, &txn), "beginning to write");
-    check_mdb(mdb_dbi_open(txn, NULL, 0, &rival->table), "opening the table");
-    check_mdb(mdb_txn_commit(txn), "committing");
-    check_mdb(mdb_txn_begin(rival->environment, NULL, MDB_RDONLY, &rival->reader), "beginning to read");
-    mdb_txn_reset(rival->reader);
+    rival_begin(rival, path, map_bytes);
 }
 
 void rival_end(struct rival *rival)

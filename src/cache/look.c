@@ -124,7 +124,7 @@ static bool blob_is_of(const struct held *held, const struct entry_record *recor
 /* Holds the blob of an entry. ONECOPY_ENOTFOUND: it is gone. */
 static int value_blob_hold(struct store *store, struct lane *lane, struct entry_seen *seen)
 {
-    int result = blob_hold(store, lane, &seen->record.ref, HOLD_EXPIRED, &seen->held);
+    int result = blob_hold(store, lane, &seen->record.ref, HOLD_EXPIRED, store_now(store), &seen->held);
 
     if (result == ONECOPY_OK && !blob_is_of(&seen->held, &seen->record)) {
         view_release(&store->views, seen->held.cell);

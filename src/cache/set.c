@@ -77,7 +77,7 @@ static int value_find(struct setting *setting, const onecopy_ref *ref)
     struct lane *lane = lane_enter(&store->views);
     char text[ONECOPY_REF_TEXT_BYTES];
     struct held held;
-    int result = blob_hold(store, lane, ref, HOLD_LIVE, &held);
+    int result = blob_hold(store, lane, ref, HOLD_LIVE, store_now(store), &held);
 
     if (result == ONECOPY_OK)
         view_pass(&store->views, held.cell);

@@ -114,10 +114,8 @@ int index_blobs_visit(const struct index *index, MDB_txn *txn, const onecopy_ref
         struct blob_record record;
         onecopy_ref ref;
 
-        if (key.mv_size != sizeof ref.bytes) {
-            result = error_set(ONECOPY_ECORRUPT, "the index is damaged: a ref has %zu bytes", key.mv_size);
-            break;
-        }
+        if (key.mv_size != sizeof ref.bytes)
+            continue; /* the name of another table */
         memcpy(ref.bytes, key.mv_data, sizeof ref.bytes);
         result = record_read(&value, &record, NULL);
         if (result == ONECOPY_OK)
@@ -149,5 +147,5 @@ uint64_t index_blobs_count(const struct index_write *write)
 {
     MDB_stat stat;
 
-    return mdb_stat(write->txn, write->index->blobs, &stat) == MDB_SUCCESS ? stat.ms_entries : 0;
+    return mdb_stat(write->txn, write->index->blobs, &stat) == MDB_SUCCESS ? stat.ms_entries - N_NAMED_TABLES : 0;
 }

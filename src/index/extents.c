@@ -154,6 +154,12 @@ int index_extent_take(const struct index_write *write, enum temperature temperat
     return result;
 }
 
+int index_extent_smallest(const struct index_write *write, enum temperature temperature, uint64_t n_pages,
+                          struct extent *extent)
+{
+    return size_find(write, temperature, n_pages, MDB_NEXT, extent);
+}
+
 int index_extent_largest(const struct index_write *write, enum temperature temperature, struct extent *extent)
 {
     return size_find(write, temperature, UINT64_MAX, MDB_PREV, extent);

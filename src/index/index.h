@@ -24,6 +24,9 @@ static_assert(sizeof(struct index_identity) == 80, "stored layout");
 struct MDB_env;
 typedef struct MDB_txn index_txn;
 
+/* Tables beside that of the blobs, which has an entry for each of their names. */
+#define N_NAMED_TABLES 8U
+
 struct index {
     struct MDB_env *environment;
     unsigned meta, blobs, free_by_size, free_by_offset, limbo, pending, contested; /* the numbers of its tables */
@@ -121,13 +124,13 @@ int index_identity_write(const struct index_write *write, const struct index_ide
 
 /* Where a blob is and what it was when it was stored. In the index its bytes follow this record. */
 struct blob_record {
+    uint32_t slot;  /* first, because there it shares a cache line with its key, nearly always */
+    uint32_t flags; /* SLOT_IS_ARGUMENT or 0 */
     uint64_t generation;
     uint64_t length_bytes;
     uint64_t page; /* the first of its extent, or BLOB_IN_INDEX */
     uint64_t stored_ns;
     uint64_t expires_ns;
-    uint32_t slot;
-    uint32_t flags; /* SLOT_IS_ARGUMENT or 0 */
 };
 static_assert(sizeof(struct blob_record) == 48, "stored layout");
 
@@ -180,6 +183,9 @@ enum temperature { WARM = 0, COLD = 1 };
  * ONECOPY_ENOTFOUND: there is none.
  */
 int index_extent_take(const struct index_write *write, enum temperature temperature, uint64_t n_pages, uint64_t *page);
+/* The smallest free extent of that temperature of at least n_pages. ONECOPY_ENOTFOUND. */
+int index_extent_smallest(const struct index_write *write, enum temperature temperature, uint64_t n_pages,
+                          struct extent *extent);
 /* The largest free extent of that temperature. ONECOPY_ENOTFOUND. */
 int index_extent_largest(const struct index_write *write, enum temperature temperature, struct extent *extent);
 /* Makes an extent free, merging it with free neighbours of the same temperature. */

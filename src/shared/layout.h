@@ -318,16 +318,18 @@ struct journal {
     _Atomic uint64_t number; /* LMDB's, of that transaction; 0: there is none */
     _Atomic uint32_t n_records;
     _Atomic uint32_t is_overflowed;
-    _Atomic uint32_t client; /* the writer's number */
+    _Atomic uint32_t has_candidates; /* the transaction has taken some from a queue */
+    _Atomic uint32_t client;         /* the writer's number */
     _Atomic uint32_t n_caches;
+    uint32_t padding;
     uint64_t events_begin; /* the events' tail when the transaction began */
     uint64_t caches_saved[MAX_CACHES / 64];
     struct journal_cache caches[JOURNAL_CACHES];
     struct totals totals;
     struct journal_record records[JOURNAL_RECORDS];
 };
-static_assert(sizeof(struct journal) == 26896, "shared layout");
-static_assert(offsetof(struct journal, totals) == 8384 && offsetof(struct journal, records) == 8464, "shared layout");
+static_assert(sizeof(struct journal) == 26904, "shared layout");
+static_assert(offsetof(struct journal, totals) == 8392 && offsetof(struct journal, records) == 8472, "shared layout");
 
 /* Of what a queue holds the oldest: all, what is in the index, the entries of one of the caches that share the number. */
 enum queue_number { QUEUE_ALL, QUEUE_SMALL, QUEUE_CACHES, QUEUES = QUEUE_CACHES + 8 };

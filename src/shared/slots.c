@@ -23,6 +23,15 @@
 #include <string.h>
 
 /*
+ * How often at most the line of a blob that is read all the time is written to, and taken from other processors: the
+ * last access is known to four of the clock's usual ticks.
+ */
+#define ACCESS_STEP_NS UINT64_C(16000000)
+
+#define HITS_EXACT 128U
+#define HITS_SHARE 32U
+
+/*
  * Word by word, as readers go on updating theirs meanwhile. The generation goes last: a slot that is being restored is
  * missed until it is whole.
  */
@@ -96,6 +105,7 @@ void journal_begin(struct state *state, uint32_t client, uint64_t number)
     store_relaxed(&journal->n_records, 0U);
     store_relaxed(&journal->n_caches, 0U);
     store_relaxed(&journal->is_overflowed, 0U);
+    store_relaxed(&journal->has_candidates, 0U);
     store_relaxed(&journal->client, client);
     memset(journal->caches_saved, 0, sizeof journal->caches_saved);
     journal->events_begin = load_relaxed(&state->header->events_tail);
@@ -122,8 +132,8 @@ void journal_abort(struct state *state)
     totals_copy(&state->header->totals, &journal->totals);
     caches_restore(state);
     store_relaxed(&state->header->events_tail, journal->events_begin);
-    if (n > 0)
-        queues_clear(state); /* candidates that the transaction took are there again */
+    if (load_relaxed(&journal->has_candidates))
+        queues_clear(state); /* those that the transaction took are there again */
     atomic_signal_fence(memory_order_seq_cst);
     if (!load_relaxed(&journal->is_overflowed))
         store_release(&journal->number, UINT64_C(0));
@@ -284,11 +294,33 @@ bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, ui
     return load_exact(&slot->generation) == generation;
 }
 
-void slot_access(struct slot *slot, uint64_t now_ns, uint32_t n_hits)
+void slot_access(struct slot *slot, uint64_t now_ns)
 {
-    /* A slot that changed hands a moment ago may get this by mistake: a tick of freshness, no more. */
-    if (load_relaxed(&slot->accessed_ns) < now_ns)
-        store_relaxed(&slot->accessed_ns, now_ns);
-    if (n_hits > 0)
-        add_relaxed(&slot->hits, n_hits);
+    uint64_t accessed_ns = load_relaxed(&slot->accessed_ns);
+
+    /*
+     * An exchange, so as not to take back what slot_extend() has promised meanwhile. A slot that changed hands a moment
+     * ago may get this by mistake: a tick of freshness, no more.
+     */
+    if (accessed_ns + ACCESS_STEP_NS <= now_ns)
+        (void)replace_exact(&slot->accessed_ns, &accessed_ns, now_ns);
+}
+
+/*
+ * Up to some number hits are counted one by one. From there on a hit counts as 2^n with a chance of 1 in 2^n, and n
+ * grows with the count, so that the error stays at some 15 %. Otherwise a blob that is read all the time would be a
+ * cache line that is written all the time, and that processors take from each other.
+ */
+void slot_hit(struct slot *slot, uint64_t *random)
+{
+    uint32_t hits = load_relaxed(&slot->hits);
+    uint32_t weight = 1;
+
+    if (hits >= HITS_EXACT) {
+        weight = UINT32_C(1) << (31 - __builtin_clz(hits / HITS_SHARE));
+        *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        if ((uint32_t)(*random >> 32) & (weight - 1))
+            return;
+    }
+    add_relaxed(&slot->hits, weight);
 }

@@ -71,6 +71,9 @@ static inline struct slot *slot_at(const struct state *state, uint32_t slot)
 bool slot_extend(struct slot *slot, uint64_t generation, uint64_t expires_ns, uint64_t now_ns);
 
 /* Records an access at this time. */
-void slot_access(struct slot *slot, uint64_t now_ns, uint32_t n_hits);
+void slot_access(struct slot *slot, uint64_t now_ns);
+
+/* Counts a hit, approximately. *random: the caller's own; changes. */
+void slot_hit(struct slot *slot, uint64_t *random);
 
 #endif

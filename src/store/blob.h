@@ -28,7 +28,8 @@ enum hold_mode { HOLD_LIVE, HOLD_EXPIRED };
  * Looks a blob up and protects it. Within a lane of the caller. Ends with view_release() of the cell. ONECOPY_ENOTFOUND
  * (no message), ONECOPY_EPINS, ONECOPY_ENOMEMORY, ONECOPY_ENOSPACE, ONECOPY_ECORRUPT.
  */
-int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, enum hold_mode mode, struct held *held);
+int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, enum hold_mode mode, uint64_t now_ns,
+              struct held *held);
 
 /* Whether what a record says may be followed into the arena and the table of slots: ONECOPY_ECORRUPT if not. */
 int blob_record_check(const struct store *store, const struct blob_record *record);

@@ -259,6 +259,7 @@ static int candidates_evict(struct eviction *eviction, const struct eviction_goa
     uint32_t max_blobs = goal->max_blobs < REMOVAL_MAX ? goal->max_blobs : REMOVAL_MAX;
     bool is_scanned = false;
 
+    store_relaxed(&eviction->store->state.journal->has_candidates, 1U);
     while (removal->n_blobs < max_blobs && !goal_is_reached(eviction, goal)) {
         struct queue_record candidate;
         int result;

@@ -73,7 +73,7 @@ static int small_hold(struct store *store, struct held *held, const struct blob_
  * on it, but after the copy.
  */
 static int record_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, const struct blob_record *record,
-                       const void *bytes, struct held *held)
+                       const void *bytes, uint64_t now_ns, struct held *held)
 {
     bool is_small = record->page == BLOB_IN_INDEX;
     struct viewed view = {.slot = record->slot,
@@ -90,7 +90,7 @@ static int record_hold(struct store *store, struct lane *lane, const onecopy_ref
     if (!is_claimed)
         return result;
     if (!is_small)
-        result = arena_hold(store, held, record, store_now(store));
+        result = arena_hold(store, held, record, now_ns);
     if (result < 0) {
         view_release(&store->views, held->cell);
         return result;
@@ -99,7 +99,12 @@ static int record_hold(struct store *store, struct lane *lane, const onecopy_ref
     return ONECOPY_OK;
 }
 
-int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, enum hold_mode mode, struct held *held)
+/*
+ * What is in the slot is looked at last. With many blobs its line is in no cache, and fetching it takes as long as a
+ * good part of the look-up; it is asked for as soon as its place is known, and so are the bytes of a small blob.
+ */
+int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, enum hold_mode mode, uint64_t now_ns,
+              struct held *held)
 {
     struct blob_record record;
     const struct slot *slot;
@@ -112,22 +117,28 @@ int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, en
     TEST_POINT("looked_up");
     if (result == ONECOPY_OK)
         result = blob_record_check(store, &record);
-    if (result < 0)
-        goto end;
+    if (result < 0) {
+        index_reader_end(lane->reader);
+        return result;
+    }
     slot = slot_at(&store->state, record.slot);
-    if (load_acquire(&slot->generation) != record.generation ||
-        (mode == HOLD_LIVE && load_relaxed(&slot->expires_ns) < store_now(store))) {
-        result = ONECOPY_ENOTFOUND;
-        goto end;
+    __builtin_prefetch(slot);
+    if (record.page == BLOB_IN_INDEX) {
+        __builtin_prefetch(bytes);
+        __builtin_prefetch((const uint8_t *)bytes + 64);
     }
     held->slot = record.slot;
     held->generation = record.generation;
     held->length_bytes = record.length_bytes;
+    result = record_hold(store, lane, ref, &record, bytes, now_ns, held);
+    if (result < 0)
+        return result;
     held->is_unverified = load_relaxed(&slot->verified) != load_relaxed(&store->state.header->cold_opens);
-    return record_hold(store, lane, ref, &record, bytes, held);
-end:
-    index_reader_end(lane->reader);
-    return result;
+    if (load_acquire(&slot->generation) == record.generation &&
+        (mode != HOLD_LIVE || load_relaxed(&slot->expires_ns) >= now_ns))
+        return ONECOPY_OK;
+    view_release(&store->views, held->cell);
+    return ONECOPY_ENOTFOUND;
 }
 
 static bool hash_matches(const struct store *store, const onecopy_ref *ref, const struct held *held)
@@ -177,11 +188,12 @@ int blob_not_found(const onecopy_ref *ref)
 
 int blob_get(struct store *store, const onecopy_ref *ref, struct held *held)
 {
+    uint64_t now = store_now(store);
     struct lane *lane = lane_enter(&store->views);
-    int result = blob_hold(store, lane, ref, HOLD_LIVE, held);
+    int result = blob_hold(store, lane, ref, HOLD_LIVE, now, held);
 
     if (result == ONECOPY_OK)
-        lane_count_hit(&store->views, lane, held->slot, store_now(store));
+        lane_count_hit(&store->views, lane, held->slot, now);
     lane_leave(lane);
     if (result == ONECOPY_ENOTFOUND) {
         store_count(store, COUNTER_MISSES, 1);

@@ -16,6 +16,7 @@
  */
 #include "store/blob.h"
 
+#include "base/copy.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/system.h"
@@ -29,7 +30,7 @@
 #include <string.h>
 
 /* Up to here a value is copied inside its transaction, if a free extent fits. By measurement: see bench/store. */
-#define COPY_IN_TRANSACTION_MAX (UINT64_C(32) << 10)
+#define COPY_IN_TRANSACTION_MAX (UINT64_C(64) << 10)
 
 /* Beside the public codes, what became of an attempt to publish. */
 enum { PUT_FOUND = 1, PUT_CONTESTED = 2 };
@@ -63,7 +64,7 @@ static void value_copy(const struct value *value, uint8_t *to)
 {
     for (size_t i = 0; i < value->n_parts; i++)
         if (value->parts[i].iov_len > 0)
-            to = mempcpy(to, value->parts[i].iov_base, value->parts[i].iov_len);
+            to = copy_away(to, value->parts[i].iov_base, value->parts[i].iov_len);
 }
 
 static int ref_contest(struct store *store, const onecopy_ref *ref)
@@ -138,7 +139,7 @@ static int put_find(const struct put *put)
     struct store *store = put->store;
     struct lane *lane = lane_enter(&store->views);
     struct held held;
-    int result = blob_hold(store, lane, &put->ref, HOLD_EXPIRED, &held);
+    int result = blob_hold(store, lane, &put->ref, HOLD_EXPIRED, put->now_ns, &held);
 
     if (result == ONECOPY_OK)
         view_pass(&store->views, held.cell); /* before a fork can come in between */

@@ -30,6 +30,9 @@
 
 #define EVICTION_BLOBS_MAX 32U
 
+/* A full index exchanges one more blob for so many pages that it lacks. */
+#define EXCHANGE_PART 3U
+
 /* A batch may ask for this part of the limit. */
 #define BATCH_PART 16U
 
@@ -106,26 +109,30 @@ static bool room_is_found(const struct search *search, const struct index_write 
     return true;
 }
 
+/* By how much the index grows: a step, or what is needed. */
+static uint64_t step_bytes(const struct search *search)
+{
+    uint64_t least = (search->n_needed + INDEX_PAGES_BASE) * PAGE_BYTES;
+    uint64_t step = budget_limit_bytes(search->store) / 64 / PAGE_BYTES * PAGE_BYTES;
+
+    step = step < INDEX_STEP_MIN ? INDEX_STEP_MIN : step > INDEX_STEP_MAX ? INDEX_STEP_MAX : step;
+    return step < least ? least : step;
+}
+
 /* Whether the index has not got its share yet: then what is least recently used makes room for it, whatever it is. */
 static bool index_may_grow(const struct search *search)
 {
-    return search->ignores_share || budget_index_may_take(search->store, INDEX_STEP_MAX);
+    return search->ignores_share || budget_index_may_take(search->store, step_bytes(search));
 }
 
-/* Grows the index by a step, or by what is needed. ONECOPY_EFULL, without a message: the limit does not allow it. */
+/* Grows the index. ONECOPY_EFULL, without a message: the limit does not allow it. */
 static int index_extend(const struct search *search, struct index_write *write)
 {
-    const struct store *store = search->store;
-    uint64_t limit = budget_limit_bytes(store);
-    uint64_t least = (search->n_needed + INDEX_PAGES_BASE) * PAGE_BYTES;
-    uint64_t step = limit / 64;
+    uint64_t step = step_bytes(search);
 
-    step = step < INDEX_STEP_MIN ? INDEX_STEP_MIN : step > INDEX_STEP_MAX ? INDEX_STEP_MAX : step;
-    if (step < least)
-        step = least;
-    if (budget_used_bytes(store) + step > limit || (!search->ignores_share && !budget_index_may_take(store, step)))
+    if (budget_used_bytes(search->store) + step > budget_limit_bytes(search->store) || !index_may_grow(search))
         return ONECOPY_EFULL;
-    return index_grow(write, step / PAGE_BYTES * PAGE_BYTES);
+    return index_grow(write, step);
 }
 
 /* Evicts blobs that are in the index. ONECOPY_ENOTFOUND, the transaction still open: there are none that may go. */
@@ -148,7 +155,7 @@ static int small_evict(struct store *store, struct index_write *write)
 static int room_make(struct search *search, struct index_write *write)
 {
     struct store *store = search->store;
-    uint64_t n_pages = INDEX_STEP_MAX / PAGE_BYTES;
+    uint64_t n_pages = step_bytes(search) / PAGE_BYTES;
     struct eviction_goal goal = {.n_pages = n_pages, .n_blobs = EVICTION_BLOBS_MAX};
     uint64_t n_evicted = 0;
     int result;
@@ -200,11 +207,12 @@ static int recent_release(struct search *search, struct index_write *write)
 /*
  * The index is full. LMDB gives a page up only when hardly anything is left on it, so to make whole pages free one
  * would have to evict most of what there is; but what is evicted leaves space on the pages, which is as good for what
- * comes. So blobs go one for one, and only when pages run short all the same, more.
+ * comes. So blobs go one for one, and a few more the shorter pages are.
  */
-static int room_exchange(struct search *search, struct index_write *write)
+static int room_exchange(struct search *search, struct index_write *write, uint64_t n_missing)
 {
-    struct eviction_goal goal = {.n_blobs = search->n_blobs + 1, .max_blobs = search->n_blobs + 1, .is_small = true};
+    uint32_t n = search->n_blobs + 1 + (uint32_t)(n_missing / EXCHANGE_PART);
+    struct eviction_goal goal = {.n_blobs = n, .max_blobs = n, .is_small = true};
     uint64_t n_evicted = 0;
     int result = eviction_run(search->store, write, &goal, &n_evicted);
 
@@ -223,7 +231,7 @@ static int room_seek_within(struct search *search, struct index_write *write, co
 
     if (n_now >= least && !index_may_grow(search)) {
         *is_begun = true;
-        return room_exchange(search, write);
+        return room_exchange(search, write, wanted_pages(search) - n_now);
     }
     if (n_now + n_recent >= least && search->n_touches < TOUCHES_MAX)
         return recent_release(search, write);

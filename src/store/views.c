@@ -14,6 +14,7 @@
  */
 #include "store/views.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/system.h"
 
@@ -55,7 +56,8 @@ int views_init(struct views *views, struct state *state, uint32_t client, pthrea
     views->records = records;
     views->mutex = mutex;
     for (uint32_t lane = 0; lane < LANES; lane++)
-        views->lanes[lane] = (struct lane){.cursor = lane * 64 % views->n_cells, .slot = NO_SLOT};
+        views->lanes[lane] =
+            (struct lane){.cursor = lane * 64 % views->n_cells, .slot = NO_SLOT, .random = clock_exact_ns() + lane};
     return ONECOPY_OK;
 }
 
@@ -124,7 +126,8 @@ void lane_count_hit(struct views *views, struct lane *lane, uint32_t slot, uint6
         return;
     }
     lane_flush_hits(views, lane);
-    slot_access(slot_at(views->state, slot), now_ns, 1);
+    slot_access(slot_at(views->state, slot), now_ns);
+    slot_hit(slot_at(views->state, slot), &lane->random);
     lane->slot = slot;
     lane->hits_since_ns = now_ns;
 }
@@ -442,12 +445,13 @@ void views_fork_child(struct views *views, uint32_t client)
 {
     struct state *state = views->state;
     uint32_t n = load_relaxed(&state->clients[client].n_cells);
+    uint32_t n_parents = load_relaxed(&state->clients[views->client].cells_allocated);
 
     views->client = client;
-    /* Cells beyond n were never a pin's in the parent, but may be a small view's. */
-    for (uint32_t cell = 0; cell < n && cell < views->n_cells; cell++) {
+    /* Cells beyond n were never a pin's in the parent, but may be a small view's, or claimed by another thread. */
+    for (uint32_t cell = 0; (cell < n || cell < n_parents) && cell < views->n_cells; cell++) {
         uint32_t kind = load_relaxed(&views->records[cell].kind);
-        bool is_pinned = load_relaxed(&state->cells[(uint64_t)client * state->max_pins + cell].page) > 0;
+        bool is_pinned = cell < n && load_relaxed(&state->cells[(uint64_t)client * state->max_pins + cell].page) > 0;
 
         if (is_pinned && kind != VIEW_ARENA)
             pin_clear(state, client, cell);

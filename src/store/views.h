@@ -19,6 +19,7 @@ struct lane {
     uint32_t slot;           /* the last one hit, and how often since, not yet counted in the slot */
     uint32_t n_hits;
     uint64_t hits_since_ns;
+    uint64_t random; /* for counting hits */
 };
 
 /* A passing view is the library's own, for the length of a call: a child that is made meanwhile has no use for it. */

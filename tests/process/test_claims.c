@@ -104,6 +104,7 @@ END_TEST
 static void *claim_in_thread(void *context)
 {
     EXPECT_EQUAL(claim("key", 0), ONECOPY_BUSY);
+    step_reach(&scene->ready);
     EXPECT_EQUAL(get_or_claim("key"), ONECOPY_HIT);
     return context;
 }
@@ -114,7 +115,8 @@ START_TEST(another_thread_of_the_process_waits_like_anybody)
 
     EXPECT_EQUAL(claim("key", 0), ONECOPY_YOURS);
     EXPECT(pthread_create(&thread, NULL, claim_in_thread, NULL) == 0);
-    clock_sleep_ns(20 * MS);
+    step_await(&scene->ready, 1);
+    clock_sleep_ns(10 * MS);
     set_text(handle, "results", "key", "value");
     pthread_join(thread, NULL);
 }
@@ -320,10 +322,8 @@ START_TEST(a_cache_that_is_dropped_ends_the_wait_for_a_claim)
     onecopy_key key = key_of("results", "key");
     enum onecopy_outcome outcome;
     struct onecopy_entry entry;
-    struct process dropper;
 
     step_await(&scene->ready, 1);
-    (void)dropper;
     EXPECT_EQUAL(claim("key", 0), ONECOPY_BUSY);
     EXPECT_OK(onecopy_cache_drop(handle, "results", NULL));
     EXPECT_OK(onecopy_claim(handle, &key, 0, &outcome, &entry)); /* of a new cache of that name */

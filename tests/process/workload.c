@@ -234,7 +234,7 @@ static void step_remove(struct worker *worker)
     if (!ref_find(worker->workload, number_choose(worker), &ref))
         return;
     result = onecopy_remove(worker->cache, &ref);
-    EXPECT(result == ONECOPY_OK || result == ONECOPY_ENOTFOUND || result == ONECOPY_EFULL);
+    EXPECT(result == ONECOPY_OK || result == ONECOPY_ENOTFOUND);
     atomic_fetch_add(&worker->workload->n_removals, result == ONECOPY_OK);
 }
 

@@ -105,8 +105,9 @@ uint64_t setting(const char *name, uint64_t otherwise)
 
 uint64_t test_seed(void)
 {
-    if (!has_seed)
+    if (!has_seed) {
         seed = setting("ONECOPY_SEED", expect_now_ns() % 1000000007);
-    has_seed = true;
+        has_seed = true;
+    }
     return seed;
 }

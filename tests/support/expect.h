@@ -65,7 +65,7 @@ bool is_sanitized(void);
 /* A number from the environment, for "how long" and "how often"; `otherwise` when it is not set. */
 uint64_t setting(const char *name, uint64_t otherwise);
 
-/* The seed of this test's random numbers: $ONECOPY_SEED, or one that failures will name. */
+/* The seed of this test's random numbers: $ONECOPY_SEED, or one that failures will name. Before any thread is made. */
 uint64_t test_seed(void);
 
 #endif

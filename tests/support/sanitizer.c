@@ -10,7 +10,9 @@ const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
     return "race:liblmdb.so\n"
-           "race:small_hold\n";
+           "race:small_hold\n"
+           "race:index_blobs_visit\n"
+           "race:index_blob_get\n";
 }
 
 #endif

@@ -38,7 +38,7 @@ static void identity_change(void (*change)(MDB_val *value))
 
     EXPECT(mdb_env_create(&env) == 0 && mdb_env_set_maxdbs(env, 16) == 0);
     EXPECT(mdb_env_open(env, scratch_path(), 0, 0600) == 0);
-    EXPECT(mdb_txn_begin(env, NULL, 0, &txn) == 0 && mdb_dbi_open(txn, "meta", 0, &meta) == 0);
+    EXPECT(mdb_txn_begin(env, NULL, 0, &txn) == 0 && mdb_dbi_open(txn, "table meta", 0, &meta) == 0);
     EXPECT(mdb_get(txn, meta, &key, &value) == 0 && value.mv_size == sizeof(struct index_identity));
     memcpy(bytes, value.mv_data, value.mv_size);
     value.mv_data = bytes;

@@ -378,6 +378,21 @@ START_TEST(a_batch_in_which_values_share_hashes_is_stored_right)
 }
 END_TEST
 
+START_TEST(a_reservation_whose_length_was_changed_is_refused_and_given_back)
+{
+    static const size_t lengths[] = {0, 100, 99999, 100001, 10 * MIB};
+    onecopy_reservation reservation;
+    onecopy_ref ref;
+
+    EXPECT_OK(onecopy_reserve(cache, 100000, &reservation));
+    reservation.length_bytes = lengths[_i];
+    EXPECT_REFUSED(onecopy_commit(&reservation, 0, &ref), ONECOPY_EINVALID, "100000");
+    EXPECT_EQUAL(stat_of(cache).entries, 0);
+    EXPECT_EQUAL(stat_of(cache).pending_bytes, 0);
+    expect_audit(cache);
+}
+END_TEST
+
 SUITE(puts)
 {
     TCase *many = tcase_create("many");
@@ -393,6 +408,7 @@ SUITE(puts)
     tcase_add_test(many, a_batch_larger_than_the_entry_limit_leaves_its_last_values);
     tcase_add_test(many, a_batch_fits_the_smallest_environment);
 
+    tcase_add_loop_test(reserved, a_reservation_whose_length_was_changed_is_refused_and_given_back, 0, 5);
     tcase_add_test(reserved, reserved_space_counts_as_used_until_it_is_committed_or_abandoned);
     tcase_add_loop_test(reserved, an_abandoned_reservation_is_gone_and_can_be_abandoned_again, 0, 4);
     tcase_add_loop_test(reserved, committed_memory_is_no_longer_accessible, 0, 2);

@@ -7,6 +7,7 @@
 #include "support/suite.h"
 #include "unit/trial.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -110,6 +111,29 @@ START_TEST(views_outlive_the_removal_of_their_environment)
     onecopy_release(&large);
     EXPECT(view_matches(&small, 2));
     onecopy_release(&small);
+}
+END_TEST
+
+/* LMDB would break if a process opened its files twice. */
+START_TEST(a_directory_that_was_moved_is_not_opened_twice_and_is_well_when_it_is_back)
+{
+    onecopy *cache = open_small(8 * MIB);
+    onecopy_ref ref = put_content(cache, 1, 5000);
+    char elsewhere[PATH_MAX];
+    onecopy *other;
+
+    snprintf(elsewhere, sizeof elsewhere, "%s-elsewhere", scratch_path());
+    EXPECT(rename(scratch_path(), elsewhere) == 0);
+    clock_pass(20 * MS);
+    EXPECT_CODE(onecopy_contains(cache, &ref), ONECOPY_ESTALE);
+    EXPECT_REFUSED(onecopy_open(elsewhere, NULL, &other), ONECOPY_ESTALE, "moved");
+    EXPECT(rename(elsewhere, scratch_path()) == 0);
+    EXPECT_OK(onecopy_open(scratch_path(), NULL, &other));
+    EXPECT_OK(onecopy_contains(other, &ref));
+    EXPECT_OK(onecopy_contains(cache, &ref));
+    onecopy_close(other);
+    expect_audit(cache);
+    onecopy_close(cache);
 }
 END_TEST
 
@@ -298,6 +322,7 @@ SUITE(replaced)
     tcase_add_loop_test(directory, a_client_of_a_removed_environment_is_told_so_by_every_call, 0, N_REMOVALS);
     tcase_add_loop_test(directory, a_get_that_finds_nothing_says_that_the_environment_was_removed, 0, N_REMOVALS);
     tcase_add_loop_test(directory, views_outlive_the_removal_of_their_environment, 0, N_REMOVALS);
+    tcase_add_test(directory, a_directory_that_was_moved_is_not_opened_twice_and_is_well_when_it_is_back);
     tcase_add_loop_test(directory, opening_again_works_while_the_old_handle_and_its_views_are_there, 0, N_REMOVALS);
     tcase_add_test(directory, an_environment_that_another_process_put_in_its_place_is_not_taken_for_the_old_one);
     tcase_add_test(directory, a_reservation_of_a_removed_environment_is_refused_at_its_commit_and_can_be_abandoned);
