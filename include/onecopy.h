@@ -367,10 +367,11 @@ int onecopy_remove(onecopy *handle, const onecopy_ref *ref);
 /* ---- named caches ---- */
 
 /*
- * A named cache is a set of entries, each found by a key and holding a value, a status and times. Two are there from the start:
- * "results", with a TTL of an hour and 10,000 entries at most; and "args", which is the store of blobs itself, as counted and
- * listed like the others: its keys are refs, so it is used through onecopy_put() and onecopy_get(), and can be neither changed nor
- * dropped. Others are made by onecopy_cache_create(), or when something is first set in them or claimed.
+ * A named cache is a set of entries, each found by a key and holding a value, a status and times. Two are there from
+ * the start: "results", with a TTL of an hour and 10,000 entries at most; and "args", which is the store of blobs
+ * itself, as counted and listed like the others: its keys are refs, so it is used through onecopy_put() and
+ * onecopy_get(), and can be neither changed nor dropped. Others are made by onecopy_cache_create(), or when something
+ * is first set in them or claimed.
  *
  * The name of a cache is 1 to 64 characters of A-Z a-z 0-9 . _ and -. A key is 1 to 4,096 bytes of anything.
  */
@@ -383,14 +384,13 @@ enum onecopy_policy {
     ONECOPY_POLICY_LRU = 0,  /* the least recently used: the default */
     ONECOPY_POLICY_FIFO = 1, /* the one that was set first */
     ONECOPY_POLICY_TTL = 2,  /* the one that expires first */
-    ONECOPY_POLICY_NONE =
-        3, /* nobody: a set beyond the limit is refused; and no entry goes for the environment's limit */
+    ONECOPY_POLICY_NONE = 3, /* nobody, for no limit: a set beyond the cache's own is refused */
 };
 #define ONECOPY_POLICY_UNSET UINT32_MAX
 
 /*
- * What a cache is like. Begin with onecopy_cache_options_init(), which leaves everything unset: what stays so is not changed,
- * or, in a cache that is being made, takes the default.
+ * What a cache is like. Begin with onecopy_cache_options_init(), which leaves everything unset: what stays so is not
+ * changed, or, in a cache that is being made, takes the default.
  */
 struct onecopy_cache_options {
     size_t struct_bytes;  /* set by onecopy_cache_options_init() */
@@ -408,9 +408,9 @@ struct onecopy_cache_options {
 void onecopy_cache_options_init(struct onecopy_cache_options *options);
 
 /*
- * Makes a cache, or changes the one of that name, which may be in use. A limit that is lowered below the present size takes effect at
- * once: entries go by the policy (with ONECOPY_POLICY_NONE none goes, and sets are refused until there is room). A
- * TTL counts for what is set from now on.
+ * Makes a cache, or changes the one of that name, which may be in use. A limit that is lowered below the present size
+ * takes effect at once: entries go by the policy (with ONECOPY_POLICY_NONE none goes, and sets are refused until there
+ * is room). A TTL counts for what is set from now on.
  *
  * name: see above. options: NULL means all unset: makes the cache if need be, and changes nothing.
  *
@@ -422,9 +422,9 @@ void onecopy_cache_options_init(struct onecopy_cache_options *options);
 int onecopy_cache_create(onecopy *handle, const char *name, const struct onecopy_cache_options *options);
 
 /*
- * Drops a cache: its entries are gone at once and its name is free. Who waits for one of its keys is told so (ENOTFOUND), views
- * stay valid, and the space is given back before the function returns (or by the next who makes or drops a cache, if this
- * process dies meanwhile). *n: how many entries went; NULL: do not tell.
+ * Drops a cache: its entries are gone at once and its name is free. Who waits for one of its keys is told so
+ * (ENOTFOUND), views stay valid, and the space is given back before the function returns (or by the next who makes or
+ * drops a cache, if this process dies meanwhile). *n: how many entries went; NULL: do not tell.
  *
  * ENOTFOUND: there is none of that name. EINVALID: it is "args". Else as onecopy_cache_create().
  */
@@ -470,8 +470,8 @@ int onecopy_cache_stat(onecopy *handle, const char *name, struct onecopy_cache_s
 int onecopy_cache_list(onecopy *handle, struct onecopy_cache_stat *stats, size_t capacity, size_t *n);
 
 /*
- * Sets the counters of a cache back to 0 (NULL: of every cache): those from `hits` to the end, save by_status, which are
- * sizes. What onecopy_stat() counts goes on. ENOTFOUND, EREADONLY.
+ * Sets the counters of a cache back to 0 (NULL: of every cache): those from `hits` to the end, save by_status, which
+ * are sizes. What onecopy_stat() counts goes on. ENOTFOUND, EREADONLY.
  */
 int onecopy_cache_reset(onecopy *handle, const char *name);
 
@@ -580,8 +580,8 @@ int onecopy_invalidate(onecopy *handle, const onecopy_key *key);
 
 /*
  * Takes out the entries of a cache whose keys match a pattern: `*` any bytes, `?` one, [a-z] one of these, [!a-z] one
- * other; a backslash takes the meaning from the byte after it. The key as a whole must match. *n: how many went; NULL: do not
- * tell. Entries that are set meanwhile may stay. A cache that does not exist has none.
+ * other; a backslash takes the meaning from the byte after it. The key as a whole must match. *n: how many went; NULL:
+ * do not tell. Entries that are set meanwhile may stay. A cache that does not exist has none.
  *
  * EINVALID: the pattern is malformed. Cost: a walk over the cache's keys, in short reads; a transaction for some
  * dozens that match.
@@ -598,8 +598,8 @@ int onecopy_invalidate_all(onecopy *handle, uint64_t *n);
 /* ---- keeping ---- */
 
 /*
- * Puts the eviction of a blob off: it is not evicted for duration_ns from now, however long ago its last access; neither
- * do earlier calls' promises get shorter. It can still expire and be removed. 0 takes all such promises back.
+ * Puts the eviction of a blob off: it is not evicted for duration_ns from now, however long ago its last access;
+ * neither do earlier calls' promises get shorter. It can still expire and be removed. 0 takes all such promises back.
  *
  * EFULL: more bytes would be kept than max_kept_bytes: let tasks finish, or raise the limit. ENOTFOUND. EREADONLY.
  * Cost: the write lock, for a moment; at the limit, a look at all that is kept.
@@ -622,8 +622,8 @@ int onecopy_keep_entry(onecopy *handle, const onecopy_key *key, uint64_t duratio
 typedef struct onecopy_canceller onecopy_canceller;
 
 /*
- * Makes a canceller, cancels with it, and ends it. A cancelled one stays so: each wait that is given it ends at once, with
- * ECANCELLED. onecopy_canceller_cancel() may be called by any thread, and by a signal handler. It must not be
+ * Makes a canceller, cancels with it, and ends it. A cancelled one stays so: each wait that is given it ends at once,
+ * with ECANCELLED. onecopy_canceller_cancel() may be called by any thread, and by a signal handler. It must not be
  * freed while a wait has it. onecopy_canceller_free(): NULL does nothing; returns NULL.
  */
 int onecopy_canceller_new(onecopy_canceller **canceller);
@@ -631,13 +631,13 @@ void onecopy_canceller_cancel(onecopy_canceller *canceller);
 onecopy_canceller *onecopy_canceller_free(onecopy_canceller *canceller);
 
 /*
- * Waits until an entry is there with a final status, and reads it as onecopy_entry_get() does; at once if it is. The cache
- * need not exist yet.
+ * Waits until an entry is there with a final status, and reads it as onecopy_entry_get() does; at once if it is. The
+ * cache need not exist yet.
  *
  * timeout_ns: 0 looks once; ONECOPY_FOREVER has no end. canceller: NULL, or what ends the wait.
  *
- * ETIMEOUT, ECANCELLED. ENOTFOUND: the cache was dropped meanwhile. EDEADLOCK: this thread has claimed the key itself. Else as
- * onecopy_entry_get().
+ * ETIMEOUT, ECANCELLED. ENOTFOUND: the cache was dropped meanwhile. EDEADLOCK: this thread has claimed the key itself.
+ * Else as onecopy_entry_get().
  *
  * Cost: sleeps in the kernel; wakes within microseconds of the set, whatever becomes of the process that set it.
  */
@@ -645,15 +645,15 @@ int onecopy_wait(onecopy *handle, const onecopy_key *key, uint64_t timeout_ns, o
                  struct onecopy_entry *entry);
 
 /*
- * The same for the first of n keys to be there (the first in order, if several are); *which: its place in `keys`. With more
- * than 127 keys, each set of a final status in the environment wakes the waiter for a look.
+ * The same for the first of n keys to be there (the first in order, if several are); *which: its place in `keys`. With
+ * more than 127 keys, each set of a final status in the environment wakes the waiter for a look.
  */
 int onecopy_wait_any(onecopy *handle, const onecopy_key *keys, size_t n, uint64_t timeout_ns,
                      onecopy_canceller *canceller, size_t *which, struct onecopy_entry *entry);
 
 /*
- * Tells an event loop of entries: a descriptor that is readable while there is something to be told. A thread of the library
- * waits for the keys that were added. Not inherited: in a child made by fork(), it can only be freed.
+ * Tells an event loop of entries: a descriptor that is readable while there is something to be told. A thread of the
+ * library waits for the keys that were added. Not inherited: in a child made by fork(), it can only be freed.
  */
 typedef struct onecopy_notifier onecopy_notifier;
 
@@ -664,8 +664,8 @@ typedef struct onecopy_notifier onecopy_notifier;
 int onecopy_notifier_new(onecopy *handle, onecopy_notifier **notifier);
 
 /*
- * Has it tell when the entry of this key is there with a final status, once. tag: given back by onecopy_notifier_next(). Any
- * thread. EINVALID, ENOMEMORY.
+ * Has it tell when the entry of this key is there with a final status, once. tag: given back by
+ * onecopy_notifier_next(). Any thread. EINVALID, ENOMEMORY.
  */
 int onecopy_notifier_add(onecopy_notifier *notifier, const onecopy_key *key, uint64_t tag);
 
@@ -673,9 +673,10 @@ int onecopy_notifier_add(onecopy_notifier *notifier, const onecopy_key *key, uin
 int onecopy_notifier_fd(const onecopy_notifier *notifier);
 
 /*
- * The next thing to be told: *tag is that of a key whose entry is there (and may be gone again when it is asked for). *result:
- * ONECOPY_OK, or why it cannot be waited for any more: ENOTFOUND when its cache was dropped, or another error of
- * onecopy_wait(). The function's own result is ENOTFOUND when there is nothing to be told. Does not wait. Any thread.
+ * The next thing to be told: *tag is that of a key whose entry is there (and may be gone again when it is asked for).
+ * *result: ONECOPY_OK, or why it cannot be waited for any more: ENOTFOUND when its cache was dropped, or another error
+ * of onecopy_wait(). The function's own result is ENOTFOUND when there is nothing to be told. Does not wait. Any
+ * thread.
  */
 int onecopy_notifier_next(onecopy_notifier *notifier, uint64_t *tag, int *result);
 
@@ -685,23 +686,22 @@ onecopy_notifier *onecopy_notifier_free(onecopy_notifier *notifier);
 /* ---- claims ---- */
 
 enum onecopy_outcome {
-    ONECOPY_HIT = 0, /* the entry is there, and was read */
-    ONECOPY_YOURS =
-        1, /* it is not, and this process has the claim: compute it, then onecopy_set() or onecopy_give_up() */
-    ONECOPY_BUSY = 2, /* it is not, and somebody else has the claim */
+    ONECOPY_HIT = 0,   /* the entry is there, and was read */
+    ONECOPY_YOURS = 1, /* it is not, and this process has the claim: compute it, and set it or give up */
+    ONECOPY_BUSY = 2,  /* it is not, and somebody else has the claim */
 };
 
 /*
- * Finds an entry with a final status, or else claims its key, so that one process computes it and the others wait. The claim
- * lasts until this process sets the entry to a final status, gives up, or ends: if it is killed, one of those who wait
- * gets the claim. An entry that has expired no longer than its cache's grace ago is a hit (is_stale) while somebody else has
- * the claim. A status that is not final counts as no entry.
+ * Finds an entry with a final status, or else claims its key, so that one process computes it and the others wait. The
+ * claim lasts until this process sets the entry to a final status, gives up, or ends: if it is killed, one of those who
+ * wait gets the claim. An entry that has expired no longer than its cache's grace ago is a hit (is_stale) while
+ * somebody else has the claim. A status that is not final counts as no entry.
  *
- * timeout_ns: how long to wait for another's claim before the answer is ONECOPY_BUSY; 0: not at all. *entry: written with
- * ONECOPY_HIT only.
+ * timeout_ns: how long to wait for another's claim before the answer is ONECOPY_BUSY; 0: not at all. *entry: written
+ * with ONECOPY_HIT only.
  *
- * EDEADLOCK: this thread has the claim already. EBUSY: too many claims (about a thousand keys at once). ENOTFOUND: the cache
- * was dropped while we waited. EINVALID, EREADONLY, ESTALE, EPINS, ENOMEMORY, ENOSPACE, ESYSTEM, ECORRUPT.
+ * EDEADLOCK: this thread has the claim already. EBUSY: too many claims (about a thousand keys at once). ENOTFOUND: the
+ * cache was dropped while we waited. EINVALID, EREADONLY, ESTALE, EPINS, ENOMEMORY, ENOSPACE, ESYSTEM, ECORRUPT.
  *
  * Cost: a hit, that of onecopy_entry_get(); else the write lock, for a moment.
  */
@@ -750,13 +750,14 @@ typedef struct onecopy_follower onecopy_follower;
 enum onecopy_events_from { ONECOPY_FROM_NOW = 0, ONECOPY_FROM_OLDEST = 1 /* that is still there */ };
 
 /*
- * Begins to follow. *follower: the caller's, until onecopy_follower_free(); used by one thread at a time. The handle must stay open.
+ * Begins to follow. *follower: the caller's, until onecopy_follower_free(); used by one thread at a time. The handle
+ * must stay open.
  */
 int onecopy_events_open(onecopy *handle, enum onecopy_events_from from, onecopy_follower **follower);
 
 /*
- * The next event, waiting for it up to timeout_ns (0: not at all; ONECOPY_FOREVER). *n_missed: how many events before it were
- * overwritten before they could be read. ETIMEOUT: none came. ECANCELLED, by the canceller (NULL: none).
+ * The next event, waiting for it up to timeout_ns (0: not at all; ONECOPY_FOREVER). *n_missed: how many events before
+ * it were overwritten before they could be read. ETIMEOUT: none came. ECANCELLED, by the canceller (NULL: none).
  */
 int onecopy_events_next(onecopy_follower *follower, uint64_t timeout_ns, onecopy_canceller *canceller,
                         struct onecopy_event *event, uint64_t *n_missed);

@@ -1,5 +1,6 @@
 /*
- * The checks that public functions share. Each failure names the function, as the caller may have several calls in one line.
+ * The checks that public functions share. Each failure names the function, as the caller may have several calls in one
+ * line.
  */
 #include "call.h"
 

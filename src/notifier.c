@@ -1,10 +1,11 @@
 /*
- * An eventfd that a thread of the library feeds. The thread waits for all keys that have been added and not yet been told of,
- * by the same wait as everybody; whoever adds a key, or ends the notifier, cancels that wait, and the thread begins another.
+ * An eventfd that a thread of the library feeds. The thread waits for all keys that have been added and not yet been
+ * told of, by the same wait as everybody; whoever adds a key, or ends the notifier, cancels that wait, and the thread
+ * begins another.
  *
  * The mutex protects the lists. A key is first awaited, then ready, which the eventfd counts, and ends with
- * onecopy_notifier_next(). For each wait the thread makes a list of its own of what is awaited, and nobody but the thread
- * takes a key off that list, so it need not hold the mutex while it sleeps.
+ * onecopy_notifier_next(). For each wait the thread makes a list of its own of what is awaited, and nobody but the
+ * thread takes a key off that list, so it need not hold the mutex while it sleeps.
  */
 #include "call.h"
 

@@ -1,5 +1,6 @@
 /*
- * The public functions for named caches and their entries: what they are given is checked, and what they do is elsewhere.
+ * The public functions for named caches and their entries: what they are given is checked, and what they do is
+ * elsewhere.
  */
 #include "call.h"
 

@@ -1,7 +1,7 @@
 /*
- * A matcher of bytes with one mark to go back to: when a byte does not match, only the last star can mend it, by taking one
- * byte more; what an earlier star has taken never needs to change, since the last one can take up any difference. So there
- * is no recursion, and no pattern can make it take more than the product of the two lengths.
+ * A matcher of bytes with one mark to go back to: when a byte does not match, only the last star can mend it, by taking
+ * one byte more; what an earlier star has taken never needs to change, since the last one can take up any difference.
+ * So there is no recursion, and no pattern can make it take more than the product of the two lengths.
  */
 #include "base/glob.h"
 
@@ -24,8 +24,8 @@ static bool list_byte(struct reader *pattern, uint8_t *byte)
 }
 
 /*
- * Reads a list, of which the opening bracket has been read, to its closing bracket. *has: whether it matches the byte. False: it
- * does not end, or has a range that runs backwards.
+ * Reads a list, of which the opening bracket has been read, to its closing bracket. *has: whether it matches the byte.
+ * False: it does not end, or has a range that runs backwards.
  */
 static bool list_read(struct reader *pattern, uint8_t byte, bool *has)
 {

@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 /*
- * Whether a pattern is well formed. In it `*` stands for any bytes, also none; `?` for one byte; [a-z_] for one of these
- * bytes and [!a-z] or [^a-z] for one other (a `]` that comes first in the list, and a `-` at either end of it, stand for themselves);
- * a backslash takes the meaning from the byte after it, in a list too. ONECOPY_EINVALID: the message says what is wrong.
+ * Whether a pattern is well formed. In it `*` stands for any bytes, also none; `?` for one byte; [a-z_] for one of
+ * these bytes and [!a-z] or [^a-z] for one other (a `]` that comes first in the list, and a `-` at either end of it,
+ * stand for themselves); a backslash takes the meaning from the byte after it, in a list too. ONECOPY_EINVALID: the
+ * message says what is wrong.
  */
 int glob_check(const void *pattern, size_t pattern_bytes);
 

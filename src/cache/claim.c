@@ -1,9 +1,10 @@
 /*
  * Two kinds of waiting, both loops of looks: for an entry, and for an entry or else the claim on it.
  *
- * A claim is given under the write lock, by a transaction that changes nothing in the index and is given up: so of all who find
- * a key unclaimed one gets it. Those who do not get it sleep in the bucket of the key, which is woken when it is set or its claim given up.
- * An owner that is killed wakes nobody; so they look after every 40 ms whether it lives, and the first to find it dead takes over.
+ * A claim is given under the write lock, by a transaction that changes nothing in the index and is given up: so of all
+ * who find a key unclaimed one gets it. Those who do not get it sleep in the bucket of the key, which is woken when it
+ * is set or its claim given up. An owner that is killed wakes nobody; so they look after every 40 ms whether it lives,
+ * and the first to find it dead takes over.
  */
 #include "cache/claim.h"
 
@@ -161,8 +162,8 @@ static bool entry_is_whole(const struct store *store, const struct index_write *
 }
 
 /*
- * Under the write lock: the entry may be there by now, and the claim another's. CLAIM_UNDECIDED: look again. ONECOPY_ENOTFOUND:
- * it is another's.
+ * Under the write lock: the entry may be there by now, and the claim another's. CLAIM_UNDECIDED: look again.
+ * ONECOPY_ENOTFOUND: it is another's.
  */
 static int claim_decide(struct claim_try *try, const struct index_write *write)
 {

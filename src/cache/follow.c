@@ -1,6 +1,7 @@
 /*
- * A follower remembers the number of the event it wants next, and waits in the bucket that every transaction with events signals. What
- * the ring no longer has when it comes, it has missed: the number of the oldest that is certainly there tells how many.
+ * A follower remembers the number of the event it wants next, and waits in the bucket that every transaction with
+ * events signals. What the ring no longer has when it comes, it has missed: the number of the oldest that is certainly
+ * there tells how many.
  */
 #include "cache/follow.h"
 

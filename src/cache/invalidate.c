@@ -1,9 +1,10 @@
 /*
- * A pattern is matched outside of any lock: the keys are read in batches, in read transactions that are soon over; those that
- * match are noted by slot and generation, and a write transaction takes them out. An entry has its slot for as long as it
- * has its key, whatever is set under it meanwhile, so what is taken out is what has matched.
+ * A pattern is matched outside of any lock: the keys are read in batches, in read transactions that are soon over;
+ * those that match are noted by slot and generation, and a write transaction takes them out. An entry has its slot for
+ * as long as it has its key, whatever is set under it meanwhile, so what is taken out is what has matched.
  *
- * A batch begins with the hash with which the one before has ended, as taking an entry out moves the last of its hash to its place.
+ * A batch begins with the hash with which the one before has ended, as taking an entry out moves the last of its hash
+ * to its place.
  */
 #include "cache/invalidate.h"
 
@@ -76,8 +77,8 @@ static int removing_begin(struct store *store, uint32_t n, struct index_write *w
 }
 
 /*
- * The same for up to n entries, each of which may have a blob: as many as the index has room to take out as it is, so that
- * nothing is evicted for it. *allowed: how many.
+ * The same for up to n entries, each of which may have a blob: as many as the index has room to take out as it is, so
+ * that nothing is evicted for it. *allowed: how many.
  */
 static int batch_begin(struct store *store, uint32_t n, struct index_write *write, uint32_t *allowed)
 {

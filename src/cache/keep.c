@@ -1,11 +1,12 @@
 /*
- * What is kept has a time in its slot, before which evictors pass it over. There is a limit to the bytes that are kept, or a
- * careless caller could fill the environment with what nobody may evict.
+ * What is kept has a time in its slot, before which evictors pass it over. There is a limit to the bytes that are kept,
+ * or a careless caller could fill the environment with what nobody may evict.
  *
- * Promises end silently, by their time, or with what they were made for. So the sum of kept bytes is only ever raised, and when it would
- * pass the limit, it is counted anew, by a look at all slots; not more than once in a tick of the clock. All this is done
- * under the write lock, in a transaction that is given up, as nothing in the index changes: the slots are not saved in the
- * journal, nor is the sum. A process that is killed in between leaves the sum too high until the next count.
+ * Promises end silently, by their time, or with what they were made for. So the sum of kept bytes is only ever raised,
+ * and when it would pass the limit, it is counted anew, by a look at all slots; not more than once in a tick of the
+ * clock. All this is done under the write lock, in a transaction that is given up, as nothing in the index changes: the
+ * slots are not saved in the journal, nor is the sum. A process that is killed in between leaves the sum too high until
+ * the next count.
  */
 #include "cache/keep.h"
 

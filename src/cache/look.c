@@ -1,8 +1,8 @@
 /*
- * Looking an entry up. The record in the index says all: one read transaction sees status, expiry and value of one moment. A
- * value in place is copied while that transaction is open. A blob is held like any other, and is the one that the entry
- * means if slot and generation are; if it is not there any more, the entry has either been set anew since, and is
- * looked up once more, or has lost its value for good, and is as good as absent.
+ * Looking an entry up. The record in the index says all: one read transaction sees status, expiry and value of one
+ * moment. A value in place is copied while that transaction is open. A blob is held like any other, and is the one that
+ * the entry means if slot and generation are; if it is not there any more, the entry has either been set anew since,
+ * and is looked up once more, or has lost its value for good, and is as good as absent.
  */
 #include "cache/entries.h"
 
@@ -154,10 +154,10 @@ static int look_in_lane(struct store *store, struct lane *lane, const struct ent
 }
 
 /*
- * Looks until the entry and its blob agree. A writer that replaces a value retires the old blob before it commits the new
- * entry; who looks in between finds an entry whose blob is gone, and must not take that for an absent entry, since there was
- * one all the time. So he waits for that transaction to end, which takes microseconds, and looks again. When there is no
- * transaction, and it is so twice in a row, the blob is gone for good.
+ * Looks until the entry and its blob agree. A writer that replaces a value retires the old blob before it commits the
+ * new entry; who looks in between finds an entry whose blob is gone, and must not take that for an absent entry, since
+ * there was one all the time. So he waits for that transaction to end, which takes microseconds, and looks again. When
+ * there is no transaction, and it is so twice in a row, the blob is gone for good.
  */
 static int look_until_settled(struct store *store, const struct entry_key *key, const struct cache_found *cache,
                               enum look_mode mode, struct entry_seen *seen)

@@ -1,10 +1,10 @@
 /*
- * What becomes of a cache as a whole. A cache is found by its name without a lock, but whoever is going to change something
- * looks again under the write lock, by number and serial: it may have been dropped in between, and another may have its name
- * or its number.
+ * What becomes of a cache as a whole. A cache is found by its name without a lock, but whoever is going to change
+ * something looks again under the write lock, by number and serial: it may have been dropped in between, and another
+ * may have its name or its number.
  *
- * Dropping takes the name away in one transaction and everything else in as many as it needs. The first wakes all who wait,
- * for whatever: those whose cache it was find it gone.
+ * Dropping takes the name away in one transaction and everything else in as many as it needs. The first wakes all who
+ * wait, for whatever: those whose cache it was find it gone.
  */
 #include "cache/manage.h"
 

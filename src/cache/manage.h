@@ -18,9 +18,9 @@ int cache_drop(struct store *store, const char *name, uint64_t *n);
 int cache_not_there(const char *name);
 
 /*
- * Makes room in a cache for one entry more (or for none) and n_bytes more, by its policy, within the transaction. *n_evicted:
- * how many went. ONECOPY_EFULL: there is too little that may go; without a message if something went, since there
- * may be more in another transaction. ONECOPY_ETOOBIG.
+ * Makes room in a cache for one entry more (or for none) and n_bytes more, by its policy, within the transaction.
+ * *n_evicted: how many went. ONECOPY_EFULL: there is too little that may go; without a message if something went, since
+ * there may be more in another transaction. ONECOPY_ETOOBIG.
  */
 int cache_make_room(struct store *store, struct index_write *write, uint32_t number, uint64_t n_entries,
                     uint64_t n_bytes, uint64_t *n_evicted);

@@ -1,10 +1,11 @@
 /*
- * Setting an entry. A value that fits goes with its entry into the index, in one transaction. A larger one is put as a blob first, with no lock
- * held while it is copied; then a transaction ties the entry to it. In between the blob belongs to nobody, and might be evicted or
- * removed: the transaction looks whether it is still that very blob, and if not everything begins again.
+ * Setting an entry. A value that fits goes with its entry into the index, in one transaction. A larger one is put as a
+ * blob first, with no lock held while it is copied; then a transaction ties the entry to it. In between the blob
+ * belongs to nobody, and might be evicted or removed: the transaction looks whether it is still that very blob, and if
+ * not everything begins again.
  *
- * An entry that is set again keeps its slot: whoever holds it to be the most recently used, or keeps it, goes on to do so.
- * Its old value goes when nothing else has it; those who have it in view keep it in view.
+ * An entry that is set again keeps its slot: whoever holds it to be the most recently used, or keeps it, goes on to do
+ * so. Its old value goes when nothing else has it; those who have it in view keep it in view.
  *
  * Waiters are woken inside the transaction: shared/waiting.c says why.
  */
@@ -164,8 +165,8 @@ static int present_find(const struct setting *setting, const struct index_write 
 }
 
 /*
- * Finds what is there, and makes room for what comes. SET_AGAIN: something was evicted and is to be committed, and more has to
- * be; *n_evicted tells.
+ * Finds what is there, and makes room for what comes. SET_AGAIN: something was evicted and is to be committed, and more
+ * has to be; *n_evicted tells.
  */
 static int room_prepare(const struct setting *setting, struct index_write *write, struct present *present,
                         uint64_t *n_evicted)

@@ -1,7 +1,7 @@
 /*
- * Statistics of caches. Sizes stand in the records; counters are summed over all clients, less the baseline that the last reset
- * has left. Nothing is locked: a counter that goes on while the baseline moves may for a moment be less than it, and
- * then counts as 0.
+ * Statistics of caches. Sizes stand in the records; counters are summed over all clients, less the baseline that the
+ * last reset has left. Nothing is locked: a counter that goes on while the baseline moves may for a moment be less than
+ * it, and then counts as 0.
  */
 #include "cache/stat.h"
 

@@ -1,11 +1,12 @@
 /*
- * The waiter's side of shared/waiting.c, steps W1 to W5. Between its looks a waiter sleeps in the kernel, without a limit but for its
- * own timeout and a look once in a while at whether the environment is still there.
+ * The waiter's side of shared/waiting.c, steps W1 to W5. Between its looks a waiter sleeps in the kernel, without a
+ * limit but for its own timeout and a look once in a while at whether the environment is still there.
  *
- * While a transaction that has signalled is under way, there is nothing to sleep on; it ends in a microsecond or two if its process is running,
- * and it may have been preempted. So the waiter spins a little, then yields, then naps for longer and longer; and when that
- * has gone on for some time, asks whether the writer is alive. If it is not, one empty transaction settles what it left
- * (shared/slots.c): it was lost, or it was committed, and either way it is not under way any more.
+ * While a transaction that has signalled is under way, there is nothing to sleep on; it ends in a microsecond or two if
+ * its process is running, and it may have been preempted. So the waiter spins a little, then yields, then naps for
+ * longer and longer; and when that has gone on for some time, asks whether the writer is alive. If it is not, one empty
+ * transaction settles what it left (shared/slots.c): it was lost, or it was committed, and either way it is not under
+ * way any more.
  */
 #include "cache/wait.h"
 

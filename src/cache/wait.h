@@ -31,8 +31,8 @@ struct awaiting {
 int await(struct store *store, const struct awaiting *awaiting);
 
 /*
- * Waits for the transaction that is under way, if there is one, to end; settles it if its process is dead. ONECOPY_EBUSY: it
- * takes too long.
+ * Waits for the transaction that is under way, if there is one, to end; settles it if its process is dead.
+ * ONECOPY_EBUSY: it takes too long.
  */
 int writer_await(struct store *store);
 

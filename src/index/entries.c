@@ -1,7 +1,7 @@
 /*
- * Entries are filed under the number of their cache, the hash of their key, and an ordinal that tells keys of one hash apart.
- * The whole key stands in the entry and is compared: hashes are never taken on trust. Ordinals have no gaps, so a look-up
- * that finds none under the next ordinal is at its end.
+ * Entries are filed under the number of their cache, the hash of their key, and an ordinal that tells keys of one hash
+ * apart. The whole key stands in the entry and is compared: hashes are never taken on trust. Ordinals have no gaps, so
+ * a look-up that finds none under the next ordinal is at its end.
  */
 #include "index/entries.h"
 

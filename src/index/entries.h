@@ -25,8 +25,9 @@ int index_caches_visit(const struct index *index, index_txn *txn, index_cache_vi
 /* ---- entries ---- */
 
 /*
- * What an entry is. Behind it follow the key, the content type, and, unless the value is a blob or there is none, the value.
- * It alone decides about status, expiry and value; the slot has what changes from access to access, and a copy for evictors.
+ * What an entry is. Behind it follow the key, the content type, and, unless the value is a blob or there is none, the
+ * value. It alone decides about status, expiry and value; the slot has what changes from access to access, and a copy
+ * for evictors.
  */
 struct entry_record {
     uint64_t cache_serial;
@@ -48,7 +49,10 @@ static_assert(sizeof(struct entry_record) == 96, "stored layout");
 
 #define ENTRY_HAS_VALUE 1U
 
-/* Record, key, content type and value together are at most this where the value is in place: two share one of LMDB's pages. */
+/*
+ * Record, key, content type and value together are at most this where the value is in place: two share one of LMDB's
+ * pages.
+ */
 #define ENTRY_INLINE_MAX 2004U
 /* And this where it is not. */
 #define ENTRY_BYTES_MAX (sizeof(struct entry_record) + ONECOPY_KEY_MAX + ONECOPY_CONTENT_TYPE_MAX)
@@ -63,7 +67,8 @@ struct entry_found {
 
 /*
  * Entries whose keys have one hash are numbered by ordinals, 0 and up without a gap. Finds the one with this very key.
- * ONECOPY_ENOTFOUND, without a message: *ordinal is then where it would be filed. ONECOPY_EFULL: there is no ordinal left.
+ * ONECOPY_ENOTFOUND, without a message: *ordinal is then where it would be filed. ONECOPY_EFULL: there is no ordinal
+ * left.
  */
 int index_entry_find(const struct index *index, index_txn *txn, uint32_t cache, const onecopy_ref *hash,
                      const void *key, size_t key_bytes, struct entry_found *found, uint32_t *ordinal);

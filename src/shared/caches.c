@@ -1,11 +1,12 @@
 /*
  * Names are looked up without a lock, while a writer may be giving a record's number to another cache. The hash of the
- * name decides: it is 0 while the rest of the record changes, and differs from cache to cache, so a reader that finds the
- * same hash before and after its look has seen one cache's name and serial. What is stored under the number carries the serial
- * too, so even a reader that then sleeps through the end of the cache takes no other one's entry for what it asked for.
+ * name decides: it is 0 while the rest of the record changes, and differs from cache to cache, so a reader that finds
+ * the same hash before and after its look has seen one cache's name and serial. What is stored under the number carries
+ * the serial too, so even a reader that then sleeps through the end of the cache takes no other one's entry for what it
+ * asked for.
  *
- * Records change inside write transactions only, and are saved in the journal whole, save the baseline of the counters, which
- * belongs to no transaction.
+ * Records change inside write transactions only, and are saved in the journal whole, save the baseline of the counters,
+ * which belongs to no transaction.
  */
 #include "shared/caches.h"
 

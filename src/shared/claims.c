@@ -1,7 +1,7 @@
 /*
- * A claim is a cell in a table, found by the hash of its key: in the window of 64 cells that begins at the hash. Cells are taken under
- * LMDB's write lock, so of all who want a key one gets it; a claim that was given by a transaction does not depend on its
- * commit. Only its owner ends it, which takes no lock: the cell's first word becomes 0.
+ * A claim is a cell in a table, found by the hash of its key: in the window of 64 cells that begins at the hash. Cells
+ * are taken under LMDB's write lock, so of all who want a key one gets it; a claim that was given by a transaction does
+ * not depend on its commit. Only its owner ends it, which takes no lock: the cell's first word becomes 0.
  *
  * Whoever ends one must not end the next in the same cell, so the first word also counts what the cell was used for.
  *
@@ -9,8 +9,8 @@
  * under the same number is not taken for it; whether the owner lives is for the kernel to say (shared/clients.c).
  * Whoever finds the owner dead treats the cell as free.
  *
- * Two keys of one 128-bit hash would share a claim: one would wait for the other. No value comes from here, so that would be a
- * delay, and nothing worse.
+ * Two keys of one 128-bit hash would share a claim: one would wait for the other. No value comes from here, so that
+ * would be a delay, and nothing worse.
  */
 #include "shared/claims.h"
 
@@ -133,8 +133,8 @@ int claim_take(struct state *state, uint32_t client, uint32_t cache, const oneco
 }
 
 /*
- * Ends the claim that a cell had when its first word was this, and wakes who waits for it. False: it has ended already, or
- * was taken over from an owner that was thought dead.
+ * Ends the claim that a cell had when its first word was this, and wakes who waits for it. False: it has ended already,
+ * or was taken over from an owner that was thought dead.
  */
 static bool cell_end(struct state *state, struct claim_cell *cell, uint32_t word)
 {

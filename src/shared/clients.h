@@ -39,8 +39,8 @@ void client_unseize(struct state *state, uint32_t client);
 void client_unregister(struct state *state, int fd, uint32_t client);
 
 /*
- * Whether a client lives: the one with this serial, or, with 0, whoever has the number now. `own`: the calling process's,
- * which does, though its lock does not stand in its own way. A system call for others.
+ * Whether a client lives: the one with this serial, or, with 0, whoever has the number now. `own`: the calling
+ * process's, which does, though its lock does not stand in its own way. A system call for others.
  */
 bool client_is_alive(const struct state *state, uint32_t client, uint64_t serial, uint32_t own);
 

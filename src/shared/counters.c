@@ -1,10 +1,11 @@
 /*
- * Counting costs no shared cache line and loses nothing when a process is killed: each client has a block of counters for
- * each cache, which only its process writes and which is never cleared. The next client with the same number goes on from
- * there; a reader adds all blocks up. What is told of a cache is the sum less a baseline in its record, and resetting it,
- * or giving its number to another cache, moves the baseline.
+ * Counting costs no shared cache line and loses nothing when a process is killed: each client has a block of counters
+ * for each cache, which only its process writes and which is never cleared. The next client with the same number goes
+ * on from there; a reader adds all blocks up. What is told of a cache is the sum less a baseline in its record, and
+ * resetting it, or giving its number to another cache, moves the baseline.
  *
- * A block is two cache lines, a page holds those of 32 caches, and is allocated when its client first counts for one of them.
+ * A block is two cache lines, a page holds those of 32 caches, and is allocated when its client first counts for one of
+ * them.
  */
 #include "shared/counters.h"
 

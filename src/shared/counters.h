@@ -5,7 +5,10 @@
 #include "base/atomic.h"
 #include "shared/state.h"
 
-/* Sees to it that a client can count for this cache, and for those whose blocks share a page with its. ONECOPY_ENOSPACE. */
+/*
+ * Sees to it that a client can count for this cache, and for those whose blocks share a page with its.
+ * ONECOPY_ENOSPACE.
+ */
 int counters_allocate(struct state *state, uint32_t client, uint32_t cache);
 
 static inline struct counters *counters_of(const struct state *state, uint32_t client, uint32_t cache)

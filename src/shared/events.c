@@ -1,11 +1,13 @@
 /*
- * A ring of what happened. Events are written under the write lock, inside the transaction that makes them true, after the tail,
- * and become readable when that transaction is committed: the commit raises `events_committed`, before the journal is
- * cleared. A process killed in between leaves the journal, and the next writer, who finds the transaction committed, raises it
- * instead; one that finds it lost puts the tail back. So an event is there once, exactly if what it tells has happened.
+ * A ring of what happened. Events are written under the write lock, inside the transaction that makes them true, after
+ * the tail, and become readable when that transaction is committed: the commit raises `events_committed`, before the
+ * journal is cleared. A process killed in between leaves the journal, and the next writer, who finds the transaction
+ * committed, raises it instead; one that finds it lost puts the tail back. So an event is there once, exactly if what
+ * it tells has happened.
  *
- * Nobody waits for a slow reader: a cell is overwritten when the ring has come round. Its first word is 1 + the event's number,
- * or 0 while it is written. A reader that finds the word it expects before and after copying has the event whole.
+ * Nobody waits for a slow reader: a cell is overwritten when the ring has come round. Its first word is 1 + the event's
+ * number, or 0 while it is written. A reader that finds the word it expects before and after copying has the event
+ * whole.
  */
 #include "shared/events.h"
 

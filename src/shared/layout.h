@@ -3,7 +3,8 @@
  * nothing in it is trusted for memory safety: indices and counts read from it are checked against the sizes that were
  * validated at opening.
  *
- *     header | journal | eviction queues | wait buckets | claims | events | caches | clients | pin cells | slots | counters
+ *     header | journal | eviction queues | wait buckets | claims | events | caches |
+ *     clients | pin cells | slots | counters
  *
  * Each part begins on a page. What comes before the clients is allocated when the file is made (of the caches the first
  * page); pages of the tables before their first use. Shared words that are read without LMDB's write lock are _Atomic;
@@ -211,15 +212,18 @@ enum slot_kind {
     SLOT_ENTRY = 3,      /* of a named cache */
 };
 
-/* The word `kind` of a slot: an enum slot_kind, for an entry its cache's number, for a blob whether it was put by itself. */
+/*
+ * The word `kind` of a slot: an enum slot_kind, for an entry its cache's number, for a blob whether it was put by
+ * itself.
+ */
 #define SLOT_KIND(word)        ((word)&0xffU)
 #define SLOT_CACHE(word)       ((word) >> 8 & 0xffffU)
 #define SLOT_WORD_ENTRY(cache) ((uint32_t)SLOT_ENTRY | (uint32_t)(cache) << 8)
 #define SLOT_IS_ARGUMENT       (UINT32_C(1) << 31)
 
 /*
- * The hot metadata of one blob or entry. A blob's record in the index names its slot and the generation that the slot had when
- * it was published; a slot whose generation has moved on belongs to it no more.
+ * The hot metadata of one blob or entry. A blob's record in the index names its slot and the generation that the slot
+ * had when it was published; a slot whose generation has moved on belongs to it no more.
  */
 struct slot {
     _Atomic uint64_t generation;
@@ -331,7 +335,9 @@ struct journal {
 static_assert(sizeof(struct journal) == 26904, "shared layout");
 static_assert(offsetof(struct journal, totals) == 8392 && offsetof(struct journal, records) == 8472, "shared layout");
 
-/* Of what a queue holds the oldest: all, what is in the index, the entries of one of the caches that share the number. */
+/*
+ * Of what a queue holds the oldest: all, what is in the index, the entries of one of the caches that share the number.
+ */
 enum queue_number { QUEUE_ALL, QUEUE_SMALL, QUEUE_CACHES, QUEUES = QUEUE_CACHES + 8 };
 
 struct queue_record {

@@ -40,8 +40,8 @@ void queues_clear(struct state *state);
 void journal_save(struct state *state, uint32_t slot);
 
 /*
- * Takes a free slot for a blob or an entry, with this word for its kind; its generation is already its new owner's. ONECOPY_EFULL (no message): none is free.
- * ONECOPY_ENOSPACE: the state file cannot grow.
+ * Takes a free slot for a blob or an entry, with this word for its kind; its generation is already its new owner's.
+ * ONECOPY_EFULL (no message): none is free. ONECOPY_ENOSPACE: the state file cannot grow.
  */
 int slot_take(struct state *state, uint32_t kind, const onecopy_ref *ref, uint32_t *slot);
 

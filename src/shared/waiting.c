@@ -1,7 +1,8 @@
 /*
- * Processes that wait for a key sleep on a futex word in shared memory: that of the key's bucket. The difficulty is that the entry
- * becomes visible by LMDB's commit, and a wake-up is a step of its own. If it came after the commit, a setter killed in between would leave
- * everybody asleep beside the entry they wait for. So it comes before, and waiters know how to wait out the rest:
+ * Processes that wait for a key sleep on a futex word in shared memory: that of the key's bucket. The difficulty is
+ * that the entry becomes visible by LMDB's commit, and a wake-up is a step of its own. If it came after the commit, a
+ * setter killed in between would leave everybody asleep beside the entry they wait for. So it comes before, and waiters
+ * know how to wait out the rest:
  *
  *     setter, in its transaction                  waiter
  *     S1: journal's number = T (at its begin)     W1: remember the word; then marks + 1
@@ -13,19 +14,19 @@
  *     S5: journal's number = 0
  *
  * All words are accessed in sequentially consistent order. If the word changes after W1 remembered it, either W5 comes
- * later and returns at once, or the waiter is asleep already; then its mark came before the change, and the setter, which
- * looks at the marks again after it, sees one that is not among the woken: what counts as woken is no more than the marks
- * from before a change, and whoever marked before that change remembered the word from before it too, and did not sleep
- * through it. If the word changed before W1 remembered it, S2 came before
- * that too, and W2 sees T, or the number of a later transaction, which has begun after T's end. Now either the journal
- * still says T, and the waiter does not sleep but pauses; or T has ended before W3, and W3 sees what it has committed.
+ * later and returns at once, or the waiter is asleep already; then its mark came before the change, and the setter,
+ * which looks at the marks again after it, sees one that is not among the woken: what counts as woken is no more than
+ * the marks from before a change, and whoever marked before that change remembered the word from before it too, and did
+ * not sleep through it. If the word changed before W1 remembered it, S2 came before that too, and W2 sees T, or the
+ * number of a later transaction, which has begun after T's end. Now either the journal still says T, and the waiter
+ * does not sleep but pauses; or T has ended before W3, and W3 sees what it has committed.
  *
- * A setter that is killed before S4 has set nothing. It may have been killed within S3, before the wake; but it notes the
- * marks only after that, so the next one wakes whoever it has left asleep. (A flag "somebody sleeps", cleared together with
- * the change of the word, would be lost here.) One that is killed after S4 has been through S3; its number stands in the
- * journal until the next writer comes, and until then waiters see the transaction as under way, which costs them pauses
- * but no entry. So that this ends, a waiter that has paused for long asks whether the writer lives, and settles its affairs
- * if it does not (cache/wait.c). tests/model/wake.pml is a model of all this.
+ * A setter that is killed before S4 has set nothing. It may have been killed within S3, before the wake; but it notes
+ * the marks only after that, so the next one wakes whoever it has left asleep. (A flag "somebody sleeps", cleared
+ * together with the change of the word, would be lost here.) One that is killed after S4 has been through S3; its
+ * number stands in the journal until the next writer comes, and until then waiters see the transaction as under way,
+ * which costs them pauses but no entry. So that this ends, a waiter that has paused for long asks whether the writer
+ * lives, and settles its affairs if it does not (cache/wait.c). tests/model/wake.pml is a model of all this.
  */
 #include "shared/waiting.h"
 

@@ -38,7 +38,9 @@ uint32_t waiting_mark(struct state *state, uint32_t bucket);
 /* After it: whether a transaction that has signalled here may still be under way. */
 bool waiting_is_under_way(const struct state *state, uint32_t bucket);
 
-/* A word in this process's memory or in the state, and the value that it has as long as there is nothing to wake for. */
+/*
+ * A word in this process's memory or in the state, and the value that it has as long as there is nothing to wake for.
+ */
 struct sleep_word {
     const _Atomic uint32_t *word;
     uint32_t value;

@@ -47,8 +47,8 @@ struct blob_place {
 };
 
 /*
- * Puts a value that is to belong to an entry: as blob_put(), but it is no argument, and nothing is counted. *place: where it
- * is, unless it is gone again by then. *is_new: it was not stored already.
+ * Puts a value that is to belong to an entry: as blob_put(), but it is no argument, and nothing is counted. *place:
+ * where it is, unless it is gone again by then. *is_new: it was not stored already.
  */
 int blob_put_part(struct store *store, const struct value *value, uint64_t ttl_ns, onecopy_ref *ref,
                   struct blob_place *place, bool *is_new);

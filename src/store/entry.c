@@ -1,11 +1,11 @@
 /*
- * An entry's value may be a blob, which other entries may have too and which somebody may have put by itself. So a blob that
- * came as a value lives as long as an entry has it: its slot counts them (`link`), under the write lock and in the journal like
- * everything else in a slot, and with the last one it goes, unless it is an argument as well. A blob with a link is not
- * evicted by itself; the entries that have it are.
+ * An entry's value may be a blob, which other entries may have too and which somebody may have put by itself. So a blob
+ * that came as a value lives as long as an entry has it: its slot counts them (`link`), under the write lock and in the
+ * journal like everything else in a slot, and with the last one it goes, unless it is an argument as well. A blob with
+ * a link is not evicted by itself; the entries that have it are.
  *
- * A blob may be removed for all that, by onecopy_remove() or because its bytes are damaged. Then the entries that name it
- * find it gone by its slot and generation, which no other blob ever has, and are as good as absent.
+ * A blob may be removed for all that, by onecopy_remove() or because its bytes are damaged. Then the entries that name
+ * it find it gone by its slot and generation, which no other blob ever has, and are as good as absent.
  */
 #include "store/entry.h"
 

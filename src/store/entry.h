@@ -21,8 +21,9 @@ static inline uint64_t entry_bytes(const struct entry_record *record)
 }
 
 /*
- * Takes an entry out: index, slot, totals, its cache's counts, the link to its blob, which goes too if nothing else has it.
- * Writes an event of this kind. As removal_add(), of which it may count as two. ONECOPY_ECORRUPT: slot and index disagree.
+ * Takes an entry out: index, slot, totals, its cache's counts, the link to its blob, which goes too if nothing else has
+ * it. Writes an event of this kind. As removal_add(), of which it may count as two. ONECOPY_ECORRUPT: slot and index
+ * disagree.
  */
 int entry_take_out(struct store *store, struct index_write *write, const struct entry_spot *spot,
                    enum onecopy_event_kind kind, struct removal *removal);
@@ -39,7 +40,9 @@ void blob_link(struct store *store, uint32_t slot);
 int blob_unlink(struct store *store, struct index_write *write, const struct entry_record *record,
                 struct removal *removal);
 
-/* Makes a blob that was put as a part of an entry an argument as well, in a transaction. ONECOPY_ENOTFOUND: it is gone. */
+/*
+ * Makes a blob that was put as a part of an entry an argument as well, in a transaction. ONECOPY_ENOTFOUND: it is gone.
+ */
 int blob_promote(struct store *store, const onecopy_ref *ref, const struct blob_place *place);
 
 #endif

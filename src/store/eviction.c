@@ -60,7 +60,10 @@ static bool slot_is_expired(const struct eviction *eviction, const struct slot *
     return load_relaxed(&slot->expires_ns) < eviction->now_ns;
 }
 
-/* What the order goes by: the last access, or the expiry. Entries of a "fifo" cache are not accessed after they were set. */
+/*
+ * What the order goes by: the last access, or the expiry. Entries of a "fifo" cache are not accessed after they were
+ * set.
+ */
 static uint64_t slot_time(const struct eviction *eviction, const struct slot *slot)
 {
     return load_relaxed(eviction->policy == ONECOPY_POLICY_TTL ? &slot->expires_ns : &slot->accessed_ns);

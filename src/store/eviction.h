@@ -15,8 +15,8 @@ struct eviction_goal {
 };
 
 /*
- * Evicts expired blobs and entries, then the least recently used, until the goal is reached; passes over pinned ones. *n_evicted:
- * how many blobs went, or extents came out of limbo; 0 when there is nothing that may be evicted.
+ * Evicts expired blobs and entries, then the least recently used, until the goal is reached; passes over pinned ones.
+ * *n_evicted: how many blobs went, or extents came out of limbo; 0 when there is nothing that may be evicted.
  */
 int eviction_run(struct store *store, struct index_write *write, const struct eviction_goal *goal, uint64_t *n_evicted);
 

@@ -4,8 +4,8 @@
  *
  * A cache ends in steps, because its entries may be more than one transaction can take out. First its name goes: nobody
  * finds it any more, and the name may be given to another. Then its entries go, batch by batch, and at last its number
- * is free. A process that is killed on the way leaves a nameless cache, and whoever next makes or drops one goes on with
- * it (cache/caches.c).
+ * is free. A process that is killed on the way leaves a nameless cache, and whoever next makes or drops one goes on
+ * with it (cache/caches.c).
  */
 #include "store/namespace.h"
 

@@ -1,6 +1,6 @@
 /*
- * A fork copies the parent's pin to a cell of the child, while a remover looks through the cells, the child's before the
- * parent's (src/shared/pins.c, pins_copy and pins_collect). The generation has moved on already. Claim: the child
+ * A fork copies the parent's pin to a cell of the child, while a remover looks through the cells, the child's before
+ * the parent's (src/shared/pins.c, pins_copy and pins_collect). The generation has moved on already. Claim: the child
  * finds the bytes unchanged, even though the parent releases its view as soon as it can.
  *
  * With BROKEN the remover does not look at the count of copies.

@@ -1,8 +1,8 @@
 /*
  * Readers, and writers that remove a blob and store the next one in its extent and slot (src/shared/pins.c,
- * src/shared/slots.c). A writer may be killed between advancing the generation and its commit; the next one then restores
- * the generation, as the journal does. `content` is the version of the bytes in the extent; overwriting takes two
- * steps, with 0 between. Claim: under a confirmed pin, the bytes are those that the index promised.
+ * src/shared/slots.c). A writer may be killed between advancing the generation and its commit; the next one then
+ * restores the generation, as the journal does. `content` is the version of the bytes in the extent; overwriting takes
+ * two steps, with 0 between. Claim: under a confirmed pin, the bytes are those that the index promised.
  *
  * With BROKEN a reader trusts its pin without checking the generation.
  */

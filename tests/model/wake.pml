@@ -1,6 +1,7 @@
 /*
  * Waiting for an entry (src/shared/waiting.c): two setters, either of which may be killed at any step, a waiter, and
- * the write lock, which a dead process lets go of. The setters' entries share a bucket; the waiter wants the first one's.
+ * the write lock, which a dead process lets go of. The setters' entries share a bucket; the waiter wants the first
+ * one's.
  *
  * Claim: a waiter never sleeps for good while the entry that it wants is committed, and as long as it does not
  * sleep, it is on its way to find it. Written as: when everybody has come to rest, the waiter has the entry or
@@ -79,7 +80,7 @@ proctype Setter(bool is_wanted)
     wake();                                                                 /* S3 */
     maybe_killed();
 #endif
-    atomic { last = number; committed = committed || is_wanted; lock = false; has_lock = false }; /* S4: LMDB lets go of the lock */
+    atomic { last = number; committed = committed || is_wanted; lock = false; has_lock = false }; /* S4 */
     maybe_killed();
 #ifdef BROKEN
     bucket_txn = number;

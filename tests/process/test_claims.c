@@ -341,8 +341,8 @@ static void drop_and_die(void *context)
     onecopy_cache_drop(handle, "mine", NULL);
 }
 
-static const char *const drop_points[] = {"signalled", "before_commit", "after_commit", "cache_dropped",
-                                          "matches_read", "cache_swept"};
+static const char *const drop_points[] = {"signalled",     "before_commit", "after_commit",
+                                          "cache_dropped", "matches_read",  "cache_swept"};
 
 START_TEST(a_cache_whose_dropping_was_cut_short_is_whole_or_gone_and_goes_on_going)
 {
@@ -427,8 +427,9 @@ static void set_large_and_die(void *context)
     set_content(handle, "results", "key", 2, 100000);
 }
 
-static const char *const large_points[] = {"reserved",      "copied",    "after_retire",  "value_prepared", "write_begun",
-                                           "signal_marked", "signalled", "before_commit", "after_commit"};
+static const char *const large_points[] = {"reserved",       "copied",        "after_retire",
+                                           "value_prepared", "write_begun",   "signal_marked",
+                                           "signalled",      "before_commit", "after_commit"};
 
 START_TEST(a_setter_of_a_large_value_killed_anywhere_leaves_the_old_value_or_the_new)
 {

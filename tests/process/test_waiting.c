@@ -1,6 +1,6 @@
 /*
- * Waiting: whoever waits is woken by what he waits for, whoever is held or killed, at whatever point. Forced interleavings of the
- * steps S1 to S5 and W1 to W5 of shared/waiting.c.
+ * Waiting: whoever waits is woken by what he waits for, whoever is held or killed, at whatever point. Forced
+ * interleavings of the steps S1 to S5 and W1 to W5 of shared/waiting.c.
  */
 #include "base/clock.h"
 #include "support/content.h"
@@ -171,7 +171,7 @@ END_TEST
 START_TEST(a_sleeper_gets_what_a_setter_has_committed_though_it_is_killed_at_once)
 {
     struct process waiter = sleeper_start();
-    struct process setter = process_start(set_and_die, (void *)(uintptr_t)"after_commit");
+    struct process setter = process_start(set_and_die, (void *)(uintptr_t) "after_commit");
 
     process_join_killed(&setter);
     process_join(&waiter);
@@ -180,7 +180,7 @@ END_TEST
 
 START_TEST(a_waiter_gets_what_a_setter_has_committed_though_it_was_killed_before)
 {
-    struct process setter = process_start(set_and_die, (void *)(uintptr_t)"after_commit");
+    struct process setter = process_start(set_and_die, (void *)(uintptr_t) "after_commit");
     struct process waiter;
 
     process_join_killed(&setter);
@@ -204,7 +204,7 @@ END_TEST
 
 START_TEST(a_wait_ends_in_time_though_a_setter_was_killed_in_the_middle)
 {
-    struct process setter = process_start(set_and_die, (void *)(uintptr_t)"signalled");
+    struct process setter = process_start(set_and_die, (void *)(uintptr_t) "signalled");
     struct onecopy_entry entry;
     uint64_t since = expect_now_ns();
 
@@ -216,7 +216,7 @@ END_TEST
 
 START_TEST(a_killed_waiter_keeps_nobody_else_from_being_woken)
 {
-    struct process killed = process_start(wait_and_die, (void *)(uintptr_t)"before_sleep");
+    struct process killed = process_start(wait_and_die, (void *)(uintptr_t) "before_sleep");
     struct process waiter;
 
     process_join_killed(&killed);
@@ -350,7 +350,7 @@ START_TEST(a_descriptor_becomes_readable_when_a_key_is_there)
     EXPECT_EQUAL(tag, 2);
     EXPECT_CODE(onecopy_notifier_next(notifier, &tag, &result), ONECOPY_ENOTFOUND);
     EXPECT(poll(&poller, 1, 0) == 0);
-    setter = process_start(set_late, (void *)(uintptr_t)"three");
+    setter = process_start(set_late, (void *)(uintptr_t) "three");
     EXPECT(poll(&poller, 1, 20000) == 1);
     EXPECT_OK(onecopy_notifier_next(notifier, &tag, &result));
     EXPECT_EQUAL(tag, 3);
@@ -453,7 +453,7 @@ START_TEST(what_was_committed_is_an_event_though_its_process_was_killed)
     struct process setter;
 
     EXPECT_OK(onecopy_events_open(handle, ONECOPY_FROM_NOW, &follower));
-    setter = process_start(set_and_die, (void *)(uintptr_t)"after_commit");
+    setter = process_start(set_and_die, (void *)(uintptr_t) "after_commit");
     process_join_killed(&setter);
     set_text(handle, "results", "next", "value");
     expect_event(follower, ONECOPY_EVENT_SET, "results", "key");
@@ -475,8 +475,8 @@ SUITE(waiting)
     tcase_add_loop_test(tcase, a_waiter_that_comes_between_any_two_steps_of_a_set_gets_it, 0, 6);
     tcase_add_test(tcase, a_sleeper_gets_what_a_setter_has_committed_though_it_is_killed_at_once);
     tcase_add_test(tcase, a_waiter_gets_what_a_setter_has_committed_though_it_was_killed_before);
-    tcase_add_loop_test(
-        tcase, a_sleeper_sleeps_on_when_a_setter_is_killed_before_its_commit_and_the_next_set_wakes_it, 0, 5);
+    tcase_add_loop_test(tcase, a_sleeper_sleeps_on_when_a_setter_is_killed_before_its_commit_and_the_next_set_wakes_it,
+                        0, 5);
     tcase_add_test(tcase, a_wait_ends_in_time_though_a_setter_was_killed_in_the_middle);
     tcase_add_test(tcase, a_killed_waiter_keeps_nobody_else_from_being_woken);
     suite_add_tcase(suite, tcase);
