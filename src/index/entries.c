@@ -155,19 +155,22 @@ static int entries_count(const struct index_write *write, uint32_t cache, const 
     return ONECOPY_OK;
 }
 
+static int entry_delete_last(const struct index_write *write, uint32_t cache, const onecopy_ref *hash, uint32_t ordinal)
+{
+    struct entry_key last = key_make(cache, hash, ordinal);
+    MDB_val key = {sizeof last.bytes, last.bytes};
+
+    return index_error(mdb_del(write->txn, write->index->entries, &key, NULL), "removing an entry");
+}
+
 int index_entry_delete(const struct index_write *write, uint32_t cache, const onecopy_ref *hash, uint32_t ordinal)
 {
-    struct entry_key last;
-    MDB_val key = {sizeof last.bytes, last.bytes};
     uint32_t n;
     int result = entries_count(write, cache, hash, ordinal + 1, &n);
 
     if (result == ONECOPY_OK && n - 1 > ordinal)
         result = entry_move(write, cache, hash, n - 1, ordinal);
-    if (result < 0)
-        return result;
-    last = key_make(cache, hash, n - 1);
-    return index_error(mdb_del(write->txn, write->index->entries, &key, NULL), "removing an entry");
+    return result == ONECOPY_OK ? entry_delete_last(write, cache, hash, n - 1) : result;
 }
 
 int index_entries_visit(const struct index *index, MDB_txn *txn, const struct entry_place *from, bool is_all,
