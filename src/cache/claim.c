@@ -187,6 +187,7 @@ static int claim_decide(struct claim_try *try, const struct index_write *write)
     case CLAIM_OTHER:
         return ONECOPY_ENOTFOUND;
     default:
+        store_relaxed(&store->has_claimed, true); /* from now on sets look whether they end a claim */
         return claim_take(&store->state, store->client, cache, &key->hash, store_now(store));
     }
 }

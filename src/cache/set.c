@@ -329,7 +329,7 @@ int entry_set(struct store *store, const struct entry_key *key, const struct one
         return result;
     TEST_POINT("entry_set");
     set_count(&setting);
-    if (status_is_final(value->status))
+    if (status_is_final(value->status) && load_relaxed(&store->has_claimed))
         claim_end(&store->state, store->client, setting.cache.number, &key->hash);
     return ONECOPY_OK;
 }
