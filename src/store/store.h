@@ -20,7 +20,7 @@ struct store {
     uint64_t hash_seed;
     bool is_read_only;
     bool is_on_disk;
-    _Atomic bool has_claimed; /* this process has claimed a key, or its parent has: see cache/claim.c */
+    _Atomic bool has_claimed;   /* this process has claimed a key, or its parent has: see cache/claim.c */
     pthread_mutex_t mutex;      /* for what is done seldom: growing, mapping */
     pthread_mutex_t reap_mutex; /* one thread at a time clears dead clients: the locks of their bytes are a process's */
 };
