@@ -94,30 +94,30 @@ static bool element_matches(struct reader *pattern, uint8_t byte)
     return element == byte;
 }
 
-bool glob_matches(const void *pattern_bytes, size_t n_pattern, const void *text_bytes, size_t n_text)
+bool glob_matches(const void *pattern, size_t pattern_bytes, const void *text, size_t text_bytes)
 {
-    struct reader pattern = {.at = pattern_bytes, .end = (const uint8_t *)pattern_bytes + n_pattern};
-    const uint8_t *text = text_bytes;
-    const uint8_t *end = text + n_text;
+    struct reader reader = {.at = pattern, .end = (const uint8_t *)pattern + pattern_bytes};
+    const uint8_t *at = text;
+    const uint8_t *end = at + text_bytes;
     const uint8_t *after_star = NULL; /* the pattern after the last star */
     const uint8_t *taken = NULL;      /* the text up to which that star takes it */
 
     for (;;) {
-        if (pattern.at < pattern.end && *pattern.at == '*') {
-            after_star = ++pattern.at;
-            taken = text;
+        if (reader.at < reader.end && *reader.at == '*') {
+            after_star = ++reader.at;
+            taken = at;
             continue;
         }
-        if (text == end)
+        if (at == end)
             break;
-        if (pattern.at < pattern.end && element_matches(&pattern, *text)) {
-            text++;
+        if (reader.at < reader.end && element_matches(&reader, *at)) {
+            at++;
             continue;
         }
         if (!after_star)
             return false;
-        pattern.at = after_star;
-        text = ++taken;
+        reader.at = after_star;
+        at = ++taken;
     }
-    return pattern.at == pattern.end;
+    return reader.at == reader.end;
 }
