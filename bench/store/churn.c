@@ -26,6 +26,7 @@
 #define POOL_BYTES     (2 * MIB)
 #define RIVAL_FACTOR   2U
 #define NONE           UINT32_MAX
+#define SECOND_NS      UINT64_C(1000000000)
 
 /* A blob of the sequence; blobs are kept in a ring by their numbers. */
 struct item {
@@ -229,14 +230,25 @@ static void warm_up(struct churn *churn, uint64_t budget_bytes, uint64_t most_ns
         their_step(churn);
 }
 
-static struct duel churn_run(const struct scale *scale, uint64_t budget_bytes, uint64_t warm_up_ns)
+/* What the rival's file may grow to, beside an environment that has its budget; 0: memory does not suffice. */
+static uint64_t rival_bytes(uint64_t budget_bytes)
+{
+    uint64_t room = scratch_room();
+    uint64_t left = room > budget_bytes ? room - budget_bytes : 0;
+
+    if (left >= RIVAL_FACTOR * budget_bytes)
+        return RIVAL_FACTOR * budget_bytes;
+    return left >= budget_bytes + budget_bytes / 4 ? left : 0;
+}
+
+static struct duel churn_run(const struct scale *scale, uint64_t budget_bytes, uint64_t map_bytes, uint64_t warm_up_ns)
 {
     struct churn churn = {.pool = content_make(POOL_BYTES), .oldest = NONE, .newest = NONE};
     struct duel duel;
 
     churn.budget_pages = budget_bytes / 4096;
     churn.cache = environment_make("cache", budget_bytes);
-    rival_make(&churn.rival, "rival", RIVAL_FACTOR * budget_bytes);
+    rival_make(&churn.rival, "rival", map_bytes);
     churn.ours = side_make(budget_bytes);
     churn.theirs = side_make(budget_bytes);
     warm_up(&churn, budget_bytes, warm_up_ns);
@@ -257,23 +269,30 @@ static struct spread inverse(const struct spread *ratio)
     return (struct spread){.median = 1 / ratio->median, .low = 1 / ratio->high, .high = 1 / ratio->low};
 }
 
-static void churn_report(const char *name, const char *name_mbps, double bar, const struct duel *duel)
+static void churn_report(const struct scale *scale, const char *name, const char *name_mbps, double bar,
+                         uint64_t budget_bytes, uint64_t warm_up_ns)
 {
-    struct spread speed = inverse(&duel->ours);
-    struct spread times = inverse(&duel->ratio);
+    uint64_t map_bytes = rival_bytes(budget_bytes);
+    struct spread speed;
+    struct spread times;
+    struct duel duel;
 
+    if (map_bytes == 0) {
+        report(name, 0, "x", NULL, BAR_NONE, 0, "not measured: no memory for twice %.3g GiB and a quarter",
+               (double)budget_bytes / (double)GIB);
+        return;
+    }
+    duel = churn_run(scale, budget_bytes, map_bytes, warm_up_ns);
+    speed = inverse(&duel.ours);
+    times = inverse(&duel.ratio);
     speed = (struct spread){.median = 1000 * speed.median, .low = 1000 * speed.low, .high = 1000 * speed.high};
     report(name_mbps, speed.median, "MB/s", &speed, BAR_NONE, 0, " ");
-    report(name, times.median, "x", &times, BAR_AT_LEAST, bar, "LMDB: %.0f MB/s", 1000 / duel->theirs.median);
+    report(name, times.median, "x", &times, BAR_AT_LEAST, bar, "LMDB: %.0f MB/s", 1000 / duel.theirs.median);
 }
 
 void measure_churn(const struct scale *scale)
 {
-    struct duel duel = churn_run(scale, scale->churn_bytes, UINT64_C(30000000000));
-
-    churn_report("churn_vs_lmdb", "churn_mbps", 5, &duel);
-    if (!scale->is_full)
-        return;
-    duel = churn_run(scale, 4 * scale->churn_bytes, UINT64_C(180000000000));
-    churn_report("churn_8g_vs_lmdb", "churn_8g_mbps", 50, &duel);
+    churn_report(scale, "churn_vs_lmdb", "churn_mbps", 5, scale->churn_bytes, 30 * SECOND_NS);
+    if (scale->is_full)
+        churn_report(scale, "churn_8g_vs_lmdb", "churn_8g_mbps", 50, 4 * scale->churn_bytes, 180 * SECOND_NS);
 }

@@ -312,3 +312,16 @@ int eviction_run(struct store *store, struct index_write *write, const struct ev
     *n_evicted = eviction.removal.n_blobs + eviction.removal.n_freed;
     return ONECOPY_OK;
 }
+
+int eviction_commit(struct store *store, struct index_write *write, const struct eviction_goal *goal,
+                    uint64_t *n_evicted)
+{
+    int result;
+
+    *n_evicted = 0;
+    result = eviction_run(store, write, goal, n_evicted);
+    if (result == ONECOPY_OK && *n_evicted > 0)
+        return index_commit(write);
+    index_abort(write);
+    return result;
+}

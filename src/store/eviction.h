@@ -20,4 +20,11 @@ struct eviction_goal {
  */
 int eviction_run(struct store *store, struct index_write *write, const struct eviction_goal *goal, uint64_t *n_evicted);
 
+/* The same as all that a transaction is for: it is over, and committed if anything went. */
+int eviction_commit(struct store *store, struct index_write *write, const struct eviction_goal *goal,
+                    uint64_t *n_evicted);
+
+/* As many as are evicted beyond what is missing, so that not every put has to evict. */
+#define EVICTION_BLOBS_MAX 32U
+
 #endif

@@ -329,11 +329,9 @@ static int put_new(const struct put *put, struct reservation *reserved)
     if (reserved)
         return reservation_publish(put, reserved);
     /* The state file may have grown past what was left to it. */
-    if (budget_resident_pages(put->store) > budget_pages(put->store)) {
-        result = space_enforce_limit(put->store);
-        if (result < 0 && result != ONECOPY_EFULL)
-            return result;
-    }
+    result = space_enforce_limit(put->store);
+    if (result < 0 && result != ONECOPY_EFULL)
+        return result;
     if (length <= BLOB_INLINE_MAX)
         return put_small(put);
     result = writable_prepare(put->store);

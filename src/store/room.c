@@ -28,8 +28,6 @@
 #define INDEX_STEP_MIN (UINT64_C(64) << 10)
 #define INDEX_STEP_MAX (UINT64_C(1) << 20)
 
-#define EVICTION_BLOBS_MAX 32U
-
 /* A full index exchanges one more blob for so many pages that it lacks. */
 #define EXCHANGE_PART 3U
 
@@ -157,7 +155,7 @@ static int room_make(struct search *search, struct index_write *write)
     struct store *store = search->store;
     uint64_t n_pages = step_bytes(search) / PAGE_BYTES;
     struct eviction_goal goal = {.n_pages = n_pages, .n_blobs = EVICTION_BLOBS_MAX};
-    uint64_t n_evicted = 0;
+    uint64_t n_evicted;
     int result;
 
     if (!index_may_grow(search)) {
@@ -169,11 +167,8 @@ static int room_make(struct search *search, struct index_write *write)
     if (load_relaxed(&store_totals(store)->warm_pages) > 0)
         return space_give_back(store, write, n_pages);
     goal.max_blobs = room_eviction_allowance(write);
-    result = eviction_run(store, write, &goal, &n_evicted);
-    if (result == ONECOPY_OK && n_evicted > 0)
-        return index_commit(write);
-    index_abort(write);
-    return result < 0 ? result : budget_full(store, "the index");
+    result = eviction_commit(store, write, &goal, &n_evicted);
+    return result == ONECOPY_OK && n_evicted == 0 ? budget_full(store, "the index") : result;
 }
 
 /* Waits a moment for readers that hold pages back; false when that has taken too long. The transaction is over. */

@@ -28,8 +28,6 @@
 /* An eviction frees at least 1/64 of the budget, up to this, so that not every put has to evict. */
 #define EVICTION_PAGES_MAX ((UINT64_C(8) << 20) / PAGE_BYTES)
 
-#define EVICTION_BLOBS_MAX 32U
-
 /*
  * Punching costs pages that have to be cleared again, and faults in every process that maps them. So more is evicted
  * first, up to this part of the budget. In the steady state of mixed sizes some 3 to 4 % of it are then warm.
@@ -372,13 +370,9 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
     if (warm < n_pages) {
         struct eviction_goal goal = {.n_pages = n_pages - warm, .max_blobs = room_eviction_allowance(&write)};
 
-        result = eviction_run(store, &write, &goal, &n_evicted);
-        if (result < 0 || n_evicted == 0) {
-            index_abort(&write);
-            return result;
-        }
-        *has_helped = true;
-        return index_commit(&write);
+        result = eviction_commit(store, &write, &goal, &n_evicted);
+        *has_helped = n_evicted > 0;
+        return result;
     }
     *has_helped = true;
     return space_give_back(store, &write, n_pages);
@@ -407,7 +401,7 @@ int space_reserve(struct store *store, uint64_t length_bytes, struct reservation
     if (result == ONECOPY_OK)
         result = reap_dead_clients(store, REAP_INTERVAL_NS);
     /* The state file may have grown past what was left to it. */
-    if (result == ONECOPY_OK && budget_resident_pages(store) > budget_pages(store))
+    if (result == ONECOPY_OK)
         result = space_enforce_limit(store);
     while (result == ONECOPY_OK) {
         result = reserve_within_limit(store, length_bytes, reservation);
@@ -506,13 +500,9 @@ int space_enforce_limit(struct store *store)
             result = space_give_back(store, &write, resident - budget);
         } else {
             goal = (struct eviction_goal){.n_pages = resident - budget, .max_blobs = room_eviction_allowance(&write)};
-            result = eviction_run(store, &write, &goal, &n_evicted);
-            if (result == ONECOPY_OK && n_evicted > 0) {
-                result = index_commit(&write);
-            } else {
-                index_abort(&write);
+            result = eviction_commit(store, &write, &goal, &n_evicted);
+            if (n_evicted == 0)
                 return result; /* nothing may go: puts will be refused until something may */
-            }
         }
         if (result == ONECOPY_ECORRUPT && !is_rebuilt) {
             is_rebuilt = true; /* by the next transaction */
