@@ -394,7 +394,7 @@ int index_grow(const struct index_write *write, uint64_t n_bytes)
 
     if (end < used)
         end = used;
-    if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes) < 0)
+    if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes, NULL) < 0)
         result = error_system("cannot allocate %llu more bytes for the index", (unsigned long long)n_bytes);
     else
         store_relaxed(&header->index_end_bytes, end + n_bytes);
