@@ -335,6 +335,16 @@ END_TEST
 
 /* ---- bad days ---- */
 
+static void fill(const char *cache)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "key %u", i);
+        set_content(handle, cache, name, i, 100);
+    }
+}
+
 static void drop_and_die(void *context)
 {
     kill_at(context, 1);
@@ -348,23 +358,41 @@ START_TEST(a_cache_whose_dropping_was_cut_short_is_whole_or_gone_and_goes_on_goi
 {
     struct process dropper;
     struct onecopy_cache_stat stat;
-    bool is_gone;
+    bool is_gone = _i >= 2;
 
-    for (unsigned i = 0; i < 200; i++) {
-        char name[16];
-
-        snprintf(name, sizeof name, "key %u", i);
-        set_content(handle, "mine", name, i, i % 50 == 0 ? 50000 : 100);
-    }
+    fill("mine");
+    set_content(handle, "mine", "key 50", 50, 50000);
+    set_content(handle, "mine", "key 150", 150, 50000);
     dropper = process_start(drop_and_die, (void *)(uintptr_t)drop_points[_i]);
     process_join_killed(&dropper);
-    is_gone = onecopy_cache_stat(handle, "mine", &stat) == ONECOPY_ENOTFOUND;
-    EXPECT(_i < 2 || is_gone);
-    if (!is_gone)
-        EXPECT_EQUAL(stat.size, 200);
-    else
-        EXPECT_OK(onecopy_cache_create(handle, "other", NULL));
+    EXPECT_OK(onecopy_cache_create(handle, "other", NULL));
+    EXPECT_CODE(onecopy_cache_stat(handle, "mine", &stat), is_gone ? ONECOPY_ENOTFOUND : ONECOPY_OK);
     EXPECT_EQUAL(stat_of(handle).results, is_gone ? 0 : 200);
+}
+END_TEST
+
+static void invalidate_or_drop_late(void *context)
+{
+    hold_at("matches_read", &scene->hold);
+    if (context)
+        EXPECT_OK(onecopy_cache_drop(handle, "mine", NULL));
+    else
+        EXPECT_OK(onecopy_invalidate_cache(handle, "mine", NULL));
+}
+
+START_TEST(a_slow_sweep_of_a_dropped_cache_spares_the_cache_that_has_its_number_by_then)
+{
+    struct process sweeper;
+
+    fill("mine");
+    sweeper = process_start(invalidate_or_drop_late, _i == 0 ? NULL : scene);
+    hold_await(&scene->hold);
+    EXPECT_CODE(onecopy_cache_drop(handle, "mine", NULL), _i == 0 ? ONECOPY_OK : ONECOPY_ENOTFOUND);
+    fill("other");
+    hold_release(&scene->hold);
+    process_join(&sweeper);
+    EXPECT_EQUAL(cache_stat_of(handle, "other").size, 200);
+    EXPECT_EQUAL(stat_of(handle).results, 200);
 }
 END_TEST
 
@@ -471,6 +499,7 @@ SUITE(claims)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, a_cache_whose_dropping_was_cut_short_is_whole_or_gone_and_goes_on_going, 0, 6);
+    tcase_add_loop_test(tcase, a_slow_sweep_of_a_dropped_cache_spares_the_cache_that_has_its_number_by_then, 0, 2);
     tcase_add_test(tcase, a_glob_over_100000_keys_takes_out_what_matches_while_others_write);
     tcase_add_test(tcase, a_step_of_the_wall_clock_changes_no_expiry);
     tcase_add_loop_test(tcase, a_setter_of_a_large_value_killed_anywhere_leaves_the_old_value_or_the_new, 0, 9);
