@@ -90,7 +90,7 @@ static int own_claims_check(const struct store *store, const struct entry_key *k
 
     for (size_t i = 0; i < n; i++)
         if (cache_find(&store->state, keys[i].cache, &cache) &&
-            claim_look(&store->state, store->client, cache.number, &keys[i].hash) == CLAIM_OWN)
+            claim_look(&store->state, store->client, &cache, &keys[i].hash) == CLAIM_OWN)
             return error_set(ONECOPY_EDEADLOCK,
                              "this thread has claimed the key itself, and would wait for itself: set it or give it up");
     return ONECOPY_OK;
@@ -181,14 +181,14 @@ static int claim_decide(struct claim_try *try, const struct index_write *write)
         return CLAIM_UNDECIDED;
     if (result < 0 && result != ONECOPY_ENOTFOUND)
         return result;
-    switch (claim_look(&store->state, store->client, cache, &key->hash)) {
+    switch (claim_look(&store->state, store->client, &try->cache.found, &key->hash)) {
     case CLAIM_OWN:
         return error_set(ONECOPY_EDEADLOCK, "this thread has claimed the key already: set it or give it up");
     case CLAIM_OTHER:
         return ONECOPY_ENOTFOUND;
     default:
         store_relaxed(&store->has_claimed, true); /* from now on sets look whether they end a claim */
-        return claim_take(&store->state, store->client, cache, &key->hash, store_now(store));
+        return claim_take(&store->state, store->client, &try->cache.found, &key->hash);
     }
 }
 
@@ -224,7 +224,7 @@ static int claim_or_look(void *context)
             return result;
         try->cache.was_there = true;
         /* Most of those who come too late need not bother those who write. */
-        if (claim_look(&store->state, store->client, try->cache.found.number, &try->key->hash) == CLAIM_OTHER)
+        if (claim_look(&store->state, store->client, &try->cache.found, &try->key->hash) == CLAIM_OTHER)
             result = ONECOPY_ENOTFOUND;
         else
             result = claim_decide_locked(try);
@@ -285,8 +285,7 @@ int entry_give_up(struct store *store, const struct entry_key *key)
 {
     struct cache_found cache;
 
-    if (cache_find(&store->state, key->cache, &cache) &&
-        claim_end(&store->state, store->client, cache.number, &key->hash))
+    if (cache_find(&store->state, key->cache, &cache) && claim_end(&store->state, store->client, &cache, &key->hash))
         return ONECOPY_OK;
     return error_set(ONECOPY_ENOTFOUND, "this process has no claim on the key");
 }

@@ -115,8 +115,8 @@ static int cache_sweep(struct store *store, const struct cache_found *dropped, u
         result = write_begin(store, &write);
     if (result < 0)
         return result;
-    if (!cache_find_at(&store->state, dropped->number, CACHE_DROPPING, &present) ||
-        present.serial != dropped->serial || load_relaxed(&cache_at(&store->state, dropped->number)->entries) > 0) {
+    if (!cache_find_at(&store->state, dropped->number, CACHE_DROPPING, &present) || present.serial != dropped->serial ||
+        load_relaxed(&cache_at(&store->state, dropped->number)->entries) > 0) {
         index_abort(&write); /* somebody else has seen to it */
         return ONECOPY_OK;
     }
@@ -139,8 +139,8 @@ static int cache_confirm_dropped(struct store *store, const struct cache_found *
 
     if (result < 0)
         return result;
-    *is_dropped = cache_find_at(&store->state, dropped->number, CACHE_DROPPING, &present) &&
-                  present.serial == dropped->serial;
+    *is_dropped =
+        cache_find_at(&store->state, dropped->number, CACHE_DROPPING, &present) && present.serial == dropped->serial;
     index_abort(&write);
     return ONECOPY_OK;
 }

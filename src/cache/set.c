@@ -330,6 +330,6 @@ int entry_set(struct store *store, const struct entry_key *key, const struct one
     TEST_POINT("entry_set");
     set_count(&setting);
     if (status_is_final(value->status) && load_relaxed(&store->has_claimed))
-        claim_end(&store->state, store->client, setting.cache.number, &key->hash);
+        claim_end(&store->state, store->client, &setting.cache, &key->hash);
     return ONECOPY_OK;
 }

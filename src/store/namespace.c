@@ -86,9 +86,18 @@ int namespace_begin(struct store *store, const struct index_write *write)
     return result == ONECOPY_OK ? cache_begin(store, write, CACHE_RESULTS, &results) : result;
 }
 
+/*
+ * A serial that was never given before, nor will be again. The transaction's number alone would not do: when it is lost
+ * the next one has the same, while others have already found the cache that it was about to make.
+ */
+static uint64_t serial_begin(struct store *store, const struct index_write *write)
+{
+    return index_write_number(write) << 32 | add_relaxed(&store->state.header->caches_begun, 1U);
+}
+
 int namespace_make(struct store *store, const struct index_write *write, const char *name, struct cache_found *found)
 {
-    struct cache_record record = {.serial = index_write_number(write) + CACHE_RESULTS + 2, /* never given before */
+    struct cache_record record = {.serial = serial_begin(store, write),
                                   .ttl_ns = load_relaxed(&store->state.header->ttl_ns),
                                   .status = CACHE_LIVE};
     uint32_t number = CACHE_RESULTS + 1;

@@ -24,6 +24,7 @@ static onecopy *handle;
 
 static struct scene {
     struct hold hold;
+    struct hold other_hold;
     struct step ready;
     struct step go;
     _Atomic uint32_t n_computing; /* at this moment */
@@ -333,6 +334,22 @@ START_TEST(a_cache_that_is_dropped_ends_the_wait_for_a_claim)
 }
 END_TEST
 
+START_TEST(a_claim_in_a_dropped_cache_is_none_in_the_next_one)
+{
+    for (int round = 0; round < 100; round++) {
+        const char *name = round % 2 == 0 ? "one" : "other";
+        onecopy_key key = key_of(name, "key");
+        enum onecopy_outcome outcome;
+        struct onecopy_entry entry;
+
+        EXPECT_OK(onecopy_claim(handle, &key, 0, &outcome, &entry));
+        EXPECT_EQUAL(outcome, ONECOPY_YOURS);
+        EXPECT_OK(onecopy_cache_drop(handle, name, NULL));
+        EXPECT_CODE(onecopy_give_up(handle, &key), ONECOPY_ENOTFOUND);
+    }
+}
+END_TEST
+
 /* ---- bad days ---- */
 
 static void fill(const char *cache)
@@ -393,6 +410,38 @@ START_TEST(a_slow_sweep_of_a_dropped_cache_spares_the_cache_that_has_its_number_
     process_join(&sweeper);
     EXPECT_EQUAL(cache_stat_of(handle, "other").size, 200);
     EXPECT_EQUAL(stat_of(handle).results, 200);
+}
+END_TEST
+
+static void make_cache_slowly(void *context)
+{
+    (void)context;
+    hold_at("before_commit", &scene->hold);
+    onecopy_cache_create(handle, "one", NULL);
+}
+
+static void set_slowly(void *context)
+{
+    (void)context;
+    hold_at("value_prepared", &scene->other_hold);
+    set_text(handle, "one", "key", "value");
+}
+
+START_TEST(an_entry_for_a_cache_whose_making_was_lost_gets_into_no_other)
+{
+    struct process maker = process_start(make_cache_slowly, NULL);
+    struct onecopy_entry entry;
+    struct process setter;
+
+    hold_await(&scene->hold);
+    setter = process_start(set_slowly, NULL);
+    hold_await(&scene->other_hold);
+    process_kill(&maker);
+    EXPECT_OK(onecopy_cache_create(handle, "other", NULL));
+    hold_release(&scene->other_hold);
+    process_join(&setter);
+    EXPECT_CODE(get_entry(handle, "other", "key", &entry), ONECOPY_ENOTFOUND);
+    expect_text(handle, "one", "key", "value");
 }
 END_TEST
 
@@ -492,6 +541,7 @@ SUITE(claims)
     tcase_add_test(tcase, processes_that_claim_and_give_up_in_a_loop_all_get_through);
     tcase_add_test(tcase, within_its_grace_an_expired_value_is_served_while_one_computes);
     tcase_add_test(tcase, a_cache_that_is_dropped_ends_the_wait_for_a_claim);
+    tcase_add_test(tcase, a_claim_in_a_dropped_cache_is_none_in_the_next_one);
     suite_add_tcase(suite, tcase);
 
     tcase = tcase_create("bad days");
@@ -500,6 +550,7 @@ SUITE(claims)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, a_cache_whose_dropping_was_cut_short_is_whole_or_gone_and_goes_on_going, 0, 6);
     tcase_add_loop_test(tcase, a_slow_sweep_of_a_dropped_cache_spares_the_cache_that_has_its_number_by_then, 0, 2);
+    tcase_add_test(tcase, an_entry_for_a_cache_whose_making_was_lost_gets_into_no_other);
     tcase_add_test(tcase, a_glob_over_100000_keys_takes_out_what_matches_while_others_write);
     tcase_add_test(tcase, a_step_of_the_wall_clock_changes_no_expiry);
     tcase_add_loop_test(tcase, a_setter_of_a_large_value_killed_anywhere_leaves_the_old_value_or_the_new, 0, 9);
