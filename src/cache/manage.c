@@ -52,6 +52,17 @@ static int cache_is_full(struct store *store, uint32_t number)
                                                             : "all that it has is being kept");
 }
 
+int cache_check_size(const struct store *store, uint32_t number, uint64_t n_bytes)
+{
+    uint64_t max_bytes = limit_of(&cache_at(&store->state, number)->max_bytes);
+
+    if (n_bytes <= max_bytes)
+        return ONECOPY_OK;
+    return error_set(ONECOPY_ETOOBIG,
+                     "an entry of %llu bytes is larger than the cache's limit of %llu: raise it, or split the value",
+                     (unsigned long long)n_bytes, (unsigned long long)max_bytes);
+}
+
 int cache_make_room(struct store *store, struct index_write *write, uint32_t number, uint64_t n_entries,
                     uint64_t n_bytes, uint64_t *n_evicted)
 {
@@ -63,11 +74,6 @@ int cache_make_room(struct store *store, struct index_write *write, uint32_t num
     int result;
 
     *n_evicted = 0;
-    if (n_bytes > max_bytes)
-        return error_set(
-            ONECOPY_ETOOBIG,
-            "an entry of %llu bytes more is larger than the cache's limit of %llu: raise it, or split the value",
-            (unsigned long long)n_bytes, (unsigned long long)max_bytes);
     if (load_relaxed(&cache->entries) <= goal.entries && load_relaxed(&cache->bytes) <= goal.bytes)
         return ONECOPY_OK;
     goal.max_blobs = room_eviction_allowance(write);

@@ -230,6 +230,18 @@ START_TEST(a_limit_of_bytes_holds_for_keys_and_values_together)
 }
 END_TEST
 
+START_TEST(one_large_value_takes_the_place_of_thousands_of_small_ones)
+{
+    make("mine", 0, 300000, ONECOPY_POLICY_LRU);
+    for (unsigned i = 0; i < 6000; i++)
+        set_content(handle, "mine", name_of(i), i, 40);
+    set_content(handle, "mine", "large", 1, 290000);
+    EXPECT(cache_stat_of(handle, "mine").bytes <= 300000);
+    EXPECT(cache_stat_of(handle, "mine").size > 100);
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").dedup_hits, 0);
+}
+END_TEST
+
 START_TEST(a_limit_that_is_lowered_below_the_present_size_takes_effect_at_once)
 {
     make("mine", 1000, 0, ONECOPY_POLICY_LRU);
@@ -269,6 +281,30 @@ START_TEST(what_is_kept_is_not_evicted_and_no_more_may_be_kept_than_the_limit)
     refs[27] = put_content(handle, 1027, 300000);
     EXPECT_OK(onecopy_keep(handle, &refs[27], 100 * SECOND));
     EXPECT_OK(onecopy_keep(handle, &refs[27], 0));
+}
+END_TEST
+
+START_TEST(a_value_that_is_kept_by_its_ref_outlives_its_entry_and_goes_when_the_time_is_over)
+{
+    onecopy_key key = key_of("mine", "large");
+    struct onecopy_entry entry;
+
+    set_content(handle, "mine", "large", 7, 300000);
+    EXPECT_OK(onecopy_entry_get(handle, &key, ONECOPY_PEEK, &entry));
+    onecopy_release(&entry.view);
+    EXPECT_OK(onecopy_keep(handle, &entry.ref, 1000 * SECOND));
+    if (_i == 0)
+        EXPECT_OK(onecopy_invalidate(handle, &key));
+    else if (_i == 1)
+        set_text(handle, "mine", "large", "another");
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 100; i++) {
+            clock_pass(10 * MS);
+            put_content(handle, round * 100 + i, 300000);
+        }
+        EXPECT_CODE(onecopy_contains(handle, &entry.ref), round == 0 ? ONECOPY_OK : ONECOPY_ENOTFOUND);
+        clock_pass(1000 * SECOND);
+    }
 }
 END_TEST
 
@@ -386,8 +422,10 @@ SUITE(caches)
     tcase_add_test(tcase, ttl_evicts_what_expires_first);
     tcase_add_test(tcase, none_refuses_what_is_too_much_and_takes_it_when_something_has_expired);
     tcase_add_test(tcase, a_limit_of_bytes_holds_for_keys_and_values_together);
+    tcase_add_test(tcase, one_large_value_takes_the_place_of_thousands_of_small_ones);
     tcase_add_test(tcase, a_limit_that_is_lowered_below_the_present_size_takes_effect_at_once);
     tcase_add_test(tcase, what_is_kept_is_not_evicted_and_no_more_may_be_kept_than_the_limit);
+    tcase_add_loop_test(tcase, a_value_that_is_kept_by_its_ref_outlives_its_entry_and_goes_when_the_time_is_over, 0, 3);
     tcase_add_test(tcase, entries_go_for_the_environments_limit_but_not_those_of_a_cache_that_evicts_nothing);
     suite_add_tcase(suite, tcase);
 
