@@ -445,6 +445,34 @@ START_TEST(an_entry_for_a_cache_whose_making_was_lost_gets_into_no_other)
 }
 END_TEST
 
+static void put_and_die(void *context)
+{
+    (void)context;
+    kill_at("before_commit", 1);
+    put_content(handle, 3, 100000);
+}
+
+START_TEST(a_put_of_an_entrys_value_relies_on_no_other_put_that_was_lost)
+{
+    onecopy_key key = key_of("results", "key");
+    struct onecopy_entry entry;
+    struct process putter;
+    onecopy_ref ref;
+
+    set_content(handle, "results", "key", 3, 100000);
+    EXPECT_OK(get_entry(handle, "results", "key", &entry));
+    putter = process_start(put_and_die, NULL);
+    process_join_killed(&putter);
+    if (_i == 0)
+        ref = put_content(handle, 3, 100000);
+    else
+        EXPECT_OK(onecopy_put(handle, entry.view.data, entry.view.length_bytes, ONECOPY_UNSET, &ref));
+    EXPECT_OK(onecopy_invalidate(handle, &key));
+    EXPECT_OK(onecopy_contains(handle, &ref));
+    onecopy_release(&entry.view);
+}
+END_TEST
+
 static void set_many(void *context)
 {
     uint64_t seed = (uint64_t)(uintptr_t)context;
@@ -551,6 +579,7 @@ SUITE(claims)
     tcase_add_loop_test(tcase, a_cache_whose_dropping_was_cut_short_is_whole_or_gone_and_goes_on_going, 0, 6);
     tcase_add_loop_test(tcase, a_slow_sweep_of_a_dropped_cache_spares_the_cache_that_has_its_number_by_then, 0, 2);
     tcase_add_test(tcase, an_entry_for_a_cache_whose_making_was_lost_gets_into_no_other);
+    tcase_add_loop_test(tcase, a_put_of_an_entrys_value_relies_on_no_other_put_that_was_lost, 0, 2);
     tcase_add_test(tcase, a_glob_over_100000_keys_takes_out_what_matches_while_others_write);
     tcase_add_test(tcase, a_step_of_the_wall_clock_changes_no_expiry);
     tcase_add_loop_test(tcase, a_setter_of_a_large_value_killed_anywhere_leaves_the_old_value_or_the_new, 0, 9);
