@@ -18,6 +18,7 @@
 #include "shared/claims.h"
 #include "shared/waiting.h"
 #include "store/entry.h"
+#include "store/eviction.h"
 #include "store/reap.h"
 #include "store/room.h"
 #include "store/space.h"
@@ -257,6 +258,7 @@ static int entry_file(struct setting *setting, struct index_write *write, const 
     store_relaxed(&slot->expires_ns, gone_ns(setting));
     store_relaxed(&slot->accessed_ns, record->stored_ns);
     store_relaxed(&slot->verified, load_relaxed(&state->header->cold_opens));
+    eviction_note(store, setting->cache.number, record->slot);
     cache_change(state, setting->cache.number, CACHE_GAINS, record->status, entry_bytes(record));
     entry_event(store, ONECOPY_EVENT_SET, setting->cache.number, record, setting->key->bytes);
     return index_entry_put(write, setting->cache.number, &setting->key->hash, present->ordinal, record,

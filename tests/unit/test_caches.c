@@ -190,6 +190,34 @@ START_TEST(ttl_evicts_what_expires_first)
 }
 END_TEST
 
+START_TEST(ttl_evicts_what_expires_first_though_it_was_set_last)
+{
+    struct onecopy_value value;
+
+    make("mine", 10, 0, ONECOPY_POLICY_TTL);
+    onecopy_value_init(&value);
+    for (unsigned i = 0; i < 40; i++) {
+        onecopy_key key = key_of("mine", name_of(i));
+
+        value.ttl_ns = (1000 - i) * SECOND;
+        EXPECT_OK(onecopy_set(handle, &key, &value));
+        EXPECT(i < 10 || !has("mine", i - 1));
+    }
+    value.ttl_ns = 10 * SECOND;
+    for (unsigned i = 0; i < 9; i++) {
+        onecopy_key key = key_of("mine", name_of(8 - i)); /* key_0 was to be the last to go */
+
+        value.ttl_ns -= SECOND;
+        EXPECT_OK(onecopy_set(handle, &key, &value));
+    }
+    for (unsigned i = 0; i < 9; i++) {
+        EXPECT(has("mine", i));
+        set_content(handle, "mine", name_of(100 + i), 1, 100);
+        EXPECT(!has("mine", i));
+    }
+}
+END_TEST
+
 START_TEST(none_refuses_what_is_too_much_and_takes_it_when_something_has_expired)
 {
     struct onecopy_value value;
@@ -420,6 +448,7 @@ SUITE(caches)
     tcase_add_test(tcase, lru_evicts_what_was_used_longest_ago);
     tcase_add_test(tcase, fifo_evicts_what_was_set_first_whatever_is_used);
     tcase_add_test(tcase, ttl_evicts_what_expires_first);
+    tcase_add_test(tcase, ttl_evicts_what_expires_first_though_it_was_set_last);
     tcase_add_test(tcase, none_refuses_what_is_too_much_and_takes_it_when_something_has_expired);
     tcase_add_test(tcase, a_limit_of_bytes_holds_for_keys_and_values_together);
     tcase_add_test(tcase, one_large_value_takes_the_place_of_thousands_of_small_ones);
