@@ -104,7 +104,8 @@ static void watch_wait(onecopy_notifier *notifier, const struct watch *watch)
     struct patience patience = {.timeout_ns = ONECOPY_FOREVER,
                                 .canceller = &notifier->canceller,
                                 .check = still_there,
-                                .check_context = notifier->handle->environment};
+                                .check_context = notifier->handle->environment,
+                                .is_uncounted = true};
     struct entry_seen seen;
     size_t which = 0;
     int result = entries_wait(store, watch->keys, watch->n, &patience, &which, &seen);
@@ -114,7 +115,7 @@ static void watch_wait(onecopy_notifier *notifier, const struct watch *watch)
     if (result == ONECOPY_OK)
         entry_unsee(store, &seen);
     pthread_mutex_lock(&notifier->mutex);
-    if (result == ONECOPY_OK || result == ONECOPY_ENOTFOUND)
+    if (which < watch->n)
         key_tell(notifier, watch->nodes[which], result);
     else
         for (size_t i = 0; i < watch->n; i++)

@@ -19,12 +19,12 @@
 /* How long a claim's owner may be dead before those who wait for it look. */
 #define CLAIM_NAP_NS UINT64_C(40000000)
 
-/* Beside the public codes: the cache of what is waited for has been dropped. */
-enum { LOOK_DROPPED = 1 };
+/* Beside the public codes: the cache of what is waited for has been dropped; nothing is decided, and one looks again. */
+enum { LOOK_DROPPED = 1, LOOK_AGAIN = 2 };
 
 /* ---- waiting for entries ---- */
 
-/* The cache of a key when its wait began. */
+/* The cache of a key as it was when it was first seen there. */
 struct awaited_cache {
     bool was_there;
     struct cache_found found;
@@ -39,12 +39,43 @@ struct entries_look {
     struct entry_seen *seen;
 };
 
-/* Whether the cache that a key belonged to when its wait began, or since, has been dropped. */
-static bool cache_was_dropped(const struct store *store, const struct entry_key *key, struct awaited_cache *cache)
+/*
+ * What has become of the cache of a key that was not found. LOOK_DROPPED: it is no more. ONECOPY_ENOTFOUND: it is there,
+ * or has not been yet. LOOK_AGAIN: it was not certain when the key was looked for. For a cache that is being made is
+ * seen, and one that is being dropped is not, before the commit, and either transaction may be lost; so nothing follows
+ * from what is seen until the one under way has ended. One that does not end, its process being stopped, tells nothing.
+ */
+static int cache_look(struct store *store, const struct entry_key *key, struct awaited_cache *cache)
 {
-    if (!cache->was_there)
-        cache->was_there = cache_find(&store->state, key->cache, &cache->found);
-    return cache->was_there && !cache_is_live(&store->state, &cache->found);
+    bool is_seen = cache->was_there || cache_find(&store->state, key->cache, &cache->found);
+    int result;
+
+    if (cache->was_there && cache_is_live(&store->state, &cache->found))
+        return ONECOPY_ENOTFOUND;
+    if (!is_seen && load_exact(&store->state.journal->number) == 0)
+        return ONECOPY_ENOTFOUND;
+    result = writer_await(store);
+    if (result < 0)
+        return result == ONECOPY_EBUSY ? ONECOPY_ENOTFOUND : result;
+    if (!is_seen)
+        return cache_find(&store->state, key->cache, &cache->found) ? LOOK_AGAIN : ONECOPY_ENOTFOUND;
+    if (cache->was_there && !cache_is_live(&store->state, &cache->found))
+        return LOOK_DROPPED;
+    cache->was_there = cache_is_live(&store->state, &cache->found);
+    return LOOK_AGAIN;
+}
+
+/* Looks for one of the keys; as an awaiting's look. */
+static int entry_look_awaited(struct entries_look *look, size_t which)
+{
+    int result;
+
+    do {
+        result = entry_look(look->store, &look->keys[which], LOOK_FINAL, look->seen);
+        if (result == ONECOPY_ENOTFOUND)
+            result = cache_look(look->store, &look->keys[which], &look->caches[which]);
+    } while (result == LOOK_AGAIN);
+    return result;
 }
 
 static int entries_look(void *context)
@@ -52,14 +83,13 @@ static int entries_look(void *context)
     struct entries_look *look = context;
 
     for (size_t i = 0; i < look->n; i++) {
-        int result = entry_look(look->store, &look->keys[i], LOOK_FINAL, look->seen);
+        int result = entry_look_awaited(look, i);
 
         look->which = i;
-        if (result == ONECOPY_ENOTFOUND && cache_was_dropped(look->store, &look->keys[i], &look->caches[i]))
-            return LOOK_DROPPED;
         if (result != ONECOPY_ENOTFOUND)
             return result;
     }
+    look->which = look->n;
     return ONECOPY_ENOTFOUND;
 }
 
@@ -97,6 +127,17 @@ static int own_claims_check(const struct store *store, const struct entry_key *k
     return ONECOPY_OK;
 }
 
+/* A wait for several keys counts once, in the first cache that there is. */
+static void wait_count(struct store *store, const struct awaited_cache *caches, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && !caches[i].was_there)
+        i++;
+    if (i < n)
+        cache_count(store, caches[i].found.number, COUNTER_WAITS, 1);
+}
+
 int entries_wait(struct store *store, const struct entry_key *keys, size_t n, const struct patience *patience,
                  size_t *which, struct entry_seen *seen)
 {
@@ -110,20 +151,15 @@ int entries_wait(struct store *store, const struct entry_key *keys, size_t n, co
                                 .context = &look,
                                 .check = patience->check,
                                 .check_context = patience->check_context};
-    struct cache_found cache;
     int result;
 
+    *which = n;
     if (!caches)
         return error_set(ONECOPY_ENOMEMORY, "out of memory to wait for %zu keys", n);
-    for (size_t i = 0; i < n; i++)
-        caches[i].was_there = cache_find(&store->state, keys[i].cache, &caches[i].found);
     result = entries_look(&look);
     if (result == ONECOPY_ENOTFOUND) {
-        for (size_t i = 0; i < n; i++)
-            if (cache_find(&store->state, keys[i].cache, &cache)) {
-                cache_count(store, cache.number, COUNTER_WAITS, 1);
-                break;
-            }
+        if (patience->timeout_ns > 0 && !patience->is_uncounted)
+            wait_count(store, caches, n);
         result = own_claims_check(store, keys, n);
         awaiting.n_buckets = buckets_gather(keys, n, buckets);
         if (result == ONECOPY_OK)
@@ -132,7 +168,7 @@ int entries_wait(struct store *store, const struct entry_key *keys, size_t n, co
     *which = look.which;
     if (result == LOOK_DROPPED)
         return cache_not_there(keys[look.which].cache);
-    if (result == ONECOPY_OK)
+    if (result == ONECOPY_OK && !patience->is_uncounted)
         entry_delivered(store, seen);
     return result;
 }
@@ -147,8 +183,6 @@ struct claim_try {
     struct entry_seen *seen;
 };
 
-enum { CLAIM_UNDECIDED = 2 };
-
 /* Under the write lock: whether an entry that was found has all that a look demands. */
 static bool entry_is_whole(const struct store *store, const struct index_write *write, const struct cache_found *cache,
                            const struct entry_record *record)
@@ -158,7 +192,7 @@ static bool entry_is_whole(const struct store *store, const struct index_write *
 }
 
 /*
- * Under the write lock: the entry may be there by now, and the claim another's. CLAIM_UNDECIDED: look again.
+ * Under the write lock: the entry may be there by now, and the claim another's. LOOK_AGAIN: look again.
  * ONECOPY_ENOTFOUND: it is another's.
  */
 static int claim_decide(struct claim_try *try, const struct index_write *write)
@@ -171,10 +205,11 @@ static int claim_decide(struct claim_try *try, const struct index_write *write)
     int result;
 
     if (!cache_is_live(&store->state, &try->cache.found))
-        return LOOK_DROPPED;
+        return LOOK_AGAIN;
+    try->cache.was_there = true;
     result = index_entry_find(write->index, write->txn, cache, &key->hash, key->bytes, key->n_bytes, &found, &ordinal);
     if (result == ONECOPY_OK && entry_is_whole(store, write, &try->cache.found, &found.record))
-        return CLAIM_UNDECIDED;
+        return LOOK_AGAIN;
     if (result < 0 && result != ONECOPY_ENOTFOUND)
         return result;
     switch (claim_look(&store->state, store->client, &try->cache.found, &key->hash)) {
@@ -213,18 +248,19 @@ static int claim_or_look(void *context)
         result = entry_look(store, try->key, LOOK_FINAL, try->seen);
         if (result != ONECOPY_ENOTFOUND)
             return result;
-        if (try->cache.was_there && !cache_is_live(&store->state, &try->cache.found))
-            return LOOK_DROPPED;
-        result = cache_find_or_make(store, try->key->cache, &try->cache.found);
-        if (result < 0)
+        result = cache_look(store, try->key, &try->cache);
+        if (result == LOOK_AGAIN)
+            continue;
+        if (result == ONECOPY_ENOTFOUND && !try->cache.was_there)
+            result = cache_find_or_make(store, try->key->cache, &try->cache.found);
+        if (result != ONECOPY_OK && result != ONECOPY_ENOTFOUND)
             return result;
-        try->cache.was_there = true;
         /* Most of those who come too late need not bother those who write. */
         if (claim_look(&store->state, store->client, &try->cache.found, &try->key->hash) == CLAIM_OTHER)
             result = ONECOPY_ENOTFOUND;
         else
             result = claim_decide_locked(try);
-    } while (result == CLAIM_UNDECIDED);
+    } while (result == LOOK_AGAIN);
     if (result == ONECOPY_ENOTFOUND)
         return entry_look(store, try->key, LOOK_GRACE, try->seen);
     if (result == ONECOPY_OK)

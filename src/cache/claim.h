@@ -11,9 +11,13 @@ struct patience {
     const struct onecopy_canceller *canceller;
     int (*check)(void *context); /* see struct awaiting */
     void *check_context;
+    bool is_uncounted; /* a wait of the library's own, not a caller's: neither it nor what it finds is counted */
 };
 
-/* Waits for the first of n keys. *which is written also when the result is ONECOPY_ENOTFOUND: its cache was dropped. */
+/*
+ * Waits for the first of n keys. *which: the key that the result is of, n when it is of none in particular.
+ * ONECOPY_ENOTFOUND: its cache was dropped.
+ */
 int entries_wait(struct store *store, const struct entry_key *keys, size_t n, const struct patience *patience,
                  size_t *which, struct entry_seen *seen);
 

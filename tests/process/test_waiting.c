@@ -263,6 +263,76 @@ START_TEST(a_waiter_is_told_that_its_cache_was_dropped)
 }
 END_TEST
 
+static void drop_and_die(void *context)
+{
+    kill_at(context, 1);
+    onecopy_cache_drop(handle, "results", NULL);
+}
+
+/* The second point is before any signal. */
+static const char *const dropper_points[] = {"before_commit", "signal_marked"};
+
+START_TEST(a_sleeper_sleeps_on_when_its_cache_was_dropped_by_a_process_that_did_not_live_to_commit)
+{
+    struct process waiter;
+    struct process dropper;
+
+    set_text(handle, "results", "other", "value");
+    waiter = sleeper_start();
+    dropper = process_start(drop_and_die, (void *)(uintptr_t)dropper_points[_i]);
+    process_join_killed(&dropper);
+    clock_sleep_ns(20 * MS);
+    set_text(handle, "results", "key", "value");
+    process_join(&waiter);
+}
+END_TEST
+
+START_TEST(what_is_there_is_found_though_a_dropper_was_killed_before_its_commit)
+{
+    struct onecopy_entry entry;
+    struct process dropper;
+
+    set_text(handle, "results", "key", "value");
+    dropper = process_start(drop_and_die, (void *)(uintptr_t)dropper_points[_i]);
+    process_join_killed(&dropper);
+    EXPECT_OK(wait_for("key", LONG, &entry));
+    onecopy_release(&entry.view);
+}
+END_TEST
+
+static void make_and_die(void *context)
+{
+    kill_at(context, 1);
+    onecopy_cache_create(handle, "unborn", NULL);
+}
+
+static void wait_for_unborn(void *context)
+{
+    onecopy_key key = key_of("unborn", "key");
+    struct onecopy_entry entry;
+
+    (void)context;
+    hold_at("before_sleep", &scene->hold);
+    EXPECT_OK(onecopy_wait(handle, &key, LONG, NULL, &entry));
+    onecopy_release(&entry.view);
+}
+
+START_TEST(a_wait_outlives_a_cache_whose_making_was_lost)
+{
+    struct process maker = process_start(make_and_die, (void *)(uintptr_t) "before_commit");
+    struct process waiter;
+
+    process_join_killed(&maker);
+    waiter = process_start(wait_for_unborn, NULL);
+    hold_await(&scene->hold);
+    set_text(handle, "another", "key", "value"); /* wakes it, as the key is the same */
+    hold_release(&scene->hold);
+    clock_sleep_ns(20 * MS);
+    set_text(handle, "unborn", "key", "value");
+    process_join(&waiter);
+}
+END_TEST
+
 START_TEST(a_cache_need_not_exist_to_be_waited_in)
 {
     onecopy_key key = key_of("unborn", "key");
@@ -487,6 +557,10 @@ SUITE(waiting)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, only_a_final_status_ends_a_wait);
     tcase_add_test(tcase, a_waiter_is_told_that_its_cache_was_dropped);
+    tcase_add_loop_test(tcase, a_sleeper_sleeps_on_when_its_cache_was_dropped_by_a_process_that_did_not_live_to_commit,
+                        0, 2);
+    tcase_add_loop_test(tcase, what_is_there_is_found_though_a_dropper_was_killed_before_its_commit, 0, 2);
+    tcase_add_test(tcase, a_wait_outlives_a_cache_whose_making_was_lost);
     tcase_add_test(tcase, a_cache_need_not_exist_to_be_waited_in);
     tcase_add_loop_test(tcase, the_first_of_any_number_of_keys_ends_a_wait_for_any, 0, 5);
     tcase_add_test(tcase, a_wait_is_cancelled_by_another_thread);
