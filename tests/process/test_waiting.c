@@ -436,6 +436,29 @@ START_TEST(a_descriptor_becomes_readable_when_a_key_is_there)
 }
 END_TEST
 
+START_TEST(a_notifier_tells_of_a_drop_that_comes_before_its_thread_has_looked)
+{
+    onecopy_key key = key_of("mine", "key");
+    onecopy_notifier *notifier;
+    struct pollfd poller = {.events = POLLIN};
+    uint64_t tag;
+    int result;
+
+    EXPECT_OK(onecopy_notifier_new(handle, &notifier));
+    poller.fd = onecopy_notifier_fd(notifier);
+    for (uint64_t i = 0; i < 100; i++) {
+        EXPECT_OK(onecopy_cache_create(handle, "mine", NULL));
+        EXPECT_OK(onecopy_notifier_add(notifier, &key, i));
+        EXPECT_OK(onecopy_cache_drop(handle, "mine", NULL));
+        EXPECT(poll(&poller, 1, 20000) == 1);
+        EXPECT_OK(onecopy_notifier_next(notifier, &tag, &result));
+        EXPECT_EQUAL(tag, i);
+        EXPECT_CODE(result, ONECOPY_ENOTFOUND);
+    }
+    notifier = onecopy_notifier_free(notifier);
+}
+END_TEST
+
 /* ---- events ---- */
 
 static void expect_event(onecopy_follower *follower, uint32_t kind, const char *cache, const char *key)
@@ -565,6 +588,7 @@ SUITE(waiting)
     tcase_add_loop_test(tcase, the_first_of_any_number_of_keys_ends_a_wait_for_any, 0, 5);
     tcase_add_test(tcase, a_wait_is_cancelled_by_another_thread);
     tcase_add_test(tcase, a_descriptor_becomes_readable_when_a_key_is_there);
+    tcase_add_test(tcase, a_notifier_tells_of_a_drop_that_comes_before_its_thread_has_looked);
     suite_add_tcase(suite, tcase);
 
     tcase = tcase_create("events");
