@@ -58,6 +58,18 @@ static int still_there(void *environment)
     return environment_enter_checked(environment);
 }
 
+/*
+ * Whether this is the process that has the thread. A child has not, whether a handler has seen the fork (then the
+ * incarnation is another) or not (then the page that tells has been cleared).
+ */
+static bool notifier_is_here(const onecopy_notifier *notifier)
+{
+    const struct environment *environment = notifier->handle->environment;
+
+    return notifier->incarnation == environment->incarnation &&
+           load_acquire(&environment->fork_page->presence) == PRESENCE_HERE;
+}
+
 /* With the mutex: moves a key to those that are ready. */
 static void key_tell(onecopy_notifier *notifier, struct noted_key *key, int result)
 {
@@ -216,7 +228,7 @@ int onecopy_notifier_add(onecopy_notifier *notifier, const onecopy_key *key, uin
 
     REQUIRE(notifier);
     REQUIRE(key);
-    if (notifier->incarnation != notifier->handle->environment->incarnation)
+    if (!notifier_is_here(notifier))
         return error_set(ONECOPY_EINVALID, "onecopy_notifier_add: the notifier is the parent process's");
     result = call_check_key(__func__, notifier->handle, key, &checked);
     if (result < 0)
@@ -288,7 +300,7 @@ onecopy_notifier *onecopy_notifier_free(onecopy_notifier *notifier)
 {
     if (!notifier)
         return NULL;
-    if (notifier->incarnation == notifier->handle->environment->incarnation) {
+    if (notifier_is_here(notifier)) {
         pthread_mutex_lock(&notifier->mutex);
         notifier->is_over = true;
         notifier_poke(notifier);
