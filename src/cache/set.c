@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/test_point.h"
+#include "cache/keep.h"
 #include "cache/manage.h"
 #include "shared/claims.h"
 #include "shared/waiting.h"
@@ -244,6 +245,7 @@ static int entry_file(struct setting *setting, struct index_write *write, const 
             load_relaxed(&slot_at(state, record->slot)->generation) != present->record.generation)
             return slots_disagree(write);
         journal_save(state, record->slot);
+        keep_note(store, record->slot, entry_bytes(&present->record), entry_bytes(record));
         cache_change(state, setting->cache.number, CACHE_LOSES, present->record.status, entry_bytes(&present->record));
     } else {
         result = slot_take(state, SLOT_WORD_ENTRY(setting->cache.number), &setting->key->hash, &record->slot);
