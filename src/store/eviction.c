@@ -77,6 +77,12 @@ static uint64_t slot_rank(const struct eviction *eviction, const struct slot *sl
     return slot_is_expired(eviction, slot) ? 0 : slot_time(eviction, slot);
 }
 
+/* Whether a cache keeps its entries whatever there is need for. One that was dropped keeps nothing. */
+static bool cache_evicts_nothing(const struct cache *cache)
+{
+    return load_relaxed(&cache->policy) == ONECOPY_POLICY_NONE && load_relaxed(&cache->status) == CACHE_LIVE;
+}
+
 /*
  * Whether the kind of a slot is the one that is looked for. A blob that entries have goes with the last of them. For a
  * cache's own limit it does not matter whether its values are in view; for space, such a value is passed over.
@@ -91,7 +97,7 @@ static bool slot_is_wanted(const struct eviction *eviction, uint32_t index, cons
         if (eviction->cache != 0)
             return SLOT_CACHE(word) == eviction->cache &&
                    (eviction->policy != ONECOPY_POLICY_NONE || slot_is_expired(eviction, slot));
-        return (load_relaxed(&cache->policy) != ONECOPY_POLICY_NONE || slot_is_expired(eviction, slot)) &&
+        return (!cache_evicts_nothing(cache) || slot_is_expired(eviction, slot)) &&
                (slot->link == NO_SLOT || !slot_is_pinned(eviction, slot->link));
     case SLOT_SMALL_BLOB:
     case SLOT_BLOB:
