@@ -32,6 +32,7 @@ void entry_event(struct store *store, enum onecopy_event_kind kind, uint32_t cac
                           .kind = (uint32_t)kind,
                           .status = record->status,
                           .cache = cache,
+                          .cache_serial = record->cache_serial,
                           .key_bytes = record->key_bytes,
                           .ref = record->ref};
 
@@ -44,6 +45,7 @@ void blob_event(struct store *store, enum onecopy_event_kind kind, const onecopy
                           .kind = (uint32_t)kind,
                           .status = ONECOPY_SUCCESS,
                           .cache = CACHE_ARGUMENTS,
+                          .cache_serial = load_relaxed(&cache_at(&store->state, CACHE_ARGUMENTS)->serial),
                           .key_bytes = sizeof ref->bytes,
                           .ref = *ref};
 

@@ -388,6 +388,26 @@ START_TEST(a_cache_whose_dropping_was_cut_short_is_whole_or_gone_and_goes_on_goi
 }
 END_TEST
 
+START_TEST(a_cache_that_evicts_nothing_takes_no_space_once_it_was_dropped_by_a_process_that_was_killed)
+{
+    struct onecopy_cache_options options;
+    struct process dropper;
+
+    onecopy_cache_options_init(&options);
+    options.policy = ONECOPY_POLICY_NONE;
+    EXPECT_OK(onecopy_cache_create(handle, "mine", &options));
+    for (unsigned i = 0; i < 25; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "key %u", i);
+        set_content(handle, "mine", name, i, MIB);
+    }
+    dropper = process_start(drop_and_die, (void *)(uintptr_t) "cache_dropped");
+    process_join_killed(&dropper);
+    put_content(handle, 100, 25 * MIB);
+}
+END_TEST
+
 static void invalidate_or_drop_late(void *context)
 {
     hold_at("matches_read", &scene->hold);
@@ -577,6 +597,7 @@ SUITE(claims)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, a_cache_whose_dropping_was_cut_short_is_whole_or_gone_and_goes_on_going, 0, 6);
+    tcase_add_test(tcase, a_cache_that_evicts_nothing_takes_no_space_once_it_was_dropped_by_a_process_that_was_killed);
     tcase_add_loop_test(tcase, a_slow_sweep_of_a_dropped_cache_spares_the_cache_that_has_its_number_by_then, 0, 2);
     tcase_add_test(tcase, an_entry_for_a_cache_whose_making_was_lost_gets_into_no_other);
     tcase_add_loop_test(tcase, a_put_of_an_entrys_value_relies_on_no_other_put_that_was_lost, 0, 2);

@@ -459,6 +459,27 @@ START_TEST(a_notifier_tells_of_a_drop_that_comes_before_its_thread_has_looked)
 }
 END_TEST
 
+static onecopy_notifier *inherited;
+
+static void free_inherited(void *context)
+{
+    (void)context;
+    EXPECT(onecopy_notifier_free(inherited) == NULL);
+}
+
+START_TEST(a_child_can_free_a_notifier_however_it_was_made)
+{
+    onecopy_key key = key_of("results", "key");
+    struct process child;
+
+    EXPECT_OK(onecopy_notifier_new(handle, &inherited));
+    EXPECT_OK(onecopy_notifier_add(inherited, &key, 1));
+    child = _i == 0 ? process_start(free_inherited, NULL) : process_start_unnoticed(free_inherited, NULL);
+    process_join(&child);
+    inherited = onecopy_notifier_free(inherited);
+}
+END_TEST
+
 /* ---- events ---- */
 
 static void expect_event(onecopy_follower *follower, uint32_t kind, const char *cache, const char *key)
@@ -496,6 +517,21 @@ START_TEST(a_follower_sees_what_happens_in_order)
     follower = onecopy_follower_free(follower);
     EXPECT_OK(onecopy_events_open(handle, ONECOPY_FROM_OLDEST, &follower));
     expect_event(follower, ONECOPY_EVENT_SET, "results", "before");
+    follower = onecopy_follower_free(follower);
+}
+END_TEST
+
+START_TEST(events_of_a_dropped_cache_are_not_told_as_those_of_the_next)
+{
+    onecopy_follower *follower;
+
+    EXPECT_OK(onecopy_events_open(handle, ONECOPY_FROM_NOW, &follower));
+    set_text(handle, "one", "key", "value");
+    EXPECT_OK(onecopy_cache_drop(handle, "one", NULL));
+    set_text(handle, "other", "key", "value");
+    expect_event(follower, ONECOPY_EVENT_SET, "", "key");
+    expect_event(follower, ONECOPY_EVENT_INVALIDATE, "", "key");
+    expect_event(follower, ONECOPY_EVENT_SET, "other", "key");
     follower = onecopy_follower_free(follower);
 }
 END_TEST
@@ -588,6 +624,7 @@ SUITE(waiting)
     tcase_add_loop_test(tcase, the_first_of_any_number_of_keys_ends_a_wait_for_any, 0, 5);
     tcase_add_test(tcase, a_wait_is_cancelled_by_another_thread);
     tcase_add_test(tcase, a_descriptor_becomes_readable_when_a_key_is_there);
+    tcase_add_loop_test(tcase, a_child_can_free_a_notifier_however_it_was_made, 0, 2);
     tcase_add_test(tcase, a_notifier_tells_of_a_drop_that_comes_before_its_thread_has_looked);
     suite_add_tcase(suite, tcase);
 
@@ -596,6 +633,7 @@ SUITE(waiting)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_follower_sees_what_happens_in_order);
+    tcase_add_test(tcase, events_of_a_dropped_cache_are_not_told_as_those_of_the_next);
     tcase_add_test(tcase, a_slow_follower_is_told_how_many_events_it_has_missed);
     tcase_add_loop_test(tcase, what_was_lost_with_its_process_is_no_event, 0, 2);
     tcase_add_test(tcase, what_was_committed_is_an_event_though_its_process_was_killed);

@@ -136,6 +136,15 @@ START_TEST(a_dropped_cache_is_gone_and_its_name_is_free)
 }
 END_TEST
 
+START_TEST(results_that_were_dropped_come_back_as_they_were_at_the_start)
+{
+    EXPECT_OK(onecopy_cache_drop(handle, "results", NULL));
+    set_text(handle, "results", "key", "value");
+    EXPECT_EQUAL(cache_stat_of(handle, "results").ttl_ns, 3600 * SECOND);
+    EXPECT_EQUAL(cache_stat_of(handle, "results").max_size, 10000);
+}
+END_TEST
+
 /* ---- limits ---- */
 
 START_TEST(lru_evicts_what_was_used_longest_ago)
@@ -312,6 +321,22 @@ START_TEST(what_is_kept_is_not_evicted_and_no_more_may_be_kept_than_the_limit)
 }
 END_TEST
 
+START_TEST(what_is_kept_and_set_anew_counts_as_it_is)
+{
+    onecopy_key key = key_of("mine", "key");
+    onecopy_ref ref = put_content(handle, 1, 1000);
+
+    EXPECT_OK(onecopy_keep(handle, &ref, 1000 * SECOND));
+    set_content(handle, "mine", "key", 1, 100);
+    EXPECT_OK(onecopy_keep_entry(handle, &key, 1000 * SECOND));
+    EXPECT_EQUAL(stat_of(handle).kept_bytes, 1103);
+    set_content(handle, "mine", "key", 2, 100000);
+    EXPECT_EQUAL(stat_of(handle).kept_bytes, 101003);
+    EXPECT_OK(onecopy_keep_entry(handle, &key, 0));
+    EXPECT_EQUAL(stat_of(handle).kept_bytes, 1000);
+}
+END_TEST
+
 START_TEST(a_value_that_is_kept_by_its_ref_outlives_its_entry_and_goes_when_the_time_is_over)
 {
     onecopy_key key = key_of("mine", "large");
@@ -439,6 +464,7 @@ SUITE(caches)
     tcase_add_test(tcase, args_can_be_neither_changed_nor_dropped_nor_set);
     tcase_add_test(tcase, there_may_be_256_caches);
     tcase_add_test(tcase, a_dropped_cache_is_gone_and_its_name_is_free);
+    tcase_add_test(tcase, results_that_were_dropped_come_back_as_they_were_at_the_start);
     tcase_add_test(tcase, a_reset_sets_the_counters_of_one_cache_back);
     suite_add_tcase(suite, tcase);
 
@@ -454,6 +480,7 @@ SUITE(caches)
     tcase_add_test(tcase, one_large_value_takes_the_place_of_thousands_of_small_ones);
     tcase_add_test(tcase, a_limit_that_is_lowered_below_the_present_size_takes_effect_at_once);
     tcase_add_test(tcase, what_is_kept_is_not_evicted_and_no_more_may_be_kept_than_the_limit);
+    tcase_add_test(tcase, what_is_kept_and_set_anew_counts_as_it_is);
     tcase_add_loop_test(tcase, a_value_that_is_kept_by_its_ref_outlives_its_entry_and_goes_when_the_time_is_over, 0, 3);
     tcase_add_test(tcase, entries_go_for_the_environments_limit_but_not_those_of_a_cache_that_evicts_nothing);
     suite_add_tcase(suite, tcase);
