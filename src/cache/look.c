@@ -101,6 +101,8 @@ static int index_look(struct store *store, struct lane *lane, const struct entry
     result = index_entry_find(&store->index, lane->reader, cache->number, &key->hash, key->bytes, key->n_bytes, &found,
                               &ordinal);
     TEST_POINT("entry_found");
+    if (result == ONECOPY_OK)
+        __builtin_prefetch(slot_at(&store->state, found.record.slot)); /* is in no cache, and wanted in a moment */
     seen->seen_ns = store_now(store);
     if (result == ONECOPY_OK && !entry_suits(store, cache, mode, &found.record, seen->seen_ns, &seen->is_stale))
         result = ONECOPY_ENOTFOUND;
