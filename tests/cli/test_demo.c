@@ -83,7 +83,7 @@ START_TEST(a_named_environment_is_used_and_stays)
     stat = RUN_IN_CACHE("stat", "--json");
     expect_success(stat);
     ck_assert_ptr_nonnull(strstr(stat.out, "\"pins\":0,"));
-    ck_assert_ptr_nonnull(strstr(stat.out, "\"dead_clients\":0}"));
+    ck_assert_ptr_nonnull(strstr(stat.out, "\"dead_clients\":0,"));
 }
 END_TEST
 
