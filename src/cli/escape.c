@@ -70,7 +70,7 @@ static char *bytes_escape(const void *bytes, size_t n_bytes, bool is_key, const 
         return NULL;
     while (at < after)
         end = character_append(end, &at, (size_t)(after - at), is_key);
-    strcpy(end, ending);
+    memcpy(end, ending, strlen(ending) + 1);
     return text;
 }
 

@@ -8,8 +8,8 @@
 char *text_escape(const char *text);
 
 /*
- * The same of a key, of which long ones are cut and end in "..."; here a backslash is doubled, so that what is shown can
- * be typed again.
+ * The same of a key, of which long ones are cut and end in "..."; here a backslash is doubled, so that what is shown
+ * can be typed again.
  */
 char *text_of_key(const onecopy_key *key);
 

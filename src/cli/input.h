@@ -14,8 +14,8 @@ struct input {
 enum status input_open(const char *operand, struct input *input);
 
 /*
- * Reads all of it into memory. *bytes: the caller's to free, never NULL. More than limit_bytes, the environment's limit,
- * is reported, as any failure.
+ * Reads all of it into memory. *bytes: the caller's to free, never NULL. More than limit_bytes, the environment's
+ * limit, is reported, as any failure.
  */
 enum status input_read(const struct input *input, uint64_t limit_bytes, char **bytes, size_t *n_bytes);
 

@@ -1,6 +1,6 @@
 /*
- * Giving out a value: its bytes as they are, written straight from the shared pages. The view keeps them in place for as
- * long as the reader takes, whatever is removed or evicted meanwhile.
+ * Giving out a value: its bytes as they are, written straight from the shared pages. The view keeps them in place for
+ * as long as the reader takes, whatever is removed or evicted meanwhile.
  *
  * Standard output may be anything: a pipe that takes little at a time, or one that another program has made
  * non-blocking, so what was not taken is waited for and written again.

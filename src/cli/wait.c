@@ -1,6 +1,6 @@
 /*
- * The command `wait`: sleeps until somebody has set an entry to a final status, and then does what `get` does. The cache
- * need not be there yet; the environment has to be.
+ * The command `wait`: sleeps until somebody has set an entry to a final status, and then does what `get` does. The
+ * cache need not be there yet; the environment has to be.
  */
 #include "cleanup.h"
 #include "commands.h"

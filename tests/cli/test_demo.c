@@ -2,8 +2,8 @@
  * demo: that its answer is right on files of every awkward kind, that its workers are processes, and that nothing of it
  * stays behind, however it ends.
  *
- * A demo that is under way is found by its workers: processes whose parent is the runner, which is the demo or, where the
- * environment is the demo's own, its child. The environment is on their command line.
+ * A demo that is under way is found by its workers: processes whose parent is the runner, which is the demo or, where
+ * the environment is the demo's own, its child. The environment is on their command line.
  */
 #include <dirent.h>
 #include <onecopy.h>

@@ -1,6 +1,6 @@
 /*
- * Entries of named caches: set, get, wait, keep and invalidate. Values and keys of every kind come back as they went in,
- * a status is told, and what is absent, malformed or too late is said with the operand and the right exit status.
+ * Entries of named caches: set, get, wait, keep and invalidate. Values and keys of every kind come back as they went
+ * in, a status is told, and what is absent, malformed or too late is said with the operand and the right exit status.
  */
 #include <onecopy.h>
 #include <stdio.h>

@@ -169,7 +169,7 @@ START_TEST(control_characters_of_operands_do_not_reach_the_terminal)
 {
     expect_error(RUN("put", "/no/\033[31msuch\nfile\177"), 3, "/no/\\x1b[31msuch\\x0afile\\x7f");
     expect_error(RUN("put", "/no/\233m\302\233m"), 3, "/no/\\x9bm\\xc2\\x9bm");
-    expect_error(RUN("put", "/no/\342\200\256\300\200\355\240\200"), 3, "/no/\\xe2\\x80\\xae\\xc0\\x80\\xed\\xa0\\x80");
+    expect_error(RUN("put", "/no/\342\200\250\300\200\355\240\200"), 3, "/no/\\xe2\\x80\\xa8\\xc0\\x80\\xed\\xa0\\x80");
     expect_error(RUN("put", "/no/\303\251\360\237\220\261"), 3, "/no/\303\251\360\237\220\261:");
 }
 END_TEST
