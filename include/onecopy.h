@@ -379,7 +379,10 @@ int onecopy_remove(onecopy *handle, const onecopy_ref *ref);
 #define ONECOPY_KEY_MAX          4096
 #define ONECOPY_CONTENT_TYPE_MAX 255
 
-/* Who goes first when a cache is at its limit. What has expired always goes before. */
+/*
+ * Who goes first when a cache is at its limit. What has expired goes before, as soon as it is noticed: the order is
+ * looked for once for some hundred evictions.
+ */
 enum onecopy_policy {
     ONECOPY_POLICY_LRU = 0,  /* the least recently used: the default */
     ONECOPY_POLICY_FIFO = 1, /* the one that was set first */
@@ -424,9 +427,11 @@ int onecopy_cache_create(onecopy *handle, const char *name, const struct onecopy
 /*
  * Drops a cache: its entries are gone at once and its name is free. Who waits for one of its keys is told so
  * (ENOTFOUND), views stay valid, and the space is given back before the function returns (or by the next who makes or
- * drops a cache, if this process dies meanwhile). *n: how many entries went; NULL: do not tell.
+ * drops a cache, if this process dies meanwhile). "results", when it is next used, begins anew with its own defaults.
+ * *n: how many entries went; NULL: do not tell.
  *
  * ENOTFOUND: there is none of that name. EINVALID: it is "args". Else as onecopy_cache_create().
+ * Cost: a transaction, and one for some dozens of entries.
  */
 int onecopy_cache_drop(onecopy *handle, const char *name, uint64_t *n);
 
@@ -466,12 +471,14 @@ int onecopy_cache_stat(onecopy *handle, const char *name, struct onecopy_cache_s
 /*
  * Lists the caches in no particular order: writes up to `capacity` of them to `stats`, and to *n how many there are
  * (256 at most). stats may be NULL with capacity 0.
+ * Cost: for each cache, that of onecopy_cache_stat().
  */
 int onecopy_cache_list(onecopy *handle, struct onecopy_cache_stat *stats, size_t capacity, size_t *n);
 
 /*
  * Sets the counters of a cache back to 0 (NULL: of every cache): those from `hits` to the end, save by_status, which
  * are sizes. What onecopy_stat() counts goes on. ENOTFOUND, EREADONLY.
+ * Cost: the write lock, and a look at each client's counters.
  */
 int onecopy_cache_reset(onecopy *handle, const char *name);
 
@@ -535,8 +542,10 @@ int onecopy_set(onecopy *handle, const onecopy_key *key, const struct onecopy_va
 
 /*
  * As onecopy_set(), with a blob that is stored already as the value: nothing is copied. value: NULL for the defaults;
- * its data and length are not looked at. The blob is not evicted as long as an entry has it. ENOTFOUND: the
- * blob is not stored.
+ * its data and length are not looked at. The blob is not evicted as long as an entry has it, and does not expire before
+ * it. Errors: as onecopy_set(). ENOTFOUND: the blob is not stored. EINVALID: also with ONECOPY_WITHOUT_VALUE.
+ *
+ * Cost: a look-up, and one short transaction.
  */
 int onecopy_set_ref(onecopy *handle, const onecopy_key *key, const onecopy_ref *ref, const struct onecopy_value *value);
 
@@ -566,10 +575,10 @@ enum onecopy_get_flags {
  * whatever happens to the entry. flags: of enum onecopy_get_flags.
  *
  * ENOTFOUND: there is none, or it has expired (is older than its time to live), or the cache does not exist; or
- * ONECOPY_BYPASS. EINVALID, EPINS, ENOMEMORY, ESTALE, ECORRUPT (the bytes were damaged while no process had the
- * environment open).
+ * ONECOPY_BYPASS. EINVALID. EPINS, ENOMEMORY, ENOSPACE, ECLIENTS: as for onecopy_get(). ECORRUPT: the bytes were
+ * damaged while no process had the environment open. EBUSY: a process was stopped in the middle of replacing the value.
  *
- * Cost: one look-up in the index; no system call, no lock; a small value is copied.
+ * Cost: one look-up in the index, two for a large value; no system call, no lock; a small value is copied.
  */
 int onecopy_entry_get(onecopy *handle, const onecopy_key *key, uint32_t flags, struct onecopy_entry *entry);
 
@@ -599,7 +608,8 @@ int onecopy_invalidate_all(onecopy *handle, uint64_t *n);
 
 /*
  * Puts the eviction of a blob off: it is not evicted for duration_ns from now, however long ago its last access;
- * neither do earlier calls' promises get shorter. It can still expire and be removed. 0 takes all such promises back.
+ * neither do earlier calls' promises get shorter. It can still expire and be removed. One that was set as the value of
+ * an entry is there for as long though the entry goes, or gets another value. 0 takes all such promises back.
  *
  * EFULL: more bytes would be kept than max_kept_bytes: let tasks finish, or raise the limit. ENOTFOUND. EREADONLY.
  * Cost: the write lock, for a moment; at the limit, a look at all that is kept.
@@ -607,7 +617,7 @@ int onecopy_invalidate_all(onecopy *handle, uint64_t *n);
 int onecopy_keep(onecopy *handle, const onecopy_ref *ref, uint64_t duration_ns);
 
 /*
- * The same for an entry, with its value.
+ * The same for an entry, with its value, also with one that is set in its place: that counts as many bytes as it has.
  */
 int onecopy_keep_entry(onecopy *handle, const onecopy_key *key, uint64_t duration_ns);
 
@@ -624,7 +634,8 @@ typedef struct onecopy_canceller onecopy_canceller;
 /*
  * Makes a canceller, cancels with it, and ends it. A cancelled one stays so: each wait that is given it ends at once,
  * with ECANCELLED. onecopy_canceller_cancel() may be called by any thread, and by a signal handler. It must not be
- * freed while a wait has it. onecopy_canceller_free(): NULL does nothing; returns NULL.
+ * freed while a wait has it. onecopy_canceller_free(): NULL does nothing; returns NULL. ENOMEMORY.
+ * Cost: to cancel, a system call.
  */
 int onecopy_canceller_new(onecopy_canceller **canceller);
 void onecopy_canceller_cancel(onecopy_canceller *canceller);
@@ -665,7 +676,9 @@ int onecopy_notifier_new(onecopy *handle, onecopy_notifier **notifier);
 
 /*
  * Has it tell when the entry of this key is there with a final status, once. tag: given back by
- * onecopy_notifier_next(). Any thread. EINVALID, ENOMEMORY.
+ * onecopy_notifier_next(). Any thread. The key's bytes are copied. EINVALID (also in a child), ENOMEMORY.
+ *
+ * Cost: a system call; and for the thread a look-up of each key that it waits for, whenever one is added or told of.
  */
 int onecopy_notifier_add(onecopy_notifier *notifier, const onecopy_key *key, uint64_t tag);
 
@@ -676,7 +689,7 @@ int onecopy_notifier_fd(const onecopy_notifier *notifier);
  * The next thing to be told: *tag is that of a key whose entry is there (and may be gone again when it is asked for).
  * *result: ONECOPY_OK, or why it cannot be waited for any more: ENOTFOUND when its cache was dropped, or another error
  * of onecopy_wait(). The function's own result is ENOTFOUND when there is nothing to be told. Does not wait. Any
- * thread.
+ * thread. Cost: a system call.
  */
 int onecopy_notifier_next(onecopy_notifier *notifier, uint64_t *tag, int *result);
 
@@ -751,13 +764,14 @@ enum onecopy_events_from { ONECOPY_FROM_NOW = 0, ONECOPY_FROM_OLDEST = 1 /* that
 
 /*
  * Begins to follow. *follower: the caller's, until onecopy_follower_free(); used by one thread at a time. The handle
- * must stay open.
+ * must stay open. EINVALID, ENOMEMORY. Cost: some memory.
  */
 int onecopy_events_open(onecopy *handle, enum onecopy_events_from from, onecopy_follower **follower);
 
 /*
  * The next event, waiting for it up to timeout_ns (0: not at all; ONECOPY_FOREVER). *n_missed: how many events before
  * it were overwritten before they could be read. ETIMEOUT: none came. ECANCELLED, by the canceller (NULL: none).
+ * Cost: when there is one, a copy of it; else sleeps in the kernel.
  */
 int onecopy_events_next(onecopy_follower *follower, uint64_t timeout_ns, onecopy_canceller *canceller,
                         struct onecopy_event *event, uint64_t *n_missed);
