@@ -561,6 +561,8 @@ int environment_register(struct environment *environment)
                          "%s has %u clients, as many as it may: close some, or create it with a larger max_clients",
                          environment->path, store->state.max_clients);
     environment->has_client = result == ONECOPY_OK;
+    if (environment->has_client)
+        client_set_read_only(&store->state, store->client, store->is_read_only);
     store->index.client = store->client;
     return result;
 }

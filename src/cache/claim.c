@@ -188,7 +188,10 @@ static int claim_decide(struct claim_try *try, const struct index_write *write)
         return ONECOPY_ENOTFOUND;
     default:
         store_relaxed(&store->has_claimed, true); /* from now on sets look whether they end a claim */
-        return claim_take(&store->state, store->client, cache, &key->hash, store_now(store));
+        return claim_take(
+            &store->state, store->client,
+            &(struct claimed){.cache = cache, .hash = key->hash, .key = key->bytes, .key_bytes = key->n_bytes},
+            store_now(store));
     }
 }
 

@@ -225,7 +225,7 @@ static int entry_file(struct setting *setting, struct index_write *write, const 
     }
     slot = slot_at(state, record->slot);
     record->generation = load_relaxed(&slot->generation);
-    slot->link = record->blob_slot;
+    store_relaxed(&slot->link, record->blob_slot);
     store_relaxed(&slot->expires_ns, gone_ns(setting));
     store_relaxed(&slot->accessed_ns, record->stored_ns);
     store_relaxed(&slot->verified, load_relaxed(&state->header->cold_opens));

@@ -113,6 +113,7 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
     header->identity = shape->identity;
     read_boot_id(header->boot_id);
     header->clock_base_ns = clock_start_ns - clock_tick_ns();
+    header->made_ns = clock_start_ns;
     header->max_clients = shape->max_clients;
     header->max_pins = shape->max_pins;
     header->max_slots = shape->max_slots;

@@ -58,9 +58,8 @@ static int entry_visit(void *context, const struct entry_place *place, const str
     if (record->slot >= audit->store->state.max_slots || place->cache >= MAX_CACHES)
         return error_set(ONECOPY_ECORRUPT, "an entry names slot %u, which there is not", record->slot);
     slot = slot_at(&audit->store->state, record->slot);
-    if (load_relaxed(&slot->kind) != SLOT_WORD_ENTRY(place->cache) || slot->link != record->blob_slot ||
-        load_relaxed(&slot->generation) != record->generation ||
-        memcmp(&slot->ref, &place->hash, sizeof place->hash) != 0)
+    if (load_relaxed(&slot->kind) != SLOT_WORD_ENTRY(place->cache) || load_relaxed(&slot->link) != record->blob_slot ||
+        load_relaxed(&slot->generation) != record->generation || !slot_is_of(slot, &place->hash))
         return error_set(ONECOPY_ECORRUPT, "slot %u is not the entry's that names it", record->slot);
     if (record->blob_slot != NO_SLOT &&
         index_blob_get(audit->write->index, audit->write->txn, &record->ref, &blob, NULL) == ONECOPY_OK &&
@@ -99,7 +98,7 @@ static int blob_visit(void *context, const onecopy_ref *ref, const struct blob_r
         return error_set(ONECOPY_ECORRUPT, "a blob names slot %u, which there is not", record->slot);
     slot = slot_at(&audit->store->state, record->slot);
     if (load_relaxed(&slot->kind) != ((record->page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB) | record->flags) ||
-        load_relaxed(&slot->generation) != record->generation || memcmp(&slot->ref, ref, sizeof *ref) != 0)
+        load_relaxed(&slot->generation) != record->generation || !slot_is_of(slot, ref))
         return error_set(ONECOPY_ECORRUPT, "slot %u is not the blob's that names it", record->slot);
     if (record->flags & SLOT_IS_ARGUMENT)
         sum_add(&audit->caches[CACHE_ARGUMENTS], ONECOPY_SUCCESS, record->length_bytes);
@@ -206,12 +205,12 @@ static int slots_check(const struct audit *audit)
         uint32_t kind = SLOT_KIND(load_relaxed(&slot->kind));
 
         n_used += kind != SLOT_FREE;
-        if ((kind == SLOT_BLOB || kind == SLOT_SMALL_BLOB) && slot->link != audit->links[i])
+        if ((kind == SLOT_BLOB || kind == SLOT_SMALL_BLOB) && load_relaxed(&slot->link) != audit->links[i])
             return error_set(ONECOPY_ECORRUPT, "the blob of slot %u has %u links, and %u entries have it", i,
-                             slot->link, audit->links[i]);
+                             load_relaxed(&slot->link), audit->links[i]);
     }
     for (uint32_t i = load_relaxed(&totals->slot_free_head); i != NO_SLOT && i < high && n_free <= high;
-         i = slot_at(state, i)->link)
+         i = load_relaxed(&slot_at(state, i)->link))
         n_free++;
     if (n_used != audit->entries + audit->results || n_used + n_free != high)
         return error_set(ONECOPY_ECORRUPT,

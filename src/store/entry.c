@@ -51,7 +51,7 @@ void blob_event(struct store *store, enum onecopy_event_kind kind, const onecopy
 void blob_link(struct store *store, uint32_t slot)
 {
     journal_save(&store->state, slot);
-    slot_at(&store->state, slot)->link++;
+    add_relaxed(&slot_at(&store->state, slot)->link, 1U);
 }
 
 int blob_unlink(struct store *store, struct index_write *write, const struct entry_record *record,
@@ -72,10 +72,10 @@ int blob_unlink(struct store *store, struct index_write *write, const struct ent
     if (blob.slot != record->blob_slot || blob.generation != record->blob_generation || blob.slot >= state->max_slots)
         return ONECOPY_OK;
     slot = slot_at(state, blob.slot);
-    if (load_relaxed(&slot->generation) != blob.generation || slot->link == 0)
+    if (load_relaxed(&slot->generation) != blob.generation || load_relaxed(&slot->link) == 0)
         return slots_disagree(write);
     journal_save(state, blob.slot);
-    if (--slot->link > 0 || blob.flags & SLOT_IS_ARGUMENT)
+    if (subtract_relaxed(&slot->link, 1U) > 1 || blob.flags & SLOT_IS_ARGUMENT)
         return ONECOPY_OK;
     slot_retire(state, blob.slot);
     return removal_add(store, write, &record->ref, &blob, removal);

@@ -64,11 +64,11 @@ static void slot_fill(struct rebuild *rebuild, const onecopy_ref *ref, const str
 
     uint32_t kind = (record->page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB) | (record->flags & SLOT_IS_ARGUMENT);
 
-    slot->link = 0; /* until the entries are counted */
+    store_relaxed(&slot->link, 0U); /* until the entries are counted */
     if (rebuild->mode == REBUILD_KEEP && load_relaxed(&slot->kind) == kind &&
         load_relaxed(&slot->generation) == record->generation)
         return;
-    slot->ref = *ref;
+    slot_set_ref(slot, ref);
     store_relaxed(&slot->accessed_ns, record->stored_ns);
     store_relaxed(&slot->expires_ns, record->expires_ns);
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
@@ -155,11 +155,11 @@ static void entry_slot_fill(const struct rebuild *rebuild, uint32_t cache, const
     const struct cache *of = cache_at(&rebuild->store->state, cache);
     struct slot *slot = slot_at(&rebuild->store->state, record->slot);
 
-    slot->link = record->blob_slot;
+    store_relaxed(&slot->link, record->blob_slot);
     if (rebuild->mode == REBUILD_KEEP && load_relaxed(&slot->kind) == SLOT_WORD_ENTRY(cache) &&
         load_relaxed(&slot->generation) == record->generation)
         return;
-    slot->ref = *hash;
+    slot_set_ref(slot, hash);
     store_relaxed(&slot->accessed_ns, record->stored_ns);
     store_relaxed(&slot->expires_ns, clock_add(record->expires_ns, load_relaxed(&of->grace_ns)));
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
@@ -178,7 +178,7 @@ static void link_count(const struct rebuild *rebuild, const struct index_write *
         index_blob_get(write->index, write->txn, &record->ref, &blob, NULL) == ONECOPY_OK &&
         blob.slot == record->blob_slot && blob.generation == record->blob_generation &&
         blob.slot < rebuild->store->state.max_slots)
-        slot_at(&rebuild->store->state, blob.slot)->link++;
+        add_relaxed(&slot_at(&rebuild->store->state, blob.slot)->link, 1U);
 }
 
 struct entry_walk {
@@ -275,7 +275,7 @@ static int totals_rebuild(struct rebuild *rebuild, const struct index_write *wri
         if (rebuild->is_claimed[i - 1])
             continue;
         store_relaxed(&slot->kind, (uint32_t)SLOT_FREE);
-        slot->link = head;
+        store_relaxed(&slot->link, head);
         head = i - 1;
     }
     store_relaxed(&totals->entries, rebuild->entries);
@@ -344,8 +344,10 @@ static void clock_adjust(struct rebuild *rebuild)
     struct state_header *header = rebuild->store->state.header;
     uint64_t now_ns = header->clock_base_ns + clock_tick_ns();
 
-    if (now_ns < rebuild->latest_ns)
-        header->clock_base_ns += rebuild->latest_ns - now_ns;
+    if (now_ns >= rebuild->latest_ns)
+        return;
+    header->clock_base_ns += rebuild->latest_ns - now_ns;
+    header->made_ns = rebuild->latest_ns;
 }
 
 static int misfits_remove(struct rebuild *rebuild, struct index_write *write)
@@ -367,7 +369,7 @@ static int misfits_remove(struct rebuild *rebuild, struct index_write *write)
             return result;
         /* One that overlapped has been counted, and has a slot. */
         if (record.slot < rebuild->store->state.max_slots && rebuild->is_claimed[record.slot] &&
-            memcmp(&slot_at(&rebuild->store->state, record.slot)->ref, &misfit->ref, sizeof misfit->ref) == 0) {
+            slot_is_of(slot_at(&rebuild->store->state, record.slot), &misfit->ref)) {
             rebuild->is_claimed[record.slot] = 0;
             rebuild->entries--;
             rebuild->content_bytes -= record.length_bytes;
