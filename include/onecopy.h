@@ -854,7 +854,7 @@ typedef struct onecopy_walker onecopy_walker;
  *
  * ENOTFOUND: there is no cache of that name. EINVALID: it is "args", whose entries are blobs: see onecopy_iterate().
  *
- * Cost: some 80 KB of memory, however many entries there are.
+ * Cost: some 120 KB of memory, however many entries there are.
  */
 int onecopy_walk_entries(onecopy *handle, const char *cache, onecopy_walker **walker);
 
