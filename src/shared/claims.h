@@ -49,4 +49,7 @@ bool claim_read(const struct state *state, uint32_t cell, struct claim *claim);
 /* Ends all claims of a client that is dead, or that is the caller. */
 void claims_end_all(struct state *state, uint32_t client);
 
+/* Under the write lock: ends all claims on keys of a cache that is no more, before another has its number. */
+void claims_end_cache(struct state *state, uint32_t cache);
+
 #endif
