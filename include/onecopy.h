@@ -1021,18 +1021,19 @@ void onecopy_verify_options_init(struct onecopy_verify_options *options);
 
 /*
  * Verifies an environment that may be in use: the index against itself, against the arena and against the state; each
- * blob and each value against its hash. What is damaged is told, and is no failure: see *report, which is written
- * whenever the result is not EINVALID or EREADONLY.
+ * blob and each value against its hash. What is damaged is told, and is no failure: see *report, which is written as
+ * far as it goes when verifying fails or is cancelled. Of each kind the first 1,000 findings are told; all are counted.
  *
  * options: NULL means the defaults. With `repair`, blobs and values that fail are removed, and so are orphans; where
- * index and state differ, the state and the free space are made anew from the index, as after a reboot, but with the
- * access times that can be kept. An index that contradicts itself cannot be repaired: dump what can be read, and begin
- * anew.
+ * index, arena and state differ, the state and the free space are made anew from the index, as after a reboot, but with
+ * the access times that can be kept, and without the records that make no sense. An index that contradicts itself
+ * cannot be repaired: dump what can be read, and begin anew.
  *
- * EREADONLY: `repair` on a read-only handle. ECANCELLED: `progress` said so. ENOMEMORY, ESYSTEM, ECLIENTS.
+ * EREADONLY: `repair` on a read-only handle. ECANCELLED: `progress` said so. EPINS: no view can be taken, and each blob
+ * is viewed while it is hashed. ECLIENTS as for onecopy_get().
  *
  * Cost: reads all that is stored, at memory speed. Writers wait for some 10 ms for a million blobs and entries, once;
- * while index and state are compared (some 200 ms for a million) the index does not reuse pages. Memory: 40 bytes for
+ * while index and state are compared (some 200 ms for a million) the index does not reuse pages. Memory: 56 bytes for
  * each blob, entry and extent. A repair that makes the state anew has writers wait for a walk over the index.
  */
 int onecopy_verify(onecopy *handle, const struct onecopy_verify_options *options, struct onecopy_verify_report *report);

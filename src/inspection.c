@@ -9,6 +9,7 @@
 #include "base/system.h"
 #include "cache/manage.h"
 #include "inspect/entries.h"
+#include "inspect/verify.h"
 #include "inspect/who.h"
 
 #include <stdlib.h>
@@ -156,4 +157,31 @@ int onecopy_claims(onecopy *handle, struct onecopy_claim_info *claims, size_t ca
     if (result == ONECOPY_OK)
         who_claims(&handle->environment->store, claims, capacity, n);
     return result;
+}
+
+/* ---- verifying ---- */
+
+void onecopy_verify_options_init(struct onecopy_verify_options *options)
+{
+    if (options)
+        *options = (struct onecopy_verify_options){.struct_bytes = sizeof *options};
+}
+
+int onecopy_verify(onecopy *handle, const struct onecopy_verify_options *options, struct onecopy_verify_report *report)
+{
+    struct onecopy_verify_options defaults;
+    int result;
+
+    REQUIRE(handle);
+    REQUIRE(report);
+    onecopy_verify_options_init(&defaults);
+    if (!options)
+        options = &defaults;
+    if (options->struct_bytes != sizeof *options)
+        return error_set(ONECOPY_EINVALID, "the options were not begun with onecopy_verify_options_init()");
+    result = options->repair ? call_enter_writable(handle) : environment_enter_checked(handle->environment);
+    if (result < 0)
+        return result;
+    memset(report, 0, sizeof *report);
+    return verify(&handle->environment->store, options, report);
 }

@@ -213,8 +213,8 @@ int index_pending_next(const struct index_write *write, uint32_t client, uint64_
 typedef int index_pending_visit(void *context, const struct pending *pending);
 int index_pendings_visit(const struct index *index, index_txn *txn, index_pending_visit *visit, void *context);
 
-/* Empties the tables of extents. */
-int index_extents_clear(const struct index_write *write);
+/* Empties the tables of extents: of all, or of the free ones alone. */
+int index_extents_clear(const struct index_write *write, bool is_all);
 
 enum extent_table { TABLE_FREE, TABLE_LIMBO, TABLE_PENDING };
 

@@ -94,12 +94,6 @@ static int info_fill(const struct gathering *gathering, const struct entry_found
 
 /* ---- walking ---- */
 
-static bool place_is(const struct entry_place *one, const struct entry_place *other)
-{
-    return one->cache == other->cache && one->ordinal == other->ordinal &&
-           memcmp(&one->hash, &other->hash, sizeof one->hash) == 0;
-}
-
 static int entry_visit(void *context, const struct entry_place *place, const struct entry_found *found)
 {
     struct gathering *gathering = context;
@@ -108,7 +102,7 @@ static int entry_visit(void *context, const struct entry_place *place, const str
     struct onecopy_entry_info *info = &batch->infos[batch->n];
     int result;
 
-    if (course->has_met && place_is(place, &course->place))
+    if (course->has_met && entry_place_is(place, &course->place))
         return ONECOPY_OK;
     if (gathering->n_looked++ == LOOKED_MAX || batch->n == ENTRIES_BATCH ||
         batch->n_key_bytes + found->record.key_bytes > sizeof batch->keys)

@@ -81,7 +81,7 @@ static void slot_restore(struct slot *slot, const struct slot *before)
     }
 }
 
-static void totals_copy(struct totals *to, const struct totals *from)
+void totals_copy(struct totals *to, const struct totals *from)
 {
     store_relaxed(&to->entries, load_relaxed(&from->entries));
     store_relaxed(&to->results, load_relaxed(&from->results));
@@ -106,6 +106,9 @@ void journal_begin(struct state *state, uint32_t client, uint64_t number)
 {
     struct journal *journal = state->journal;
 
+    /* Before anything is changed: pairs with the fence in store/snapshot.c. */
+    add_relaxed(&journal->n_begun, 1U);
+    atomic_thread_fence(memory_order_release);
     store_relaxed(&journal->n_records, 0U);
     store_relaxed(&journal->n_caches, 0U);
     store_relaxed(&journal->is_overflowed, 0U);

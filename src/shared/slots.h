@@ -36,6 +36,9 @@ bool journal_recover(struct state *state, uint64_t number);
 /* Has the slots made anew by the next write transaction, once this one is aborted. */
 void journal_distrust(struct state *state);
 
+/* Copies totals, word by word. */
+void totals_copy(struct totals *to, const struct totals *from);
+
 /* Forgets who was to be evicted next. */
 void queues_clear(struct state *state);
 

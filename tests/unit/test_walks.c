@@ -25,8 +25,8 @@ static void walks_setup(void)
 
 static void walks_teardown(void)
 {
-    hash_test_bits = 0;
     expect_audit(cache);
+    hash_test_bits = 0;
     cache = onecopy_close(cache);
 }
 
