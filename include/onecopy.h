@@ -956,7 +956,7 @@ struct onecopy_place {
     uint64_t file_system_free_bytes; /* for this user */
     uint64_t arena_resident_bytes;   /* as the file system counts them; onecopy_stat() has what should be there */
     uint64_t made_ns;                /* when the state file was made: with the environment, or after a reboot */
-    uint64_t pid_namespaces;         /* different ones of live clients; more than 1 is not supported */
+    uint64_t pid_namespaces;         /* different ones of live clients, up to 64; there should be one */
     uint64_t dead_clients;           /* not yet cleared away */
     uint64_t foreign_files;          /* in the directory, which are none of the environment's */
     char foreign_file[64];           /* the first of them, cut to what fits */

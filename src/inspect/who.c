@@ -20,6 +20,9 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
+/* PID namespaces that are told apart. */
+#define NAMESPACES_MAX 64U
+
 /* Pins that are looked up in one read transaction. */
 #define PINS_BATCH 256U
 
@@ -175,6 +178,27 @@ int who_clients(struct store *store, struct onecopy_client *clients, size_t capa
     }
     *n = n_clients;
     return ONECOPY_OK;
+}
+
+void who_count(const struct store *store, uint64_t *n_namespaces, uint64_t *n_dead)
+{
+    uint64_t namespaces[NAMESPACES_MAX];
+    struct onecopy_client client;
+    uint64_t n = 0;
+
+    *n_dead = 0;
+    for (uint32_t number = 0; number < clients_high(&store->state); number++) {
+        uint64_t at = 0;
+
+        if (!client_read(store, number, &client))
+            continue;
+        *n_dead += !client.is_alive;
+        while (at < n && namespaces[at] != client.pid_namespace)
+            at++;
+        if (at == n && n < NAMESPACES_MAX && client.is_alive && client.pid_namespace != 0)
+            namespaces[n++] = client.pid_namespace;
+    }
+    *n_namespaces = n;
 }
 
 /* ---- pins ---- */

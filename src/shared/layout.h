@@ -336,7 +336,7 @@ struct journal {
     _Atomic uint32_t client;         /* the writer's number */
     _Atomic uint32_t n_caches;
     _Atomic uint32_t n_begun; /* counts transactions, for who reads without the lock */
-    uint64_t events_begin; /* the events' tail when the transaction began */
+    uint64_t events_begin;    /* the events' tail when the transaction began */
     uint64_t caches_saved[MAX_CACHES / 64];
     struct journal_cache caches[JOURNAL_CACHES];
     struct totals totals;

@@ -136,6 +136,14 @@ static bool state_is_in_phase(int fd, enum state_phase phase)
            header.phase == (uint32_t)phase;
 }
 
+bool state_has_magic(int fd)
+{
+    uint64_t magic;
+
+    return pread(fd, &magic, sizeof magic, offsetof(struct state_header, magic)) == (ssize_t)sizeof magic &&
+           magic == STATE_MAGIC;
+}
+
 bool state_is_being_created(int fd)
 {
     return state_is_in_phase(fd, STATE_CREATING);
