@@ -29,7 +29,7 @@ TSAN     := -fsanitize=thread -Wno-tsan
 
 CLI_SOURCES     := $(wildcard src/cli/*.c)
 LIBRARY_SOURCES := $(filter-out $(CLI_SOURCES),$(wildcard src/*.c src/*/*.c))
-TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/process tests/cli))
+TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/process tests/lab tests/cli))
 BENCH_SOURCES   := $(wildcard bench/*/*.c)
 BENCHES         := $(filter-out common,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
 MODELS          := $(wildcard tests/model/*.pml)
@@ -137,7 +137,8 @@ run: build/onecopy
 	build/onecopy demo $(ARGS)
 
 # $(call suite,FOLDER): runs the tests of one kind of build.
-suite = $(strip ONECOPY_BIN=$(abspath $(1)/onecopy) $(SUITE:%=CK_RUN_SUITE=%) $(CASE:%=CK_RUN_CASE=%) $(1)/test/run)
+suite = $(call suite_of,$(1),$(SUITE))
+suite_of = $(strip ONECOPY_BIN=$(abspath $(1)/onecopy) $(2:%=CK_RUN_SUITE=%) $(CASE:%=CK_RUN_CASE=%) $(1)/test/run)
 # Where the kernel randomises more address bits than the sanitizers of gcc 12 expect, they only run without that.
 sanitized = $(shell setarch -R true 2>/dev/null && echo setarch -R) env CK_TIMEOUT_MULTIPLIER=10
 
@@ -145,6 +146,12 @@ sanitized = $(shell setarch -R true 2>/dev/null && echo setarch -R) env CK_TIMEO
 .PHONY: check
 check: $(if $(SUITE)$(CASE),,build/exports build/example) build/onecopy build/test/run
 	$(call suite,build)
+
+## crash-lab: processes under every kind of trouble, for MINUTES=3; SEED=number repeats the round that a failure named.
+.PHONY: crash-lab
+MINUTES := 3
+crash-lab: build/onecopy build/test/run
+	ONECOPY_TORTURE_REPORT=1 ONECOPY_LAB_SECONDS=$$(($(MINUTES) * 60)) $(SEED:%=ONECOPY_SEED=%) $(call suite_of,build,lab)
 
 # Both sanitizers leave SIGSEGV and SIGBUS alone, since tests expect them.
 

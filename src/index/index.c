@@ -356,6 +356,18 @@ uint64_t index_write_number(const struct index_write *write)
     return mdb_txn_id(write->txn);
 }
 
+/*
+ * After a commit that failed, which has let go of the lock: undoes at once what the journal says. Until then everybody
+ * would take the transaction for one that is under way.
+ */
+static void write_settle(struct index *index, struct state *state)
+{
+    struct index_write write;
+
+    if (index_write_begin(index, state, &write) == ONECOPY_OK)
+        index_abort(&write);
+}
+
 int index_commit(struct index_write *write)
 {
     uint64_t number = mdb_txn_id(write->txn);
@@ -367,8 +379,10 @@ int index_commit(struct index_write *write)
     TEST_POINT("before_commit");
     code = mdb_txn_commit(write->txn);
     write->txn = NULL;
-    if (code != MDB_SUCCESS)
-        return index_error(code, "committing"); /* the lock is gone: the next writer undoes what the journal says */
+    if (code != MDB_SUCCESS) {
+        write_settle(write->index, write->state);
+        return index_error(code, "committing");
+    }
     TEST_POINT("after_commit");
     journal_commit(write->state, number, events_tail);
     return ONECOPY_OK;
@@ -394,7 +408,7 @@ int index_grow(const struct index_write *write, uint64_t n_bytes)
 
     if (end < used)
         end = used;
-    if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes) < 0)
+    if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes, NULL) < 0)
         result = error_system("cannot allocate %llu more bytes for the index", (unsigned long long)n_bytes);
     else
         store_relaxed(&header->index_end_bytes, end + n_bytes);

@@ -255,39 +255,26 @@ struct entry_walk {
     struct fault faults[FAULTS_BATCH];
 };
 
-/* What is wrong with an entry: an enum onecopy_finding_kind, or ONECOPY_FINDINGS for nothing. */
-static int entry_fault(const struct store *store, index_txn *txn, const struct entry_found *found, uint32_t *kind)
+/* What is wrong with an entry; ONECOPY_FINDINGS: nothing. */
+static enum onecopy_finding_kind entry_fault(const struct store *store, index_txn *txn, const struct entry_found *found)
 {
     const struct entry_record *record = &found->record;
     const struct iovec part = {(void *)(uintptr_t)found->value, record->length_bytes};
-    struct blob_record blob;
     onecopy_ref hash;
-    int result;
 
-    *kind = ONECOPY_FINDINGS;
-    if (found->value) {
-        hash_content(store->hash_seed, 0, &part, 1, &hash);
-        if (memcmp(&hash, &record->ref, sizeof hash) != 0)
-            *kind = ONECOPY_FINDING_VALUE;
-        return ONECOPY_OK;
-    }
-    if (!(record->flags & ENTRY_HAS_VALUE))
-        return ONECOPY_OK;
-    result = index_blob_get(&store->index, txn, &record->ref, &blob, NULL);
-    if (result < 0 && result != ONECOPY_ENOTFOUND)
-        return result;
-    if (result == ONECOPY_ENOTFOUND || blob.slot != record->blob_slot || blob.generation != record->blob_generation)
-        *kind = ONECOPY_FINDING_ORPHAN;
-    return ONECOPY_OK;
+    if (!found->value)
+        return entry_has_its_blob(&store->index, txn, record) ? ONECOPY_FINDINGS : ONECOPY_FINDING_ORPHAN;
+    hash_content(store->hash_seed, 0, &part, 1, &hash);
+    return memcmp(&hash, &record->ref, sizeof hash) == 0 ? ONECOPY_FINDINGS : ONECOPY_FINDING_VALUE;
 }
 
 static void fault_note(struct entry_walk *walk, const struct entry_place *place, const struct entry_found *found,
-                       uint32_t kind)
+                       enum onecopy_finding_kind kind)
 {
     struct verification *verification = walk->verification;
     char name[CACHE_NAME_MAX + 1] = "";
     struct onecopy_finding finding = {
-        .kind = kind,
+        .kind = (uint32_t)kind,
         .has_ref = true,
         .ref = found->record.ref,
         .key = {.cache = name, .bytes = found->key, .length_bytes = found->record.key_bytes}};
@@ -306,8 +293,7 @@ static int entry_visit(void *context, const struct entry_place *place, const str
     struct entry_walk *walk = context;
     struct verification *verification = walk->verification;
     const struct cache *cache = cache_at(&verification->store->state, place->cache);
-    uint32_t kind;
-    int result;
+    enum onecopy_finding_kind kind;
 
     if (walk->has_met && entry_place_is(place, &walk->place))
         return ONECOPY_OK;
@@ -318,9 +304,7 @@ static int entry_visit(void *context, const struct entry_place *place, const str
     if (place->cache >= MAX_CACHES || !cache_is_known(&verification->store->state, place->cache) ||
         load_relaxed(&cache->serial) != found->record.cache_serial)
         return ONECOPY_OK; /* of a cache that is going */
-    result = entry_fault(verification->store, walk->reader, found, &kind);
-    if (result < 0)
-        return result;
+    kind = entry_fault(verification->store, walk->reader, found);
     verification->report->entries++;
     if (found->value) {
         verification->report->bytes += found->record.length_bytes;
@@ -355,7 +339,7 @@ static int fault_drop(struct verification *verification, const struct fault *fau
     struct removal removal = {0};
     struct entry_spot spot = {.cache = fault->cache, .hash = fault->hash};
     struct index_write write;
-    uint32_t kind = ONECOPY_FINDINGS;
+    enum onecopy_finding_kind kind = ONECOPY_FINDINGS;
     int result = room_removal_begin(store, 2, &write);
 
     if (result < 0)
@@ -363,7 +347,7 @@ static int fault_drop(struct verification *verification, const struct fault *fau
     result = index_entry_find_slot(write.index, write.txn, fault->cache, &fault->hash, fault->slot, &spot.found,
                                    &spot.ordinal);
     if (result == ONECOPY_OK)
-        result = entry_fault(store, write.txn, &spot.found, &kind);
+        kind = entry_fault(store, write.txn, &spot.found);
     if (result == ONECOPY_OK && kind != ONECOPY_FINDINGS)
         result = entry_take_out(store, &write, &spot, ONECOPY_EVENT_INVALIDATE, &removal);
     if (result == ONECOPY_OK && kind != ONECOPY_FINDINGS)

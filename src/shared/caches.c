@@ -75,6 +75,17 @@ bool cache_find(const struct state *state, const char *name, struct cache_found 
     return false;
 }
 
+bool cache_find_at(const struct state *state, uint32_t number, enum cache_status status, struct cache_found *found)
+{
+    const struct cache *cache = cache_at(state, number);
+
+    if (!cache_is_known(state, number))
+        return false;
+    *found = (struct cache_found){.number = number, .serial = load_acquire(&cache->serial)};
+    /* No serial comes twice: with the same one before and after, the status is this cache's. */
+    return load_acquire(&cache->status) == (uint32_t)status && load_acquire(&cache->serial) == found->serial;
+}
+
 bool cache_is_live(const struct state *state, const struct cache_found *found)
 {
     const struct cache *cache = cache_at(state, found->number);

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "shared/state.h"
+#include "shared/caches.h"
 
 /* What a key is claimed by. */
 enum claim_state {
@@ -14,23 +14,25 @@ enum claim_state {
 };
 
 /* Whose claim a key is. At any time; certain under the write lock only. A system call, if it is another process's. */
-enum claim_state claim_look(const struct state *state, uint32_t client, uint32_t cache, const onecopy_ref *hash);
+enum claim_state claim_look(const struct state *state, uint32_t client, const struct cache_found *cache,
+                            const onecopy_ref *hash);
 
-/* What a claim is on: a key of this hash, in a cache. */
+/* What a claim is on: a key of this hash, in a cache. Key and time are for people. */
 struct claimed {
-    uint32_t cache;
-    onecopy_ref hash;
+    const struct cache_found *cache;
+    const onecopy_ref *hash;
     const void *key;
     size_t key_bytes;
+    uint64_t since_ns;
 };
 
 /*
  * Under the write lock: claims a key that is free for this thread. ONECOPY_EBUSY: there is no cell for it.
  */
-int claim_take(struct state *state, uint32_t client, const struct claimed *claimed, uint64_t now_ns);
+int claim_take(struct state *state, uint32_t client, const struct claimed *claimed);
 
 /* Ends a claim of this process, if it has it, and wakes those who wait for it. Whether it had. */
-bool claim_end(struct state *state, uint32_t client, uint32_t cache, const onecopy_ref *hash);
+bool claim_end(struct state *state, uint32_t client, const struct cache_found *cache, const onecopy_ref *hash);
 
 /* A claim as it was found, for people. */
 struct claim {

@@ -157,8 +157,8 @@ struct state_header {
     /* Events are written up to the tail, and may be read up to what is committed: see shared/events.c. */
     _Atomic uint64_t events_tail, events_committed;
 
-    _Atomic uint32_t caches_high; /* caches from here on were never used */
-    uint32_t padding;
+    _Atomic uint32_t caches_high;  /* caches from here on were never used */
+    _Atomic uint32_t caches_begun; /* counts those that were ever begun, also by transactions that were lost */
 
     struct totals totals;
 
@@ -288,16 +288,17 @@ static_assert(sizeof(struct wait_bucket) == 24, "shared layout");
 
 /* Who computes what: see claims.c. */
 struct claim_cell {
-    _Atomic uint32_t owner; /* in its lower half 1 + the client's number, 0: free. Written last */
-    _Atomic uint32_t cache;
+    _Atomic uint32_t owner;   /* in its lower half 1 + the client's number, 0: free. Written last */
+    _Atomic uint32_t cache;   /* its number */
     _Atomic uint64_t hash[2]; /* of the key */
     _Atomic uint64_t serial;  /* the client's */
-    _Atomic uint64_t since_ns;
+    _Atomic uint64_t cache_serial;
     _Atomic uint64_t thread;
-    _Atomic uint64_t key_bytes; /* for people: the length of the key, and its first bytes */
+    _Atomic uint64_t since_ns;  /* this and the rest for people */
+    _Atomic uint64_t key_bytes; /* the length of the key, and its first bytes */
     _Atomic uint64_t key[CLAIM_KEY_WORDS];
 };
-static_assert(sizeof(struct claim_cell) == 88, "shared layout");
+static_assert(sizeof(struct claim_cell) == 96, "shared layout");
 
 /* ---- events ---- */
 

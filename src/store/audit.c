@@ -135,12 +135,8 @@ static int cache_visit(void *context, uint32_t number, const struct cache_record
 /* Counts the link from an entry to its blob, if that is the blob that it names. */
 static void link_count(struct audit *audit, const struct entry_record *record)
 {
-    struct blob_record blob;
-
-    if (record->blob_slot < audit->snapshot->n_slots &&
-        index_blob_get(&audit->store->index, audit->reader, &record->ref, &blob, NULL) == ONECOPY_OK &&
-        blob.slot == record->blob_slot && blob.generation == record->blob_generation)
-        audit->slots[blob.slot].links++;
+    if (record->blob_slot < audit->snapshot->n_slots && entry_has_its_blob(&audit->store->index, audit->reader, record))
+        audit->slots[record->blob_slot].links++;
 }
 
 static bool entry_makes_sense(const struct audit *audit, const struct entry_place *place,

@@ -204,12 +204,15 @@ static void write_until_told(void *context)
 
     for (uint64_t i = 0; scene->done.count == 0; i++) {
         uint64_t seed = chance_below(&chance, 100);
-        onecopy_view view = put_view(cache, seed, content_length(seed, 1, 100000));
+        onecopy_ref ref = put_content(cache, seed, content_length(seed, 1, 100000));
+        onecopy_view view = {0};
+        int result = onecopy_get(cache, &ref, &view); /* unless another has removed it */
 
         snprintf(key, sizeof key, "key %u", (unsigned)seed);
         set_content(cache, seed % 2 ? "one" : "two", key, seed, content_length(seed, 1, 20000));
         if (i % 3 == 0)
-            onecopy_remove(cache, &view.ref);
+            onecopy_remove(cache, &ref);
+        EXPECT(result == ONECOPY_OK ? view_matches(&view, seed) : result == ONECOPY_ENOTFOUND);
         if (i % 5 == 0)
             onecopy_invalidate_cache(cache, "one", NULL);
         onecopy_release(&view);
