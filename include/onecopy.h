@@ -1013,7 +1013,7 @@ struct onecopy_verify_report {
     uint64_t n_findings;                     /* all of them but ONECOPY_FINDING_ORPHAN, which is no damage */
     uint64_t dropped_blobs, dropped_entries; /* by repair */
     bool is_rebuilt;                         /* by repair: state and free space were made anew from the index */
-    bool is_partial; /* a read-only handle, and too much was written meanwhile to compare index and state */
+    bool is_partial; /* too much was written meanwhile to compare index, arena and state with each other */
 };
 
 /* Sets the options to their defaults. Cost: none. */
@@ -1032,9 +1032,11 @@ void onecopy_verify_options_init(struct onecopy_verify_options *options);
  * EREADONLY: `repair` on a read-only handle. ECANCELLED: `progress` said so. EPINS: no view can be taken, and each blob
  * is viewed while it is hashed. ECLIENTS as for onecopy_get().
  *
- * Cost: reads all that is stored, at memory speed. Writers wait for some 10 ms for a million blobs and entries, once;
- * while index and state are compared (some 200 ms for a million) the index does not reuse pages. Memory: 56 bytes for
- * each blob, entry and extent. A repair that makes the state anew has writers wait for a walk over the index.
+ * Cost: reads all that is stored, at memory speed, in short steps. Writers wait once, while index and state are
+ * compared: up to 50 ms for 100,000 blobs and entries. With more than those they wait for 1 ms for each 100,000, and go
+ * on while the index does not reuse pages; if it then grows by more than a 64th of max_bytes, because so much is
+ * written, the comparison is given up (is_partial), or with `repair` done while writers wait. A repair that makes the
+ * state anew has them wait as well. Memory: 56 bytes for each blob, entry and extent.
  */
 int onecopy_verify(onecopy *handle, const struct onecopy_verify_options *options, struct onecopy_verify_report *report);
 

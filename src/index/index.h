@@ -96,8 +96,9 @@ void index_abort(struct index_write *write);
 /* The number of the transaction: no committed one ever has the same. */
 uint64_t index_write_number(const struct index_write *write);
 
-/* Pages of the file up to the last one used. */
+/* Pages of the file up to the last one used: in a transaction, and as the last one has left it. */
 uint64_t index_used_pages(const struct index_write *write);
+uint64_t index_last_pages(const struct index *index);
 /* Pages that the file has allocated beyond the last one used. */
 uint64_t index_ahead_pages(const struct index_write *write);
 

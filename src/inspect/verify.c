@@ -4,8 +4,9 @@
  * against each other, in a snapshot (store/audit.c). Then the bytes: each blob is held as by a view and hashed, with no
  * transaction open; values that live in their entries are hashed in short reads.
  *
- * While a read transaction is open, here or in LMDB's eyes, pages that writers free are not reused. So those of the
- * first two steps are the only ones that last for more than a moment, and are as short as a walk over the index is.
+ * The first two steps need index and state to be of one moment, for as long as a walk over the index takes: writers
+ * wait for it, or go on while pages that they free are not reused (store/snapshot.c). Everything else is done in short
+ * reads and short transactions.
  *
  * A repair follows each step at once, as the next relies on what it mends: the state is made anew from the index,
  * damaged blobs are removed, and then the entries that have lost them.
@@ -34,6 +35,15 @@
 /* A meta page may be read while it is being written, which looks like damage, but not so often. */
 #define INDEX_TRIES 3
 
+/* Blobs and entries for whose comparison with the state writers wait: some 50 ms. */
+#define LOCKED_RECORDS_MAX 100000U
+
+#ifdef ONECOPY_TESTING
+uint64_t verify_locked_max = LOCKED_RECORDS_MAX;
+#else
+static const uint64_t verify_locked_max = LOCKED_RECORDS_MAX;
+#endif
+
 struct verification {
     struct store *store;
     const struct onecopy_verify_options *options;
@@ -55,37 +65,32 @@ static int step_end(struct verification *verification)
     return result;
 }
 
-/* ---- the index ---- */
+/* ---- index, arena and state ---- */
 
-static int index_verify(struct verification *verification, bool *is_sound)
+static bool snapshot_guard(void *context)
 {
-    struct store *store = verification->store;
+    return snapshot_may_go_on(context);
+}
+
+/* Within a snapshot: whether the pages of the index are sound. ONECOPY_EBUSY: it had to be given up. */
+static int index_verify(struct verification *verification, struct snapshot *snapshot, bool *is_sound)
+{
+    const struct index_check_guard guard = {.may_go_on = snapshot_guard, .context = snapshot};
     struct index_check_report report = {0};
     int result = ONECOPY_ECORRUPT;
 
-    for (int i = 0; i < INDEX_TRIES && result == ONECOPY_ECORRUPT; i++) {
-        struct lane *lane = lane_enter(&store->views);
-
-        /* As long as there is a reader, the pages of what is the newest state by now, or a later one, stay. */
-        result = index_reader_begin(&store->index, &lane->reader);
-        if (result == ONECOPY_OK) {
-            result = index_check(store->index.data_fd, &report);
-            index_reader_end(lane->reader);
-        }
-        lane_leave(lane);
-    }
-    *is_sound = result == ONECOPY_OK;
-    if (result == ONECOPY_ECORRUPT || result == ONECOPY_EFORMAT) {
+    for (int i = 0; i < INDEX_TRIES && result == ONECOPY_ECORRUPT; i++)
+        result = index_check_guarded(verification->store->index.data_fd, &guard, &report);
+    *is_sound = result != ONECOPY_ECORRUPT && result != ONECOPY_EFORMAT;
+    if (!*is_sound) {
         audit_find(findings_note, &verification->findings, (struct onecopy_finding){.kind = ONECOPY_FINDING_INDEX},
                    "data.mdb is damaged: page %llu: %s", (unsigned long long)report.page, report.reason);
         return ONECOPY_OK;
     }
-    if (result < 0 && report.reason)
-        return error_set(result, "data.mdb could not be checked: %s", report.reason);
-    return result;
+    if (result == ONECOPY_ECANCELLED)
+        return ONECOPY_EBUSY;
+    return result < 0 ? error_set(result, "data.mdb could not be checked: %s", report.reason) : ONECOPY_OK;
 }
-
-/* ---- index, arena and state ---- */
 
 static int structure_repair(struct verification *verification)
 {
@@ -108,22 +113,40 @@ static int structure_repair(struct verification *verification)
     return result;
 }
 
-static int structure_verify(struct verification *verification)
+static int snapshot_verify(struct verification *verification, enum snapshot_mode mode, bool *is_sound)
 {
     struct snapshot snapshot;
-    struct audit_sums sums;
-    int result = snapshot_take(verification->store, &snapshot);
+    struct audit_sums sums = {0};
+    int result = snapshot_take(verification->store, mode, &snapshot);
 
-    if (result == ONECOPY_EBUSY) {
-        verification->report->is_partial = true;
-        return ONECOPY_OK;
-    }
     if (result < 0)
         return result;
-    result = audit_snapshot(verification->store, &snapshot, findings_note, &verification->findings, &sums);
+    result = index_verify(verification, &snapshot, is_sound);
+    if (result == ONECOPY_OK && *is_sound)
+        result = audit_snapshot(verification->store, &snapshot, findings_note, &verification->findings, &sums);
     snapshot_end(&snapshot);
     verification->total_bytes = sums.content_bytes;
-    return result == ONECOPY_OK ? structure_repair(verification) : result;
+    return result;
+}
+
+/*
+ * Where the walk is short, writers can wait for it. Where it is not, they go on, unless a repair asks for certainty:
+ * too much may be written then for the walk to come to its end.
+ */
+static int structure_verify(struct verification *verification, bool *is_sound)
+{
+    const struct totals *totals = store_totals(verification->store);
+    uint64_t n_records = load_relaxed(&totals->entries) + load_relaxed(&totals->results);
+    enum snapshot_mode mode = n_records <= verify_locked_max ? SNAPSHOT_LOCKED : SNAPSHOT_FREE;
+    int result = snapshot_verify(verification, mode, is_sound);
+
+    if (result == ONECOPY_EBUSY && verification->options->repair)
+        result = snapshot_verify(verification, SNAPSHOT_LOCKED, is_sound);
+    if (result == ONECOPY_EBUSY) {
+        *is_sound = verification->report->is_partial = true;
+        return ONECOPY_OK;
+    }
+    return result == ONECOPY_OK && *is_sound ? structure_repair(verification) : result;
 }
 
 /* ---- blobs ---- */
@@ -256,12 +279,17 @@ struct entry_walk {
 };
 
 /* What is wrong with an entry; ONECOPY_FINDINGS: nothing. */
-static enum onecopy_finding_kind entry_fault(const struct store *store, index_txn *txn, const struct entry_found *found)
+static enum onecopy_finding_kind entry_fault(const struct store *store, index_txn *txn, const onecopy_ref *place_hash,
+                                             const struct entry_found *found)
 {
     const struct entry_record *record = &found->record;
+    const struct iovec key = {(void *)(uintptr_t)found->key, record->key_bytes};
     const struct iovec part = {(void *)(uintptr_t)found->value, record->length_bytes};
     onecopy_ref hash;
 
+    hash_content(store->hash_seed, 0, &key, 1, &hash);
+    if (memcmp(&hash, place_hash, sizeof hash) != 0)
+        return ONECOPY_FINDING_RECORD;
     if (!found->value)
         return entry_has_its_blob(&store->index, txn, record) ? ONECOPY_FINDINGS : ONECOPY_FINDING_ORPHAN;
     hash_content(store->hash_seed, 0, &part, 1, &hash);
@@ -283,8 +311,9 @@ static void fault_note(struct entry_walk *walk, const struct entry_place *place,
     walk->faults[walk->n_faults++] =
         (struct fault){.cache = place->cache, .slot = found->record.slot, .hash = place->hash};
     audit_find(findings_note, &verification->findings, finding,
-               kind == ONECOPY_FINDING_VALUE ? "the %llu bytes of a value are not those that were set"
-                                             : "the blob of an entry, of %llu bytes, is gone",
+               kind == ONECOPY_FINDING_VALUE    ? "the %llu bytes of a value are not those that were set"
+               : kind == ONECOPY_FINDING_ORPHAN ? "the blob of an entry, of %llu bytes, is gone"
+                                                : "an entry with a value of %llu bytes has another key's place",
                (unsigned long long)found->record.length_bytes);
 }
 
@@ -304,7 +333,7 @@ static int entry_visit(void *context, const struct entry_place *place, const str
     if (place->cache >= MAX_CACHES || !cache_is_known(&verification->store->state, place->cache) ||
         load_relaxed(&cache->serial) != found->record.cache_serial)
         return ONECOPY_OK; /* of a cache that is going */
-    kind = entry_fault(verification->store, walk->reader, found);
+    kind = entry_fault(verification->store, walk->reader, &place->hash, found);
     verification->report->entries++;
     if (found->value) {
         verification->report->bytes += found->record.length_bytes;
@@ -347,7 +376,7 @@ static int fault_drop(struct verification *verification, const struct fault *fau
     result = index_entry_find_slot(write.index, write.txn, fault->cache, &fault->hash, fault->slot, &spot.found,
                                    &spot.ordinal);
     if (result == ONECOPY_OK)
-        kind = entry_fault(store, write.txn, &spot.found);
+        kind = entry_fault(store, write.txn, &spot.hash, &spot.found);
     if (result == ONECOPY_OK && kind != ONECOPY_FINDINGS)
         result = entry_take_out(store, &write, &spot, ONECOPY_EVENT_INVALIDATE, &removal);
     if (result == ONECOPY_OK && kind != ONECOPY_FINDINGS)
@@ -389,13 +418,11 @@ static int entries_verify(struct verification *verification)
 static int verify_steps(struct verification *verification)
 {
     bool is_sound = false;
-    int result = index_verify(verification, &is_sound);
+    int result = structure_verify(verification, &is_sound);
 
     if (result < 0 || !is_sound)
         return result;
-    result = structure_verify(verification);
-    if (result == ONECOPY_OK)
-        result = step_end(verification);
+    result = step_end(verification);
     if (result == ONECOPY_OK)
         result = blobs_verify(verification);
     if (result == ONECOPY_OK)

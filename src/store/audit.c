@@ -1,6 +1,6 @@
 /*
  * The sums that everything else relies on, made from scratch, and compared with what the state says: in a snapshot, so
- * that others go on and what is found is true of one moment.
+ * that what is found is true of one moment.
  *
  * Pages in limbo or pending may be a little late: whoever punches or fills them does so between two transactions, and
  * they are on file as pending meanwhile. So of the file's blocks only the bounds are known.
@@ -8,7 +8,6 @@
 #include "store/audit.h"
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/system.h"
 #include "shared/caches.h"
 #include "store/entry.h"
@@ -33,6 +32,7 @@ struct audit {
     } * slots;
     struct cache_image caches[MAX_CACHES];
     bool has_cache[MAX_CACHES];
+    uint64_t n_looked;
     uint64_t entries, results, content_bytes, value_bytes, live, warm, cold, limbo, pending, punching;
 };
 
@@ -79,6 +79,14 @@ static void sum_add(struct cache_image *sum, uint32_t status, uint64_t n_bytes)
     sum->by_status[status % N_STATUSES]++;
 }
 
+/* After so many records the snapshot is asked whether it may go on. */
+#define LOOKS_EACH 1024U
+
+static int look_next(struct audit *audit)
+{
+    return ++audit->n_looked % LOOKS_EACH == 0 && !snapshot_may_go_on(audit->snapshot) ? ONECOPY_EBUSY : ONECOPY_OK;
+}
+
 /* ---- records and their slots ---- */
 
 /* Whether a slot is as a record says, and no other record's; counts its owner. */
@@ -101,6 +109,7 @@ static int blob_visit(void *context, const onecopy_ref *ref, const struct blob_r
                                   .ref = *ref,
                                   .kind =
                                       (record->page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB) | record->flags};
+    int result;
 
     audit->entries++;
     if (blob_record_check(audit->store, record) < 0) {
@@ -116,9 +125,10 @@ static int blob_visit(void *context, const onecopy_ref *ref, const struct blob_r
         sum_add(&audit->caches[CACHE_ARGUMENTS], ONECOPY_SUCCESS, record->length_bytes);
     audit->content_bytes += record->length_bytes;
     if (record->page == BLOB_IN_INDEX)
-        return ONECOPY_OK;
+        return look_next(audit);
     audit->live += extent.n_pages;
-    return extent_note(audit, extent);
+    result = extent_note(audit, extent);
+    return result == ONECOPY_OK ? look_next(audit) : result;
 }
 
 static int cache_visit(void *context, uint32_t number, const struct cache_record *record)
@@ -139,17 +149,20 @@ static void link_count(struct audit *audit, const struct entry_record *record)
         audit->slots[record->blob_slot].links++;
 }
 
-static bool entry_makes_sense(const struct audit *audit, const struct entry_place *place,
-                              const struct entry_found *found)
+/* Tells of an entry. */
+static void entry_find(const struct audit *audit, enum onecopy_finding_kind kind, const struct entry_place *place,
+                       const struct entry_found *found)
 {
-    const struct iovec key = {(void *)(uintptr_t)found->key, found->record.key_bytes};
-    onecopy_ref hash;
+    char name[CACHE_NAME_MAX + 1] = "";
+    struct onecopy_finding finding = {
+        .kind = (uint32_t)kind, .key = {.cache = name, .bytes = found->key, .length_bytes = found->record.key_bytes}};
 
-    if (place->cache >= MAX_CACHES || !audit->has_cache[place->cache] ||
-        found->record.slot >= audit->store->state.max_slots)
-        return false;
-    hash_content(audit->store->hash_seed, 0, &key, 1, &hash);
-    return memcmp(&hash, &place->hash, sizeof hash) == 0;
+    if (place->cache < MAX_CACHES)
+        cache_name(&audit->store->state, place->cache, name);
+    audit_find(audit->tell, audit->context, finding,
+               kind == ONECOPY_FINDING_RECORD ? "an entry names slot %u and cache %u, which there are not"
+                                              : "slot %u is not as the entry of cache %u that has it",
+               found->record.slot, place->cache);
 }
 
 static int entry_visit(void *context, const struct entry_place *place, const struct entry_found *found)
@@ -158,29 +171,20 @@ static int entry_visit(void *context, const struct entry_place *place, const str
     const struct entry_record *record = &found->record;
     struct slot_image expected = {
         .generation = record->generation, .ref = place->hash, .kind = SLOT_WORD_ENTRY(place->cache)};
-    struct onecopy_finding finding = {.key = {.bytes = found->key, .length_bytes = record->key_bytes}};
-    char name[CACHE_NAME_MAX + 1] = "";
 
     audit->results++;
-    finding.key.cache = name;
-    if (place->cache < MAX_CACHES)
-        cache_name(&audit->store->state, place->cache, name);
-    if (!entry_makes_sense(audit, place, found)) {
-        finding.kind = ONECOPY_FINDING_RECORD;
-        audit_find(audit->tell, audit->context, finding,
-                   "the record of an entry makes no sense: it is under cache %u, and names slot %u", place->cache,
-                   record->slot);
+    if (place->cache >= MAX_CACHES || !audit->has_cache[place->cache] ||
+        record->slot >= audit->store->state.max_slots) {
+        entry_find(audit, ONECOPY_FINDING_RECORD, place, found);
         return ONECOPY_OK;
     }
-    if (!slot_fits(audit, record->slot, &expected) || audit->snapshot->slots[record->slot].link != record->blob_slot) {
-        finding.kind = ONECOPY_FINDING_SLOT;
-        audit_find(audit->tell, audit->context, finding, "slot %u is not as the entry that has it", record->slot);
-    }
+    if (!slot_fits(audit, record->slot, &expected) || audit->snapshot->slots[record->slot].link != record->blob_slot)
+        entry_find(audit, ONECOPY_FINDING_SLOT, place, found);
     if (found->value)
         audit->value_bytes += record->length_bytes;
     link_count(audit, record);
     sum_add(&audit->caches[place->cache], record->status, entry_bytes(record));
-    return ONECOPY_OK;
+    return look_next(audit);
 }
 
 /* ---- extents ---- */
@@ -413,7 +417,7 @@ int audit(struct store *store)
     struct snapshot snapshot;
     struct audit_sums sums;
     char first[256] = "";
-    int result = snapshot_take(store, &snapshot);
+    int result = snapshot_take(store, SNAPSHOT_LOCKED, &snapshot);
 
     if (result < 0)
         return result;

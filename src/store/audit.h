@@ -22,9 +22,9 @@ struct audit_sums {
  * slots count the entries of their blobs; that live, free, limbo and pending extents tile the arena exactly; that the
  * two tables of free extents agree; that the totals, and the caches', are the sums; and that the file takes as many
  * blocks as are said to be resident. What it finds is told, and no failure; a record that ends the walk is the last
- * thing found, as then no sum can be right.
+ * thing found, as then no sum can be right. ONECOPY_EBUSY, without a message: the snapshot had to be given up.
  *
- * Cost: one walk over the index; 36 bytes of memory for each slot and each extent in the arena.
+ * Cost: one walk over the index; 24 bytes of memory for each slot, and 16 for each extent in the arena.
  */
 int audit_snapshot(struct store *store, const struct snapshot *snapshot, audit_tell *tell, void *context,
                    struct audit_sums *sums);

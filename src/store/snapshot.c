@@ -3,6 +3,10 @@
  * moment if no transaction was under way at it. Who may write takes the write lock for that, begins the read
  * transaction, copies, and lets the lock go. Who may only read hopes for a pause: no transaction was under way before,
  * none after, and none has begun in between (journal.n_begun).
+ *
+ * What a reader costs is pages: each write leaves some 20 KB that the index may not reuse before the reader ends, and
+ * so the file grows, for good. A lock that is kept costs the writers' time instead. So there are both, and a limit to
+ * the growth.
  */
 #include "store/snapshot.h"
 
@@ -18,6 +22,9 @@
 /* How long a reader tries, and how long it rests in between. */
 #define PAUSE_PATIENCE_NS UINT64_C(1000000000)
 #define PAUSE_RETRY_NS    UINT64_C(100000)
+
+/* The part of the limit of bytes by which the index may grow. */
+#define GROWTH_SHARE 64U
 
 /* Slots beyond those in use that a copy has room for, as some may be taken until it is made. */
 #define SLOTS_SPARE 4096U
@@ -81,15 +88,16 @@ static bool state_copy(const struct store *store, struct snapshot *snapshot)
     if (snapshot->n_slots > snapshot->capacity)
         return false;
     totals_copy(&snapshot->totals, store_totals(store));
+    snapshot->pages_limit =
+        index_last_pages(&store->index) + load_relaxed(&store->state.header->max_bytes) / PAGE_BYTES / GROWTH_SHARE;
     slots_copy(store, snapshot);
     caches_copy(store, snapshot);
     return true;
 }
 
-static int copy_locked(struct store *store, struct snapshot *snapshot, bool *is_done)
+static int copy_locked(struct store *store, enum snapshot_mode mode, struct snapshot *snapshot, bool *is_done)
 {
-    struct index_write write;
-    int result = write_begin(store, &write);
+    int result = write_begin(store, &snapshot->write);
 
     if (result < 0)
         return result;
@@ -101,7 +109,9 @@ static int copy_locked(struct store *store, struct snapshot *snapshot, bool *is_
         if (result < 0 || !*is_done)
             index_reader_end(snapshot->lane->reader);
     }
-    index_abort(&write);
+    snapshot->is_locked = mode == SNAPSHOT_LOCKED && result == ONECOPY_OK && *is_done;
+    if (!snapshot->is_locked)
+        index_abort(&snapshot->write);
     TEST_POINT("snapshot_taken");
     return result;
 }
@@ -129,30 +139,32 @@ static int copy_unlocked(struct store *store, struct snapshot *snapshot, bool *i
     return result;
 }
 
-int snapshot_take(struct store *store, struct snapshot *snapshot)
+int snapshot_take(struct store *store, enum snapshot_mode mode, struct snapshot *snapshot)
 {
     uint64_t deadline_ns = clock_exact_ns() + PAUSE_PATIENCE_NS;
     bool is_done = false;
     int result = ONECOPY_OK;
 
     memset(snapshot, 0, sizeof *snapshot);
+    snapshot->store = store;
     snapshot->lane = lane_enter(&store->views);
     while (result == ONECOPY_OK && !is_done) {
         result = slots_prepare(store, snapshot);
         if (result == ONECOPY_OK)
-            result =
-                store->is_read_only ? copy_unlocked(store, snapshot, &is_done) : copy_locked(store, snapshot, &is_done);
+            result = store->is_read_only ? copy_unlocked(store, snapshot, &is_done)
+                                         : copy_locked(store, mode, snapshot, &is_done);
         if (result == ONECOPY_OK && !is_done && store->is_read_only) {
             if (clock_exact_ns() >= deadline_ns)
                 result = ONECOPY_EBUSY;
             clock_sleep_ns(PAUSE_RETRY_NS);
         }
     }
-    if (result == ONECOPY_OK)
-        return ONECOPY_OK;
-    free(snapshot->slots);
-    lane_leave(snapshot->lane);
-    return result;
+    if (result < 0) {
+        free(snapshot->slots);
+        lane_leave(snapshot->lane);
+        return result;
+    }
+    return ONECOPY_OK;
 }
 
 void snapshot_end(struct snapshot *snapshot)
@@ -161,4 +173,11 @@ void snapshot_end(struct snapshot *snapshot)
     lane_leave(snapshot->lane);
     free(snapshot->slots);
     snapshot->slots = NULL;
+    if (snapshot->is_locked)
+        index_abort(&snapshot->write);
+}
+
+bool snapshot_may_go_on(const struct snapshot *snapshot)
+{
+    return index_last_pages(&snapshot->store->index) <= snapshot->pages_limit;
 }
