@@ -116,11 +116,16 @@ build/exports: include/onecopy.h build/libonecopy.so.0 build/libonecopy.a
 	$(Q)nm -g --defined-only build/libonecopy.a | sed -n 's/.* [A-Z] //p' | sort -u | diff $@.declared -
 	$(Q)touch $@
 
-# The program in README.md, which stores what it reads.
-build/example: README.md build/libonecopy.a
-	$(call say,CC,$@)
-	$(Q)sed -n '/^```c$$/,/^```$$/ { /^```/!p }' $< | \
-	    $(CC) $(LANGUAGE) $(WARNINGS) -Werror -o $@ -x c - -x none build/libonecopy.a $(call pkg,--libs,$(LIBRARY_NEEDS))
+# The programs in README.md.
+build/example/compiled: README.md build/libonecopy.a
+	$(call say,CC,$(@D))
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)awk '/^```/ { inside = /^```c$$/; n += inside; next } inside { print >"$(@D)/" n ".c" }' $<
+	$(Q)set -e; for source in $(@D)/*.c; do \
+	    $(CC) $(LANGUAGE) $(WARNINGS) -Werror -o $${source%.c} $$source build/libonecopy.a \
+	        $(call pkg,--libs,$(LIBRARY_NEEDS)); \
+	done
+	$(Q)touch $@
 
 # Changes when the compiler or its flags do, and so has everything compiled again.
 build/flags: FORCE
@@ -144,7 +149,7 @@ sanitized = $(shell setarch -R true 2>/dev/null && echo setarch -R) env CK_TIMEO
 
 ## check: runs the test suite; SUITE=name only that one, CASE=name only that test case.
 .PHONY: check
-check: $(if $(SUITE)$(CASE),,build/exports build/example) build/onecopy build/test/run
+check: $(if $(SUITE)$(CASE),,build/exports build/example/compiled) build/onecopy build/test/run
 	$(call suite,build)
 
 ## crash-lab: processes under every kind of trouble, for MINUTES=3; SEED=number repeats the round that a failure named.

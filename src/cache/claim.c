@@ -18,7 +18,7 @@
 /* How long a claim's owner may be dead before those who wait for it look. */
 #define CLAIM_NAP_NS UINT64_C(40000000)
 
-/* Beside the public codes: the cache of what is waited for has been dropped; nothing is decided, and one looks again. */
+/* Beside the public codes: the cache of what is waited for was dropped; nothing is decided yet, and one looks again. */
 enum { LOOK_DROPPED = 1, LOOK_AGAIN = 2 };
 
 /* ---- waiting for entries ---- */
@@ -32,10 +32,11 @@ struct entries_look {
 };
 
 /*
- * What has become of the cache of a key that was not found. LOOK_DROPPED: it is no more. ONECOPY_ENOTFOUND: it is there,
- * or has not been yet. LOOK_AGAIN: it was not certain when the key was looked for. For a cache that is being made is
- * seen, and one that is being dropped is not, before the commit, and either transaction may be lost; so nothing follows
- * from what is seen until the one under way has ended. One that does not end, its process being stopped, tells nothing.
+ * What has become of the cache of a key that was not found. LOOK_DROPPED: it is no more. ONECOPY_ENOTFOUND: it is
+ * there, or has not been yet. LOOK_AGAIN: it was not certain when the key was looked for. For a cache that is being
+ * made is seen, and one that is being dropped is not, before the commit, and either transaction may be lost; so
+ * nothing follows from what is seen until the one under way has ended. One that does not end, its process being
+ * stopped, tells nothing.
  */
 static int cache_look(struct store *store, struct awaited *awaited)
 {
