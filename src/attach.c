@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/system.h"
 #include "base/test_point.h"
+#include "files.h"
 #include "index/check.h"
 #include "shared/claims.h"
 #include "shared/clients.h"
@@ -23,7 +24,6 @@
 #include "store/space.h"
 #include "trust.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -73,29 +73,16 @@ static bool file_exists(const struct opening *opening, const char *name)
 /* A directory that is somebody's for something else is not made an environment. */
 static int directory_check_unused(const struct opening *opening)
 {
-    static const char *const expected[] = {".", "..", "state", "arena", "data.mdb", "lock.mdb", "lost+found"};
-    int fd = openat(opening->environment->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-    int result = ONECOPY_OK;
+    const struct environment *environment = opening->environment;
+    char first[65];
+    uint64_t n;
+    int result = files_foreign(environment->directory_fd, environment->path, &n, first, sizeof first);
 
-    if (!stream) {
-        result = error_system("cannot list %s", opening->environment->path);
-        if (fd >= 0)
-            close(fd);
-        return result;
-    }
-    for (const struct dirent *entry = readdir(stream); entry && result == ONECOPY_OK; entry = readdir(stream)) {
-        bool is_expected = false;
-
-        for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-            is_expected = is_expected || strcmp(entry->d_name, expected[i]) == 0;
-        if (!is_expected)
-            result = error_set(ONECOPY_EFORMAT,
-                               "%s is not an environment, and holds other files ('%.64s'): name an empty directory, or "
-                               "one that does not exist yet",
-                               opening->environment->path, entry->d_name);
-    }
-    closedir(stream);
+    if (result == ONECOPY_OK && n > 0)
+        result = error_set(ONECOPY_EFORMAT,
+                           "%s is not an environment, and holds other files ('%s'): name an empty directory, or one "
+                           "that does not exist yet",
+                           environment->path, first);
     return result;
 }
 
@@ -572,6 +559,8 @@ int environment_register(struct environment *environment)
                          "%s has %u clients, as many as it may: close some, or create it with a larger max_clients",
                          environment->path, store->state.max_clients);
     environment->has_client = result == ONECOPY_OK;
+    if (environment->has_client)
+        client_set_read_only(&store->state, store->client, store->is_read_only);
     store->index.client = store->client;
     return result;
 }

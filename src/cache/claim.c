@@ -184,7 +184,7 @@ static bool entry_is_whole(const struct store *store, const struct index_write *
                            const struct entry_record *record)
 {
     return status_is_final(record->status) && record->cache_serial == cache->serial &&
-           record->expires_ns >= store_now(store) && entry_has_its_blob(write, record);
+           record->expires_ns >= store_now(store) && entry_has_its_blob(write->index, write->txn, record);
 }
 
 /*
@@ -215,7 +215,12 @@ static int claim_decide(struct claim_try *try, const struct index_write *write)
         return ONECOPY_ENOTFOUND;
     default:
         store_relaxed(&store->has_claimed, true); /* from now on sets look whether they end a claim */
-        return claim_take(&store->state, store->client, &try->awaited.cache, &key->hash);
+        return claim_take(&store->state, store->client,
+                          &(struct claimed){.cache = &try->awaited.cache,
+                                            .hash = &key->hash,
+                                            .key = key->bytes,
+                                            .key_bytes = key->n_bytes,
+                                            .since_ns = store_now(store)});
     }
 }
 

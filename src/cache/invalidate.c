@@ -71,14 +71,6 @@ static int walk_read(struct store *store, struct walk *walk)
     return result;
 }
 
-/* For what mends a lack of room, there is a reserve. */
-static int removing_begin(struct store *store, uint32_t n, struct index_write *write)
-{
-    int result = room_write_begin(store, n, write);
-
-    return result == ONECOPY_EFULL ? write_begin(store, write) : result;
-}
-
 /*
  * The same for up to n entries, each of which may have a blob: as many as the index has room to take out as it is, so
  * that nothing is evicted for it. *allowed: how many.
@@ -94,7 +86,7 @@ static int batch_begin(struct store *store, uint32_t n, struct index_write *writ
         return ONECOPY_OK;
     index_abort(write);
     *allowed = 1;
-    return removing_begin(store, 2, write);
+    return room_removal_begin(store, 2, write);
 }
 
 struct tally {
@@ -198,7 +190,7 @@ int entry_invalidate(struct store *store, const struct entry_key *key)
 
     if (!cache_find(&store->state, key->cache, &cache))
         return entry_not_there(key);
-    result = removing_begin(store, 2, &write);
+    result = room_removal_begin(store, 2, &write);
     if (result < 0)
         return result;
     spot.cache = cache.number;

@@ -113,6 +113,7 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
     header->identity = shape->identity;
     read_boot_id(header->boot_id);
     header->clock_base_ns = clock_start_ns - clock_tick_ns();
+    header->made_ns = clock_start_ns;
     header->max_clients = shape->max_clients;
     header->max_pins = shape->max_pins;
     header->max_slots = shape->max_slots;
@@ -133,6 +134,14 @@ static bool state_is_in_phase(int fd, enum state_phase phase)
 
     return pread(fd, &header, sizeof header, 0) == (ssize_t)sizeof header && header.magic == STATE_MAGIC &&
            header.phase == (uint32_t)phase;
+}
+
+bool state_has_magic(int fd)
+{
+    uint64_t magic;
+
+    return pread(fd, &magic, sizeof magic, offsetof(struct state_header, magic)) == (ssize_t)sizeof magic &&
+           magic == STATE_MAGIC;
 }
 
 bool state_is_being_created(int fd)
