@@ -116,6 +116,15 @@ void help_print(const struct command *command);
  */
 enum status environment_open_existing(const struct arguments *arguments, bool is_reading, onecopy **cache);
 
+/*
+ * Opens it for a command that shows what is there, and leaves everything as it is if that can be: what dead processes
+ * hold among it. A failure has been reported.
+ */
+enum status environment_open_to_look(const struct arguments *arguments, onecopy **cache);
+
+/* The same, and the failure is the caller's to report: returns the library's code. */
+int environment_try_to_look(const char *path, onecopy **cache);
+
 /* Whether there is a named cache of that name: to many calls, one that is not there is one without entries. */
 enum status cache_check(onecopy *cache, const char *name);
 

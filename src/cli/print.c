@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "escape.h"
@@ -118,6 +119,11 @@ enum status output_finish(enum status status)
     return STATUS_FAILURE;
 }
 
+uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns)
+{
+    return later_ns > earlier_ns ? later_ns - earlier_ns : 0;
+}
+
 char *text_of_bytes(uint64_t n_bytes, char text[TEXT_BYTES])
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -149,6 +155,16 @@ char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES])
         snprintf(text, TEXT_BYTES, "%" PRIu64 "m%02" PRIu64 "s", minutes, seconds % 60);
     else
         snprintf(text, TEXT_BYTES, "%" PRIu64 "s", seconds);
+    return text;
+}
+
+char *text_of_time(uint64_t time_ns, char text[TEXT_BYTES])
+{
+    time_t seconds = (time_t)(time_ns / NS_PER_SECOND);
+    struct tm parts;
+
+    if (!localtime_r(&seconds, &parts) || strftime(text, TEXT_BYTES, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+        snprintf(text, TEXT_BYTES, "%" PRIu64, time_ns / NS_PER_SECOND);
     return text;
 }
 
