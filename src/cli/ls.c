@@ -10,11 +10,6 @@
 #include "print_json.h"
 #include "table.h"
 
-static uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns)
-{
-    return later_ns > earlier_ns ? later_ns - earlier_ns : 0;
-}
-
 static uint64_t time_left(const struct onecopy_info *blob, uint64_t now_ns)
 {
     return blob->expires_ns == ONECOPY_NEVER ? ONECOPY_NEVER : span_between(now_ns, blob->expires_ns);
@@ -104,7 +99,7 @@ static enum status ls_run(struct arguments *arguments)
 
     if (!arguments_read_json(arguments, &is_json))
         return arguments->status;
-    status = environment_open_existing(arguments, true, &cache);
+    status = environment_open_to_look(arguments, &cache);
     if (status != STATUS_OK)
         return status;
     if (is_json)

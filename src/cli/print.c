@@ -118,6 +118,11 @@ enum status output_finish(enum status status)
     return STATUS_FAILURE;
 }
 
+uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns)
+{
+    return later_ns > earlier_ns ? later_ns - earlier_ns : 0;
+}
+
 char *text_of_bytes(uint64_t n_bytes, char text[TEXT_BYTES])
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -41,6 +41,9 @@ enum status output_finish(enum status status);
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
+/* From one time to another; none when the other is no later, as that of a process which is a tick behind. */
+uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns);
+
 /* Long enough for each of the texts below. */
 #define TEXT_BYTES 32
 

@@ -1,25 +1,31 @@
-/* Tables for people. A cell that is wider than its column moves the rest of its row, and is never cut. */
+/*
+ * Tables for people. A cell that is wider than its column moves the rest of its row, and is never cut. What stands to
+ * the left in the last column is not filled up with spaces.
+ */
 #include "table.h"
 
 #include <stdio.h>
 
-static void cell_print(const struct column *column, const char *cell)
+#include "colour.h"
+
+static void cells_print(const struct column *columns, size_t n_columns, const char *const *cells)
 {
-    printf("%*s", column->width, cell);
+    for (size_t i = 0; i < n_columns; i++) {
+        bool is_last = i + 1 == n_columns;
+
+        printf("%*s%s", is_last && columns[i].width < 0 ? 0 : columns[i].width, cells ? cells[i] : columns[i].title,
+               is_last ? "\n" : "  ");
+    }
 }
 
 void table_heading(const struct column *columns, size_t n_columns)
 {
-    for (size_t i = 0; i < n_columns; i++) {
-        cell_print(&columns[i], columns[i].title);
-        fputs(i + 1 < n_columns ? "  " : "\n", stdout);
-    }
+    fputs(colour_begin(COLOUR_STRONG), stdout);
+    cells_print(columns, n_columns, NULL);
+    fputs(colour_end(), stdout);
 }
 
 void table_row(const struct column *columns, size_t n_columns, const char *const *cells)
 {
-    for (size_t i = 0; i < n_columns; i++) {
-        cell_print(&columns[i], cells[i]);
-        fputs(i + 1 < n_columns ? "  " : "\n", stdout);
-    }
+    cells_print(columns, n_columns, cells);
 }
