@@ -16,6 +16,8 @@ extern const struct command command_cache;
 extern const struct command command_caches;
 extern const struct command command_ls;
 extern const struct command command_stat;
+extern const struct command command_status;
+extern const struct command command_doctor;
 extern const struct command command_clients;
 extern const struct command command_pins;
 extern const struct command command_demo;
