@@ -2,9 +2,10 @@
 #ifndef ONECOPY_CLI_WORDS_H
 #define ONECOPY_CLI_WORDS_H
 
-enum { N_STATUS_WORDS = 5, N_POLICY_WORDS = 4 };
+enum { N_STATUS_WORDS = 5, N_POLICY_WORDS = 4, N_FINDING_WORDS = 12 };
 
-extern const char *const status_words[N_STATUS_WORDS]; /* by enum onecopy_status */
-extern const char *const policy_words[N_POLICY_WORDS]; /* by enum onecopy_policy */
+extern const char *const status_words[N_STATUS_WORDS];   /* by enum onecopy_status */
+extern const char *const policy_words[N_POLICY_WORDS];   /* by enum onecopy_policy */
+extern const char *const finding_words[N_FINDING_WORDS]; /* by enum onecopy_finding_kind: for programs */
 
 #endif
