@@ -48,17 +48,6 @@ static void caches_print(const struct onecopy_cache_stat *stats, size_t n)
         cache_row(columns, &stats[i]);
 }
 
-static enum status caches_print_json(onecopy *cache, const struct onecopy_cache_stat *stats, size_t n)
-{
-    json_t *json = json_of_environment(cache);
-
-    if (json_object_set_new(json, "caches", caches_json(stats, n)) < 0) {
-        json_decref(json);
-        json = NULL;
-    }
-    return json_print_line(json);
-}
-
 static enum status caches_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
@@ -69,13 +58,13 @@ static enum status caches_run(struct arguments *arguments)
 
     if (!arguments_read_json(arguments, &is_json))
         return arguments->status;
-    status = environment_open_existing(arguments, true, &cache);
+    status = environment_open_to_look(arguments, &cache);
     if (status == STATUS_OK)
         status = caches_list(cache, &stats, &n);
     if (status != STATUS_OK)
         return status;
     if (is_json)
-        return caches_print_json(cache, stats, n);
+        return json_print_list(cache, "caches", caches_json(stats, n));
     caches_print(stats, n);
     return STATUS_OK;
 }

@@ -12,6 +12,7 @@ enum status {
     STATUS_NOT_FOUND = 1, /* the environment, the cache, the blob or the entry is not there, or not in time */
     STATUS_USAGE = 2,     /* the command line or a variable is malformed */
     STATUS_FAILURE = 3,   /* anything else */
+    STATUS_PROBLEMS = 4,  /* what was examined is not as it should be: `verify` and `doctor` */
 };
 
 struct arguments;
@@ -36,7 +37,8 @@ struct command {
 
 /* The end of every command's table of options. */
 #define OPTIONS_COMMON                                                                                                 \
-    {"environment", required_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'},                                   \
+    {"environment", required_argument, NULL, 'e'}, {"color", optional_argument, NULL, 'C'},                            \
+        {"help", no_argument, NULL, 'h'},                                                                              \
     {                                                                                                                  \
         NULL, 0, NULL, 0                                                                                               \
     }

@@ -15,14 +15,20 @@
 #include <signal.h>
 #include <string.h>
 
+#include "colour.h"
 #include "commands.h"
 #include "print.h"
 
 const struct command *const commands[] = {
-    &command_init, &command_put,        &command_get,     &command_rm,          &command_set,
-    &command_wait, &command_invalidate, &command_keep,    &command_cache,       &command_caches,
-    &command_ls,   &command_stat,       &command_show,    &command_touch,       &command_events,
-    &command_demo, &command_help,       &command_version, &command_demo_worker, NULL,
+    &command_init,       &command_put,         &command_get,
+    &command_rm,         &command_set,         &command_wait,
+    &command_invalidate, &command_keep,        &command_cache,
+    &command_caches,     &command_ls,          &command_stat,
+    &command_show,       &command_touch,       &command_events,
+    &command_status,     &command_doctor,      &command_verify,
+    &command_clear,      &command_destroy,     &command_clients,
+    &command_pins,       &command_demo,        &command_help,
+    &command_version,    &command_demo_worker, NULL,
 };
 
 /* Reads and writes on what is taken up here fail as they would have on the closed descriptor. */
@@ -60,6 +66,10 @@ static enum status line_run(int argc, char **argv)
         switch (option) {
         case 'e':
             environment = optarg;
+            break;
+        case 'C':
+            if (colour_choose(optarg) != STATUS_OK)
+                return STATUS_USAGE;
             break;
         case 'h':
             help_print(NULL);

@@ -115,7 +115,7 @@ static enum status stat_run(struct arguments *arguments)
 
     if (!arguments_read_json(arguments, &is_json))
         return arguments->status;
-    status = environment_open_existing(arguments, true, &cache);
+    status = environment_open_to_look(arguments, &cache);
     if (status != STATUS_OK)
         return status;
     if (arguments->n_operands)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "colour.h"
+
 static int characters_count(const char *text)
 {
     int n = 0;
@@ -31,8 +33,10 @@ void table_cell(const struct column *column, const char *cell, bool is_last)
 
 void table_heading(const struct column *columns, size_t n_columns)
 {
+    fputs(colour_begin(COLOUR_STRONG), stdout);
     for (size_t i = 0; i < n_columns; i++)
         table_cell(&columns[i], columns[i].title, i + 1 == n_columns);
+    fputs(colour_end(), stdout);
 }
 
 void table_row(const struct column *columns, size_t n_columns, const char *const *cells)
