@@ -13,7 +13,7 @@ LIBDIR ?= $(PREFIX)/lib
 # All that is needed beyond gcc and make. A word with a colon is a pkg-config module and the Debian package that has it;
 # a word without one is a command and the package of the same name.
 LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
-CLI_NEEDS     := jansson:libjansson-dev
+CLI_NEEDS     := jansson:libjansson-dev libarchive:libarchive-dev
 TEST_NEEDS    := check:check jansson:libjansson-dev
 BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS))
 LINT_NEEDS    := $(BUILD_NEEDS) clang-format clang-tidy cppcheck shellcheck
@@ -71,7 +71,7 @@ $(1)/obj/%.o: src/%.c Makefile build/flags | need-build
 	$$(call compile,$(2) -fPIC -Isrc $$(call pkg,--cflags,$(LIBRARY_NEEDS)))
 
 $(1)/obj/cli/%.o: src/cli/%.c Makefile build/flags | need-build
-	$$(call compile,$(2) -Isrc/cli $$(call pkg,--cflags,$(CLI_NEEDS)))
+	$$(call compile,$(2) -Isrc/cli $$(call pkg,--cflags,$(LIBRARY_NEEDS) $(CLI_NEEDS)))
 
 $(1)/test/obj/src/%.o: src/%.c Makefile build/flags | need-build
 	$$(call compile,$(2) -DONECOPY_TESTING -Isrc $$(call pkg,--cflags,$(LIBRARY_NEEDS)))

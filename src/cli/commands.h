@@ -19,6 +19,8 @@ extern const struct command command_stat;
 extern const struct command command_show;
 extern const struct command command_touch;
 extern const struct command command_events;
+extern const struct command command_dump;
+extern const struct command command_restore;
 extern const struct command command_status;
 extern const struct command command_doctor;
 extern const struct command command_verify;
