@@ -40,6 +40,11 @@ static inline void cleanup_walker(onecopy_walker **walker)
     *walker = onecopy_walker_free(*walker);
 }
 
+static inline void cleanup_follower(onecopy_follower **follower)
+{
+    *follower = onecopy_follower_free(*follower);
+}
+
 static inline void cleanup_entry(struct onecopy_entry *entry)
 {
     onecopy_release(&entry->view);
@@ -53,5 +58,6 @@ static inline void cleanup_entry(struct onecopy_entry *entry)
 #define CLEANUP_ENTRY    __attribute__((cleanup(cleanup_entry)))
 #define CLEANUP_ITERATOR __attribute__((cleanup(cleanup_iterator)))
 #define CLEANUP_WALKER   __attribute__((cleanup(cleanup_walker)))
+#define CLEANUP_FOLLOWER __attribute__((cleanup(cleanup_follower)))
 
 #endif

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "escape.h"
@@ -154,6 +155,16 @@ char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES])
         snprintf(text, TEXT_BYTES, "%" PRIu64 "m%02" PRIu64 "s", minutes, seconds % 60);
     else
         snprintf(text, TEXT_BYTES, "%" PRIu64 "s", seconds);
+    return text;
+}
+
+char *text_of_time(uint64_t time_ns, char text[TEXT_BYTES])
+{
+    time_t seconds = (time_t)(time_ns / NS_PER_SECOND);
+    struct tm parts;
+
+    if (!localtime_r(&seconds, &parts) || strftime(text, TEXT_BYTES, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+        snprintf(text, TEXT_BYTES, "%" PRIu64, time_ns / NS_PER_SECOND);
     return text;
 }
 

@@ -1,31 +1,46 @@
 /*
- * Tables for people. A cell that is wider than its column moves the rest of its row, and is never cut. What stands to
- * the left in the last column is not filled up with spaces.
+ * Tables for people. A cell that is wider than its column moves the rest of its row, and is never cut. What is in UTF-8
+ * takes a place for each character, which is right but for those that are twice as wide, or have no width.
  */
 #include "table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "colour.h"
 
-static void cells_print(const struct column *columns, size_t n_columns, const char *const *cells)
+static int characters_count(const char *text)
 {
-    for (size_t i = 0; i < n_columns; i++) {
-        bool is_last = i + 1 == n_columns;
+    int n = 0;
 
-        printf("%*s%s", is_last && columns[i].width < 0 ? 0 : columns[i].width, cells ? cells[i] : columns[i].title,
-               is_last ? "\n" : "  ");
-    }
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+void table_cell(const struct column *column, const char *cell, bool is_last)
+{
+    int n_blanks = abs(column->width) - characters_count(cell);
+
+    if (n_blanks < 0)
+        n_blanks = 0;
+    if (column->width >= 0)
+        printf("%*s%s", n_blanks, "", cell);
+    else
+        printf("%s%*s", cell, is_last ? 0 : n_blanks, "");
+    fputs(is_last ? "\n" : "  ", stdout);
 }
 
 void table_heading(const struct column *columns, size_t n_columns)
 {
     fputs(colour_begin(COLOUR_STRONG), stdout);
-    cells_print(columns, n_columns, NULL);
+    for (size_t i = 0; i < n_columns; i++)
+        table_cell(&columns[i], columns[i].title, i + 1 == n_columns);
     fputs(colour_end(), stdout);
 }
 
 void table_row(const struct column *columns, size_t n_columns, const char *const *cells)
 {
-    cells_print(columns, n_columns, cells);
+    for (size_t i = 0; i < n_columns; i++)
+        table_cell(&columns[i], cells[i], i + 1 == n_columns);
 }

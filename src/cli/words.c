@@ -1,4 +1,4 @@
-/* The words for statuses, policies and kinds of findings. */
+/* The words for statuses and policies, for where a value is, and for what verifying finds. */
 #include "words.h"
 
 #include <assert.h>
@@ -16,6 +16,11 @@ const char *const policy_words[N_POLICY_WORDS] = {
     [ONECOPY_POLICY_FIFO] = "fifo",
     [ONECOPY_POLICY_TTL] = "ttl",
     [ONECOPY_POLICY_NONE] = "none",
+};
+
+const char *const residence_words[N_RESIDENCE_WORDS] = {
+    [ONECOPY_NO_VALUE] = "none",  [ONECOPY_IN_ENTRY] = "entry",  [ONECOPY_IN_INDEX] = "index",
+    [ONECOPY_IN_ARENA] = "arena", [ONECOPY_VALUE_LOST] = "lost",
 };
 
 const char *const finding_words[N_FINDING_WORDS] = {
