@@ -21,6 +21,7 @@ extern const struct command command_doctor;
 extern const struct command command_verify;
 extern const struct command command_clear;
 extern const struct command command_destroy;
+extern const struct command command_config;
 extern const struct command command_clients;
 extern const struct command command_pins;
 extern const struct command command_show;

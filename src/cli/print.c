@@ -168,6 +168,14 @@ char *text_of_time(uint64_t time_ns, char text[TEXT_BYTES])
     return text;
 }
 
+char *text_of_ttl(uint64_t ttl_ns, char text[TEXT_BYTES])
+{
+    if (ttl_ns)
+        return text_of_age(ttl_ns, text);
+    snprintf(text, TEXT_BYTES, "none");
+    return text;
+}
+
 char *text_of_span(uint64_t duration_ns, char text[TEXT_BYTES])
 {
     static const char *const units[] = {"us", "ms", "s"};

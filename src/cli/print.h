@@ -56,6 +56,9 @@ char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES]);
 /* A time of the environment's clock as the wall clock's here: "2026-01-31 23:59:59". Returns text. */
 char *text_of_time(uint64_t time_ns, char text[TEXT_BYTES]);
 
+/* The same of a time to live, of which 0 is "none". Returns text. */
+char *text_of_ttl(uint64_t ttl_ns, char text[TEXT_BYTES]);
+
 /* A time span of machine length with three digits: "870 ns", "21.4 us", "1.50 s". Returns text. */
 char *text_of_span(uint64_t duration_ns, char text[TEXT_BYTES]);
 
