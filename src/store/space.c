@@ -190,6 +190,7 @@ int space_admit_blob(struct store *store, struct index_write *write)
         return ONECOPY_OK;
     goal.n_blobs = (entries < limit ? 0 : entries - limit) + 1 + minimum(limit / 64, EVICTION_BLOBS_MAX - 1);
     goal.max_blobs = room_eviction_allowance(write);
+    goal.reason = entries < limit ? ONECOPY_EVICTED_FOR_BYTES : ONECOPY_EVICTED_FOR_ENTRIES;
     result = eviction_run(store, write, &goal, &n_evicted);
     if (result < 0)
         return result;
