@@ -176,3 +176,12 @@ uint32_t claims_end_all(struct state *state, uint32_t client)
     }
     return n_ended;
 }
+
+uint32_t claims_count(const struct state *state, uint32_t client)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < CLAIM_CELLS; i++)
+        n += OWNER(load_acquire(&state->claims[i].owner)) == client + 1;
+    return n;
+}

@@ -27,4 +27,7 @@ bool claim_end(struct state *state, uint32_t client, uint32_t cache, const oneco
 /* Ends all claims of a client that is dead, or that is the caller; returns how many. */
 uint32_t claims_end_all(struct state *state, uint32_t client);
 
+/* How many claims a client has. */
+uint32_t claims_count(const struct state *state, uint32_t client);
+
 #endif
