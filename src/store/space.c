@@ -172,6 +172,7 @@ int space_give_back(struct store *store, struct index_write *write, uint64_t n_p
         return result;
     }
     result = index_commit(write);
+    TEST_POINT("punches_gathered");
     if (result == ONECOPY_OK)
         result = punches_finish(store, &punches);
     for (uint32_t i = 0; i < punches.n_cold && result == ONECOPY_OK; i++)
