@@ -21,7 +21,7 @@
 #define PAUSE_NS UINT64_C(50000)
 
 /* Where there are writers: transactions of theirs for one of ours, the longest pause for them, and our longest time. */
-#define TURNS             128U
+#define TURNS             110U
 #define PAUSE_MAX_NS      UINT64_C(4000000)
 #define CONTENDED_STEP_NS UINT64_C(200000)
 

@@ -129,7 +129,7 @@ static void put_without_end(void *context)
 
 START_TEST(passes_come_to_their_end_and_writers_go_on_under_full_load)
 {
-    enum { PASSES = 10 };
+    enum { PASSES = 3 };
     onecopy *cache = cache_open();
     struct process writers[WORKERS];
     onecopy_janitor *janitor;
