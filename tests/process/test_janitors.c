@@ -2,8 +2,7 @@
  * Janitors among other processes: there is one, whoever is killed; it comes to its work, and the others come to theirs;
  * and killed in the middle of it, again and again, it loses nothing and leaves nothing behind.
  */
-#include "process/workload.h"
-#include "store/reap.h"
+#include "process/aftermath.h"
 #include "support/process.h"
 #include "support/scratch.h"
 #include "support/suite.h"
@@ -197,10 +196,8 @@ static void keep_house(void *context)
 static void work(void *context)
 {
     const uint64_t *number = context;
-    onecopy *cache = cache_open();
 
-    workload_run(&scene->workload, cache, *number);
-    onecopy_close(cache);
+    workload_run(&scene->workload, cache_open(), *number, WORK_OF_ALL_KINDS);
 }
 
 /* One janitor's life: until it comes to a point, or to a moment. */
@@ -217,12 +214,6 @@ static void janitor_live_and_die(const char *point, struct chance *chance)
     }
     expect_within(BUDGET);
     processes_check();
-}
-
-static bool is_alone(onecopy *cache)
-{
-    EXPECT_OK(reap_dead_clients(store_of(cache), 0));
-    return stat_of(cache).clients == 1;
 }
 
 START_TEST(a_janitor_killed_at_any_moment_and_point_loses_nothing)
@@ -243,12 +234,10 @@ START_TEST(a_janitor_killed_at_any_moment_and_point_loses_nothing)
     for (size_t i = 0; i < WORKERS; i++)
         process_join(&workers[i]);
     EXPECT(scene->n_gone > 0);
-    AWAIT(is_alone(cache));
+    aftermath_expect(&scene->workload, cache, BUDGET);
     EXPECT(stat_of(cache).dead_clients >= 2 * n_rounds * N_POINTS);
-    expect_nothing_left(cache);
-    workload_verify(&scene->workload, cache);
-    expect_within(BUDGET);
     onecopy_close(cache);
+    aftermath_check_index();
 }
 END_TEST
 
