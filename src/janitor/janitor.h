@@ -2,6 +2,7 @@
 #ifndef ONECOPY_JANITOR_JANITOR_H
 #define ONECOPY_JANITOR_JANITOR_H
 
+#include "janitor/pressure.h"
 #include "store/eviction.h"
 #include "store/store.h"
 
@@ -16,6 +17,7 @@ struct janitor {
     struct store *store;
     struct onecopy_janitor_options options; /* checked */
     _Atomic uint32_t is_woken, is_stopped;
+    struct pressure pressure;
     uint32_t n_asked;     /* requests that have been seen */
     uint64_t due_ns;      /* when the next pass is */
     uint64_t rested_ns;   /* before that, no mark is looked at */
@@ -30,6 +32,9 @@ struct janitor {
 /* pass.c. options: checked. Ends by janitor_end(). ONECOPY_ENOMEMORY. */
 int janitor_init(struct janitor *janitor, struct store *store, const struct onecopy_janitor_options *options);
 void janitor_end(struct janitor *janitor);
+
+/* pass.c: takes other options, that were checked. After a failure the old ones are in force. */
+int janitor_configure(struct janitor *janitor, const struct onecopy_janitor_options *options);
 
 /* options.c: checks options. ONECOPY_EINVALID: the message says what is wrong with which. */
 int janitor_options_check(const struct onecopy_janitor_options *options);

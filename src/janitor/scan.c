@@ -1,7 +1,7 @@
 /*
  * Finding out who is to go, by a look at all slots. Nobody is kept from anything meanwhile: what is found is a guess,
- * and whoever takes it out looks again under the write lock (store/eviction.c). So a transaction of the janitor's has no
- * scan in it, which is what takes time when a caller has to evict by itself.
+ * and whoever takes it out looks again under the write lock (store/eviction.c). So a transaction of the janitor's has
+ * no scan in it, which is what takes time when a caller has to evict by itself.
  *
  * The oldest are found by selection, not by sorting them all: a buffer for twice as many as are wanted is filled with
  * whatever is older than the youngest of those that were kept; when it is full, the younger half goes. Each slot is
