@@ -8,8 +8,10 @@
 
 /* How it makes way for writers: see step.c. */
 struct pace {
-    uint64_t number; /* of the last transaction of its own; 0: there was none in this pass */
-    bool is_contended;
+    uint64_t number;             /* of the last transaction of its own, or the last one before the pass */
+    uint64_t contended_until_ns; /* of clock_exact_ns(): until then others are taken to be writing */
+    uint64_t burst_ns;           /* for which it has had the lock since the last pause */
+    bool is_among_many;          /* the others had many turns in the last pause */
 };
 
 /* The one of this process for an environment. */

@@ -145,7 +145,7 @@ int janitor_pass(struct janitor *janitor, struct onecopy_pass *pass)
     janitor->since_ns = clock_exact_ns();
     *pass = (struct onecopy_pass){.began_ns = store_now(janitor->store)};
     janitor->pass = pass;
-    janitor->pace = (struct pace){0};
+    janitor->pace = (struct pace){.number = index_last_number(&janitor->store->index)};
     janitor->due_ns = clock_add(pass->began_ns, janitor->options.sweep_interval_ns);
     if (janitor->options.dry_run) {
         result = estimate(janitor);
