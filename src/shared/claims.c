@@ -16,6 +16,7 @@
 
 #include "base/atomic.h"
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/clients.h"
 #include "shared/waiting.h"
 
@@ -121,6 +122,7 @@ int claim_take(struct state *state, uint32_t client, uint32_t cache, const oneco
     hash_words(hash, words);
     uses = USES(load_relaxed(&cell->owner)) + 0x10000U;
     store_relaxed(&cell->owner, uses);
+    TEST_POINT("claim_opened");
     atomic_thread_fence(memory_order_release);
     store_relaxed(&cell->cache, cache);
     store_relaxed(&cell->hash[0], words[0]);
@@ -128,6 +130,7 @@ int claim_take(struct state *state, uint32_t client, uint32_t cache, const oneco
     store_relaxed(&cell->serial, load_relaxed(&state->clients[client].serial));
     store_relaxed(&cell->since_ns, now_ns);
     store_relaxed(&cell->thread, thread_number());
+    TEST_POINT("claim_filled");
     store_release(&cell->owner, uses | (client + 1));
     return ONECOPY_OK;
 }
@@ -144,6 +147,7 @@ static bool cell_end(struct state *state, struct claim_cell *cell, uint32_t word
     memcpy(hash.bytes, words, sizeof hash.bytes);
     if (!replace_exact(&cell->owner, &word, USES(word)))
         return false;
+    TEST_POINT("claim_ended");
     waiting_wake(state, bucket_of(&hash));
     return true;
 }

@@ -2,16 +2,13 @@
  * Processes are killed, at any moment and at every test point, hundreds of times (ONECOPY_KILLS), while others go on.
  * Nothing is lost, nothing is left behind, nobody waits for the dead.
  */
-#include "index/check.h"
 #include "process/workload.h"
 #include "store/reap.h"
 #include "support/process.h"
 #include "support/scratch.h"
 #include "support/suite.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define MIB         ((size_t)1 << 20)
 #define N_PROCESSES 8U
@@ -85,21 +82,6 @@ static void victim_start(struct victim *victim, struct chance *chance, uint64_t 
     victim->point = number % 2 ? points[number / 2 % N_POINTS] : NULL;
     victim->pass = 1 + (unsigned)chance_below(chance, 6);
     victim->process = process_start(work, victim);
-}
-
-/* The state that everybody left, looked at by one who was not there: cold. */
-static void index_check_file(void)
-{
-    struct index_check_report report = {0};
-    char path[512];
-    int fd;
-
-    snprintf(path, sizeof path, "%s/data.mdb", scratch_path());
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    EXPECT(fd >= 0);
-    EXPECT_MSG(index_check(fd, &report) == 0, "page %llu of the index: %s", (unsigned long long)report.page,
-               report.reason);
-    close(fd);
 }
 
 /* Children that the killed have left behind come to their end by themselves. */
@@ -176,7 +158,7 @@ START_TEST(processes_killed_at_any_moment_and_point_leave_everything_in_order)
     EXPECT(stat_of(cache).dead_clients >= n_killed);
     onecopy_close(cache);
 
-    index_check_file();
+    expect_index_sound();
     cache = scratch_open(BUDGET);
     everything_is_well(cache);
     put_content(cache, workload->seed - 1, BUDGET / 2);
@@ -205,7 +187,7 @@ START_TEST(everybody_killed_at_once_leaves_an_environment_that_opens_again)
         for (size_t i = 0; i < N_PROCESSES; i++)
             process_kill(&victims[i].process);
         expect_within(BUDGET);
-        index_check_file();
+        expect_index_sound();
         cache = scratch_open(BUDGET);
         everything_is_well(cache);
         onecopy_close(cache);

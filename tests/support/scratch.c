@@ -5,7 +5,9 @@
 #include "support/scratch.h"
 
 #include "base/hash.h"
+#include "base/system.h"
 #include "environment.h"
+#include "index/check.h"
 #include "store/audit.h"
 #include "store/reap.h"
 #include "store/room.h"
@@ -120,6 +122,11 @@ onecopy *scratch_open(uint64_t max_bytes)
     return scratch_open_with(&options);
 }
 
+void scratch_remove(void)
+{
+    nftw(environment_path, entry_remove, 16, FTW_PHYS | FTW_DEPTH);
+}
+
 struct usage {
     uint64_t arena, index, lock, state;
 };
@@ -210,6 +217,19 @@ void expect_nothing_left(onecopy *cache)
     EXPECT_EQUAL(stat.pending_bytes, 0);
     EXPECT_EQUAL(stat.punching_bytes, 0);
     EXPECT_OK(audit(store));
+}
+
+void expect_index_sound(void)
+{
+    CLEANUP_CLOSE int fd = -1;
+    struct index_check_report report = {0};
+    char path[sizeof environment_path + 16];
+
+    snprintf(path, sizeof path, "%s/data.mdb", environment_path);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    EXPECT(fd >= 0);
+    EXPECT_MSG(index_check(fd, &report) == 0, "page %llu of the index: %s", (unsigned long long)report.page,
+               report.reason);
 }
 
 /* Blobs whose time is over, and that nobody has swept yet. */

@@ -28,6 +28,9 @@ onecopy *scratch_open(uint64_t max_bytes);
 /* The same with all options of the caller's, which began with onecopy_options_init(). */
 onecopy *scratch_open_with(const struct onecopy_options *options);
 
+/* Removes the test's environment, for a test that needs several. */
+void scratch_remove(void);
+
 /* What `du` says of the test's environment, in bytes. */
 uint64_t scratch_usage_bytes(void);
 
@@ -44,6 +47,9 @@ void expect_audit(onecopy *cache);
  * Everything adds up once dead clients are cleared and limbo is drained; nothing is pinned, pending or in limbo then.
  */
 void expect_nothing_left(onecopy *cache);
+
+/* Its index is sound, as one finds it who opens it when nobody else has it open. */
+void expect_index_sound(void);
 
 /*
  * Every blob that an iterator meets can be got, whole; there are as many as the statistics say. Nobody else is at work.
