@@ -18,6 +18,7 @@ TEST_NEEDS    := check:check jansson:libjansson-dev
 BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS))
 LINT_NEEDS    := $(BUILD_NEEDS) clang-format clang-tidy cppcheck shellcheck
 MODEL_NEEDS   := spin
+FUZZ_NEEDS    := clang
 
 LANGUAGE := -std=gnu11 -D_GNU_SOURCE -pthread -Iinclude
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
@@ -26,6 +27,8 @@ ASAN     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
             -static-libasan -static-libubsan
 # gcc warns of every fence that TSan does not model; onecopy's stand between processes, where TSan sees nothing anyway.
 TSAN     := -fsanitize=thread -Wno-tsan
+# clang's: the targets are its own, and have its main().
+FUZZ     := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 CLI_SOURCES     := $(wildcard src/cli/*.c)
 LIBRARY_SOURCES := $(filter-out $(CLI_SOURCES),$(wildcard src/*.c src/*/*.c))
@@ -33,7 +36,11 @@ TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/pr
 BENCH_SOURCES   := $(wildcard bench/*/*.c)
 BENCHES         := $(filter-out common,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
 MODELS          := $(wildcard tests/model/*.pml)
-FORMATTED       := $(wildcard $(foreach folder,include src src/* tests tests/* bench/*,$(folder)/*.c $(folder)/*.h))
+FUZZERS         := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZ_SUPPORT    := $(filter-out tests/support/runner.c,$(wildcard tests/support/*.c tests/fuzz/common/*.c)) \
+                   tests/unit/specimen.c tests/unit/trial.c
+FUZZ_SOURCES    := $(wildcard tests/fuzz/*.c) $(FUZZ_SUPPORT)
+FORMATTED       := $(wildcard $(foreach folder,include src src/* tests tests/* tests/fuzz/common bench/*,$(folder)/*.c $(folder)/*.h))
 VERSION          = $(shell awk '/define ONECOPY_VERSION_/ { printf "%s%s", dot, $$3; dot = "." }' include/onecopy.h)
 
 # $(call pkg,--cflags or --libs,NEEDS): asked when a recipe runs, because only then are the packages sure to be there.
@@ -55,6 +62,9 @@ define link
 $(call say,LD,$@)
 $(Q)$(CC) $(CFLAGS) -pthread $(1) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(call pkg,--libs,$(2))
 endef
+
+# For what would otherwise end an argument of call.
+, := ,
 
 .DELETE_ON_ERROR:
 
@@ -100,6 +110,7 @@ $(eval $(call flavour,build))
 $(eval $(call flavour,build/asan,$$(ASAN)))
 $(eval $(call flavour,build/tsan,$$(TSAN)))
 $(eval $(call flavour,build/lint,-Werror))
+$(eval $(call flavour,build/fuzz,$$(FUZZ)))
 
 SHARED := -shared -Wl,-soname,libonecopy.so.0 -Wl,--version-script=src/libonecopy.map -Wl,-z,defs
 build/libonecopy.so.0: $(LIBRARY_SOURCES:src/%.c=build/obj/%.o) src/libonecopy.map
@@ -170,6 +181,20 @@ $(BENCHES:%=build/bench/%): build/libonecopy.a
 bench: $(BENCHES:%=build/bench/%)
 	$(if $(BENCHES),,$(error there is no program in bench))
 	$(Q)set -e; for program in $^; do SIZE=$(SIZE) $$program; done
+
+build/fuzz/%: private CC := clang
+FUZZ_LIBRARY := $(LIBRARY_SOURCES:src/%.c=build/fuzz/test/obj/src/%.o)
+$(FUZZ_SOURCES:tests/%.c=build/fuzz/test/obj/tests/%.o) $(FUZZ_LIBRARY): | need-fuzz
+$(FUZZERS:%=build/fuzz/%): build/fuzz/%: build/fuzz/test/obj/tests/fuzz/%.o $(FUZZ_LIBRARY) \
+    $(FUZZ_SUPPORT:tests/%.c=build/fuzz/test/obj/tests/%.o)
+	$(call link,-fsanitize=fuzzer$(,)address$(,)undefined,$(LIBRARY_NEEDS) $(TEST_NEEDS))
+
+## fuzz: runs the targets of tests/fuzz for SECONDS (60) each, beginning with SEED. TARGET=name only one; INPUT=file once.
+SECONDS ?= 60
+SEED    ?= $(shell date +%s)
+.PHONY: fuzz
+fuzz: $(if $(TARGET),build/fuzz/$(TARGET),$(FUZZERS:%=build/fuzz/%))
+	$(Q)printf '%s\n' $^ | xargs -P $$(nproc) -I{} tests/fuzz/run {} $(if $(INPUT),$(INPUT),$(SECONDS) $(SEED))
 
 # $(call pan,FLAGS): searches all states of a model. Flaws are not in its exit status, but in what it writes.
 pan = mkdir -p $(@D) && cd $(@D) && spin $(1) -a $(CURDIR)/$< && \
@@ -250,11 +275,12 @@ help:
 
 # Installs what is missing, or says how. Order-only prerequisites of all that needs it: asking costs a few milliseconds,
 # and nothing is built again.
-.PHONY: need-build need-lint need-model
+.PHONY: need-build need-lint need-model need-fuzz
 need-build: NEEDS := $(BUILD_NEEDS)
 need-lint: NEEDS := $(LINT_NEEDS)
 need-model: NEEDS := $(MODEL_NEEDS)
-need-build need-lint need-model:
+need-fuzz:  NEEDS := $(FUZZ_NEEDS)
+need-build need-lint need-model need-fuzz:
 	@missing=; \
 	for need in $(NEEDS); do \
 	    case $$need in \

@@ -17,6 +17,7 @@
 #include "index/check.h"
 #include "shared/claims.h"
 #include "shared/clients.h"
+#include "store/audit.h"
 #include "store/namespace.h"
 #include "store/reap.h"
 #include "store/rebuild.h"
@@ -438,6 +439,20 @@ static bool identity_is_sound(const struct index_identity *identity)
            identity->max_pins <= MAX_PINS && identity->max_slots > 0 && identity->max_slots <= MAX_SLOTS;
 }
 
+/*
+ * LMDB's pages may be sound, and what they say be damaged. What readers follow they check at each step, and what the
+ * slots say is compared with the index; but what is free is taken on trust from here on, by writers who would overwrite
+ * what is not. ONECOPY_ECORRUPT: it has to be made anew.
+ */
+static int space_verify(struct store *store)
+{
+    int result = audit_space(store);
+
+    if (result == ONECOPY_ECORRUPT)
+        state_unmap(&store->state);
+    return result;
+}
+
 /* A state of this index, as it was or made anew. */
 static int state_attach_cold(struct opening *opening, const struct index_identity *identity)
 {
@@ -447,6 +462,8 @@ static int state_attach_cold(struct opening *opening, const struct index_identit
     struct index_write write;
     int result = state_map(environment->state_fd, identity->identity, &store->state);
 
+    if (result == ONECOPY_OK && !opening->is_read_only)
+        result = space_verify(store);
     if (result == ONECOPY_OK) {
         add_relaxed(&store->state.header->cold_opens, 1U);
         return ONECOPY_OK;

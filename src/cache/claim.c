@@ -148,17 +148,22 @@ struct claim_try {
 
 enum { CLAIM_UNDECIDED = 2 };
 
-/* Under the write lock: whether an entry that was found has all that a look demands. */
-static bool entry_is_whole(const struct store *store, const struct index_write *write,
+/*
+ * Under the write lock: whether an entry that was found has all that a look demands. It must be all, even of files that
+ * were damaged: what a look does not find and this does would be looked for without end.
+ */
+static bool entry_is_whole(const struct store *store, const struct index_write *write, const struct cache_found *cache,
                            const struct entry_record *record)
 {
     struct blob_record blob;
 
-    if (!status_is_final(record->status) || record->expires_ns < store_now(store))
+    if (record->cache_serial != cache->serial || !status_is_final(record->status) ||
+        record->expires_ns < store_now(store))
         return false;
     return record->blob_slot == NO_SLOT ||
            (index_blob_get(write->index, write->txn, &record->ref, &blob, NULL) == ONECOPY_OK &&
-            blob.slot == record->blob_slot && blob.generation == record->blob_generation);
+            blob.slot == record->blob_slot && blob.generation == record->blob_generation &&
+            load_relaxed(&slot_at(&store->state, blob.slot)->generation) == blob.generation);
 }
 
 /*
@@ -177,7 +182,7 @@ static int claim_decide(struct claim_try *try, const struct index_write *write)
     if (!cache_is_live(&store->state, &try->cache.found))
         return LOOK_DROPPED;
     result = index_entry_find(write->index, write->txn, cache, &key->hash, key->bytes, key->n_bytes, &found, &ordinal);
-    if (result == ONECOPY_OK && entry_is_whole(store, write, &found.record))
+    if (result == ONECOPY_OK && entry_is_whole(store, write, &try->cache.found, &found.record))
         return CLAIM_UNDECIDED;
     if (result < 0 && result != ONECOPY_ENOTFOUND)
         return result;

@@ -13,4 +13,12 @@
  */
 int audit(struct store *store);
 
+/*
+ * The first of these alone, and the second: that each page of the arena is in one extent. Without the lock, and without
+ * a look at the state.
+ *
+ * Cost: one walk over the blobs, and a sort of those in the arena.
+ */
+int audit_space(struct store *store);
+
 #endif

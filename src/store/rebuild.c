@@ -101,7 +101,7 @@ static int rebuild_visit(void *context, const onecopy_ref *ref, const struct blo
     int result;
 
     if (record->slot >= store->state.max_slots || rebuild->is_claimed[record->slot] ||
-        (record->page != BLOB_IN_INDEX && !arena_contains(&store->arena, record->page, n_pages)))
+        (record->page != BLOB_IN_INDEX && (n_pages == 0 || !arena_contains(&store->arena, record->page, n_pages))))
         return misfit_note(rebuild, ref);
     result = slots_allocate(&store->state, record->slot + 1);
     if (result < 0)

@@ -78,6 +78,12 @@ static void test_setup(void)
     EXPECT(mkdir(test_path, 0700) == 0);
 }
 
+void scratch_begin(const char *directory)
+{
+    EXPECT(snprintf(case_path, sizeof case_path, "%s", directory) < (int)sizeof case_path);
+    test_setup();
+}
+
 static void test_teardown(void)
 {
     nftw(test_path, entry_remove, 16, FTW_PHYS | FTW_DEPTH);

@@ -15,6 +15,9 @@ struct store;
  */
 void scratch_add(TCase *tcase);
 
+/* The same for a program that is no test, in a directory of the name; whoever started it removes that. */
+void scratch_begin(const char *directory);
+
 /*
  * The path of the test's environment, which does not exist at first; and of something else in the test's directory,
  * good until the function has been called eight times more.
