@@ -20,7 +20,7 @@
 enum { N_BLOBS = 6, N_KEYS = 6 };
 
 static onecopy_ref refs[N_BLOBS];
-static const size_t lengths[N_BLOBS] = {10, 700, 1900, 5000, 20000, 90000};
+static const size_t lengths[N_BLOBS] = {10, 700, 1900, 5000, 20000, 70000};
 
 static const struct {
     const char *cache, *key;
@@ -135,7 +135,7 @@ static void entries_use(onecopy *cache)
 
 static void put_use(onecopy *cache, uint64_t seed, size_t length)
 {
-    static uint8_t bytes[200000];
+    static uint8_t bytes[70000];
     onecopy_key key = key_of("numbers", "new");
     struct onecopy_value value;
     struct onecopy_entry entry;
@@ -206,7 +206,7 @@ static void environment_use(bool is_state_trusted)
     entries_use(cache);
     put_use(cache, 50, 900);
     put_use(cache, 51, 30000);
-    put_use(cache, 52, 150000);
+    put_use(cache, 52, 70000);
     looks_use(cache);
     ends_use(cache);
     onecopy_close(cache);
