@@ -19,6 +19,8 @@ BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS))
 LINT_NEEDS    := $(BUILD_NEEDS) clang-format clang-tidy cppcheck shellcheck
 MODEL_NEEDS   := spin
 FUZZ_NEEDS    := clang
+VALGRIND_NEEDS := $(BUILD_NEEDS) valgrind
+COVERAGE_NEEDS := $(BUILD_NEEDS) gcovr
 
 LANGUAGE := -std=gnu11 -D_GNU_SOURCE -pthread -Iinclude
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
@@ -111,6 +113,7 @@ $(eval $(call flavour,build/asan,$$(ASAN)))
 $(eval $(call flavour,build/tsan,$$(TSAN)))
 $(eval $(call flavour,build/lint,-Werror))
 $(eval $(call flavour,build/fuzz,$$(FUZZ)))
+$(eval $(call flavour,build/coverage,--coverage -fprofile-update=atomic))
 
 SHARED := -shared -Wl,-soname,libonecopy.so.0 -Wl,--version-script=src/libonecopy.map -Wl,-z,defs
 build/libonecopy.so.0: $(LIBRARY_SOURCES:src/%.c=build/obj/%.o) src/libonecopy.map
@@ -169,6 +172,31 @@ asan: build/asan/onecopy build/asan/test/run
 .PHONY: tsan
 tsan: build/tsan/onecopy build/tsan/test/run
 	$(sanitized) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:handle_segv=0:handle_sigbus=0 $(call suite,build/tsan)
+
+# What processes that are killed have passed is not counted.
+
+## coverage: runs the test suite and prints which part of src it has passed, by folder; HTML=folder writes pages as well.
+.PHONY: coverage
+coverage: need-coverage build/coverage/onecopy build/coverage/test/run
+	$(Q)find build/coverage -name '*.gcda' -delete
+	$(call suite,build/coverage)
+	$(Q)mkdir -p build/coverage/html
+	$(Q)gcovr --root . --filter src/ --csv build/coverage/files.csv $(if $(HTML),--html-details $(HTML)/index.html) build/coverage
+	$(Q)awk -F, 'function row(name) { printf "%-14s %6d of %6d lines %5.1f %%  %6d of %6d branches %5.1f %%\n", \
+	    name, lines[name], all_lines[name], 100 * lines[name] / all_lines[name], \
+	    branches[name], all_branches[name], 100 * branches[name] / (all_branches[name] ? all_branches[name] : 1) } \
+	    function add(name) { lines[name] += $$3; all_lines[name] += $$2; branches[name] += $$6; all_branches[name] += $$5 } \
+	    NR > 1 { folder = $$1; sub(/\/[^\/]*$$/, "", folder); add(folder); add("all"); folders[folder] } \
+	    END { for (folder in folders) row(folder) | "sort"; close("sort"); row("all") }' build/coverage/files.csv
+
+UNIT_SUITES := $(shell sed -n 's/^SUITE(\([a-z_]*\))$$/\1/p' tests/unit/*.c)
+
+## valgrind: runs the suites of tests/unit under memcheck, but for NOT_MEMCHECKED. SUITE=name only one.
+.PHONY: valgrind
+valgrind: need-valgrind build/onecopy build/test/run
+	$(Q)printf '%s\n' $(or $(SUITE),$(filter-out $(NOT_MEMCHECKED),$(UNIT_SUITES))) | \
+	    xargs -P $$(nproc) -I{} env CK_RUN_SUITE={} CK_TIMEOUT_MULTIPLIER=30 \
+	    valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite build/test/run
 
 # Each folder of bench is one program, but for common, which is part of all.
 $(foreach name,$(BENCHES),$(eval build/bench/$(name): \
@@ -275,12 +303,14 @@ help:
 
 # Installs what is missing, or says how. Order-only prerequisites of all that needs it: asking costs a few milliseconds,
 # and nothing is built again.
-.PHONY: need-build need-lint need-model need-fuzz
+.PHONY: need-build need-lint need-model need-fuzz need-valgrind need-coverage
 need-build: NEEDS := $(BUILD_NEEDS)
 need-lint: NEEDS := $(LINT_NEEDS)
 need-model: NEEDS := $(MODEL_NEEDS)
 need-fuzz:  NEEDS := $(FUZZ_NEEDS)
-need-build need-lint need-model need-fuzz:
+need-valgrind: NEEDS := $(VALGRIND_NEEDS)
+need-coverage: NEEDS := $(COVERAGE_NEEDS)
+need-build need-lint need-model need-fuzz need-valgrind need-coverage:
 	@missing=; \
 	for need in $(NEEDS); do \
 	    case $$need in \

@@ -440,13 +440,13 @@ static bool identity_is_sound(const struct index_identity *identity)
 }
 
 /*
- * LMDB's pages may be sound, and what they say be damaged. What readers follow they check at each step, and what the
- * slots say is compared with the index; but what is free is taken on trust from here on, by writers who would overwrite
- * what is not. ONECOPY_ECORRUPT: it has to be made anew.
+ * LMDB's pages may be sound, and what they say be damaged. What readers follow they check at each step. But what is free
+ * is taken on trust from here on, by writers who would overwrite what is not; and of two blobs with one slot, the second
+ * would pass for checked when the first was. ONECOPY_ECORRUPT: slots and free space have to be made anew.
  */
-static int space_verify(struct store *store)
+static int index_verify(struct store *store)
 {
-    int result = audit_space(store);
+    int result = audit_index(store);
 
     if (result == ONECOPY_ECORRUPT)
         state_unmap(&store->state);
@@ -463,7 +463,7 @@ static int state_attach_cold(struct opening *opening, const struct index_identit
     int result = state_map(environment->state_fd, identity->identity, &store->state);
 
     if (result == ONECOPY_OK && !opening->is_read_only)
-        result = space_verify(store);
+        result = index_verify(store);
     if (result == ONECOPY_OK) {
         add_relaxed(&store->state.header->cold_opens, 1U);
         return ONECOPY_OK;

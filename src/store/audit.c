@@ -1,6 +1,6 @@
 /*
- * The sums that everything else relies on, made from scratch. Tests call it after every torture. Its first half, that
- * the arena's pages are each in one extent, is asked for by whoever opens an environment that nobody has open.
+ * The sums that everything else relies on, made from scratch. Tests call it after every torture. What the index says
+ * of itself is asked for by whoever opens an environment that nobody has open: see attach.c.
  */
 #include "store/audit.h"
 
@@ -18,7 +18,8 @@ struct audit {
     struct extent *extents;
     size_t n;
     size_t capacity;
-    uint32_t *links; /* of each slot: entries that have the blob */
+    uint32_t *links;     /* of each slot: entries that have the blob */
+    uint8_t *is_claimed; /* a bit for each slot */
     struct cache_sum {
         uint64_t entries, bytes;
         uint64_t by_status[N_STATUSES];
@@ -281,30 +282,58 @@ static int audit_in(struct audit *audit, const struct index_write *write)
     return result == ONECOPY_OK ? blocks_check(audit) : result;
 }
 
-static int live_visit(void *context, const onecopy_ref *ref, const struct blob_record *record)
+/* No other record may have named this slot. */
+static int slot_claim(const struct audit *audit, uint32_t slot)
 {
-    (void)ref;
-    return record->page == BLOB_IN_INDEX
-               ? ONECOPY_OK
-               : extent_note(context,
-                             (struct extent){.page = record->page, .n_pages = blob_pages(record->length_bytes)});
+    if (slot >= audit->store->state.max_slots)
+        return error_set(ONECOPY_ECORRUPT, "a record names slot %u, which there is not", slot);
+    if (audit->is_claimed[slot / 8] >> slot % 8 & 1)
+        return error_set(ONECOPY_ECORRUPT, "two records name slot %u", slot);
+    audit->is_claimed[slot / 8] |= (uint8_t)(1U << slot % 8);
+    return ONECOPY_OK;
 }
 
-int audit_space(struct store *store)
+static int blob_claim(void *context, const onecopy_ref *ref, const struct blob_record *record)
+{
+    struct extent extent = {.page = record->page, .n_pages = blob_pages(record->length_bytes)};
+    int result = slot_claim(context, record->slot);
+
+    (void)ref;
+    return result == ONECOPY_OK && record->page != BLOB_IN_INDEX ? extent_note(context, extent) : result;
+}
+
+static int entry_claim_slot(void *context, const struct entry_place *place, const struct entry_found *found)
+{
+    (void)place;
+    return slot_claim(context, found->record.slot);
+}
+
+static int index_claims_check(struct audit *audit, index_txn *txn)
+{
+    const struct index *index = &audit->store->index;
+    const struct entry_place first = {0};
+    int result = index_blobs_visit(index, txn, NULL, blob_claim, audit);
+
+    if (result == ONECOPY_OK)
+        result = index_entries_visit(index, txn, &first, true, entry_claim_slot, audit);
+    return result == ONECOPY_OK ? space_check(audit, index, txn) : result;
+}
+
+int audit_index(struct store *store)
 {
     CLEANUP_FREE struct audit *audit = system_calls.calloc(1, sizeof *audit);
+    CLEANUP_FREE uint8_t *is_claimed = system_calls.calloc(store->state.max_slots / 8 + 1, 1);
     index_txn *reader = NULL;
     int result;
 
-    if (!audit)
-        return error_set(ONECOPY_ENOMEMORY, "out of memory to check what is free");
+    if (!audit || !is_claimed)
+        return error_set(ONECOPY_ENOMEMORY, "out of memory to check the index");
     audit->store = store;
+    audit->is_claimed = is_claimed;
     result = index_reader_begin(&store->index, &reader);
     if (result < 0)
         return result;
-    result = index_blobs_visit(&store->index, reader, NULL, live_visit, audit);
-    if (result == ONECOPY_OK)
-        result = space_check(audit, &store->index, reader);
+    result = index_claims_check(audit, reader);
     index_reader_free(reader);
     free(audit->extents);
     return result;

@@ -14,11 +14,11 @@
 int audit(struct store *store);
 
 /*
- * The first of these alone, and the second: that each page of the arena is in one extent. Without the lock, and without
- * a look at the state.
+ * Checks, in an environment that nobody else has open, what the index says of itself: that each page of the arena is in
+ * one extent, and that each slot is named by one record at most. Changes nothing.
  *
- * Cost: one walk over the blobs, and a sort of those in the arena.
+ * Cost: one walk over the index, and a sort of the blobs in the arena.
  */
-int audit_space(struct store *store);
+int audit_index(struct store *store);
 
 #endif

@@ -169,13 +169,30 @@ static void blob_without_end(struct index_write *write)
     EXPECT_OK(index_blob_put(write, &refs[3], &record, NULL, 0));
 }
 
-static void (*const damages[])(struct index_write *write) = {free_where_a_blob_is, free_beyond_the_arena,
-                                                             pending_without_pages, blob_without_end};
+/* The bytes of the blob in the index are damaged, too: they would be taken for those of the one that has the slot. */
+static void slot_of_another(struct index_write *write)
+{
+    const struct iovec part = {(void *)(uintptr_t) "damaged", 7};
+    struct blob_record record, other;
 
-/* Of the last blob nothing is asked. */
-START_TEST(free_space_that_makes_no_sense_is_made_anew_by_who_opens_the_environment)
+    EXPECT_OK(index_blob_get(write->index, write->txn, &refs[0], &other, NULL));
+    EXPECT_OK(index_blob_get(write->index, write->txn, &refs[3], &record, NULL));
+    record.page = BLOB_IN_INDEX;
+    record.length_bytes = part.iov_len;
+    record.slot = other.slot;
+    record.generation = other.generation;
+    EXPECT_OK(index_blob_put(write, &refs[3], &record, &part, 1));
+}
+
+static void (*const damages[])(struct index_write *write) = {free_where_a_blob_is, free_beyond_the_arena,
+                                                             pending_without_pages, blob_without_end, slot_of_another};
+
+/* The last blob is one that is damaged itself. */
+START_TEST(slots_and_space_that_make_no_sense_are_made_anew_by_who_opens_the_environment)
 {
     struct index_write write;
+    onecopy_view damaged;
+    int result;
 
     for (size_t i = 0; i < 4; i++)
         refs[i] = put_content(cache, i, LARGE);
@@ -192,6 +209,10 @@ START_TEST(free_space_that_makes_no_sense_is_made_anew_by_who_opens_the_environm
 
         onecopy_release(&view);
     }
+    result = onecopy_get(cache, &refs[3], &damaged);
+    EXPECT(result == ONECOPY_ENOTFOUND || result == ONECOPY_ECORRUPT || view_matches(&damaged, 3));
+    if (result == ONECOPY_OK)
+        onecopy_release(&damaged);
     expect_nothing_left(cache);
 }
 END_TEST
@@ -223,7 +244,7 @@ SUITE(records)
     tcase_add_test(entries, an_entry_of_another_cache_is_none_and_is_claimed);
     tcase_add_test(entries, an_entry_whose_blob_has_lost_its_slot_is_none_and_is_claimed);
     tcase_add_test(entries, an_entry_whose_lengths_run_over_is_damaged);
-    tcase_add_loop_test(space, free_space_that_makes_no_sense_is_made_anew_by_who_opens_the_environment, 0,
+    tcase_add_loop_test(space, slots_and_space_that_make_no_sense_are_made_anew_by_who_opens_the_environment, 0,
                         LENGTH_OF(damages));
     tcase_add_test(counters, counters_that_make_no_sense_are_told_as_they_are);
     for (int i = 0; i < LENGTH_OF(all); i++) {
