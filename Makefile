@@ -255,7 +255,8 @@ tidy = printf '%s\n' $(1) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- $(L
 ## lint: checks the format (clang-format, width), compiles with -Werror, and runs clang-tidy, cppcheck and shellcheck.
 .PHONY: lint
 lint: need-lint $(LIBRARY_SOURCES:src/%.c=build/lint/obj/%.o) $(CLI_SOURCES:src/%.c=build/lint/obj/%.o) \
-    $(TEST_SOURCES:tests/%.c=build/lint/test/obj/tests/%.o) $(LIBRARY_SOURCES:src/%.c=build/lint/test/obj/src/%.o) \
+    $(patsubst tests/%.c,build/lint/test/obj/tests/%.o,$(sort $(TEST_SOURCES) $(FUZZ_SOURCES))) \
+    $(LIBRARY_SOURCES:src/%.c=build/lint/test/obj/src/%.o) \
     $(BENCH_SOURCES:bench/%.c=build/lint/bench/obj/%.o)
 	$(call say,FORMAT,include src tests bench)
 	$(Q)clang-format --dry-run -Werror $(FORMATTED)
@@ -265,12 +266,12 @@ lint: need-lint $(LIBRARY_SOURCES:src/%.c=build/lint/obj/%.o) $(CLI_SOURCES:src/
 	$(call say,TIDY,bench)
 	$(Q)$(call tidy,$(BENCH_SOURCES),-Ibench)
 	$(call say,TIDY,tests)
-	$(Q)$(call tidy,$(TEST_SOURCES),-DONECOPY_TESTING -Isrc -Itests)
+	$(Q)$(call tidy,$(sort $(TEST_SOURCES) $(FUZZ_SOURCES)),-DONECOPY_TESTING -Isrc -Itests)
 	$(call say,CPPCHECK,src tests bench)
 	$(Q)cppcheck --quiet -j $$(nproc) --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=readdirCalled --std=c11 --library=posix,gnu -Iinclude -Isrc -Itests -Ibench $(filter %.c,$(FORMATTED))
-	$(call say,SHELL,.ci/run)
-	$(Q)shellcheck .ci/run
+	$(call say,SHELL,.ci/run tests/fuzz/run)
+	$(Q)shellcheck .ci/run tests/fuzz/run
 
 ## install: installs below PREFIX (/usr/local), itself below DESTDIR.
 .PHONY: install

@@ -14,7 +14,7 @@ extern void (*test_point_hook)(const char *name);
         static const char *const point_ __attribute__((section("test_points"), used)) = (name);                        \
                                                                                                                        \
         if (test_point_hook)                                                                                           \
-            test_point_hook(point_);                                                                                     \
+            test_point_hook(point_);                                                                                   \
     } while (0)
 #else
 #define TEST_POINT(name) ((void)0)

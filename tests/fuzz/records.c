@@ -16,15 +16,9 @@ enum { CHANGES_MAX = 16, VALUE_MAX = 8000 };
 enum change { CHANGE_WORD, CHANGE_BYTES, CHANGE_ALL, CHANGE_LENGTH, CHANGE_REMOVE, CHANGE_ADD, CHANGES };
 
 /* The blobs first, which are in the table without a name. */
-static const char *const tables[] = {NULL,
-                                     "table entries",
-                                     "table caches",
-                                     "table meta",
-                                     "table free_by_size",
-                                     "table free_by_offset",
-                                     "table limbo",
-                                     "table pending",
-                                     "table contested"};
+static const char *const tables[] = {NULL,          "table entries",      "table caches",
+                                     "table meta",  "table free_by_size", "table free_by_offset",
+                                     "table limbo", "table pending",      "table contested"};
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
 #define MUST(call) EXPECT_MSG((call) == MDB_SUCCESS, "%s", #call)
@@ -100,7 +94,8 @@ static void record_add(MDB_txn *txn, MDB_dbi table, struct input *input)
 static void record_change(MDB_txn *txn, struct input *input)
 {
     static uint8_t bytes[VALUE_MAX];
-    const char *name = tables[input_byte(input) % N_TABLES];
+    uint8_t name[512];
+    const char *of = tables[input_byte(input) % N_TABLES];
     enum change change = input_byte(input) % CHANGES;
     unsigned n = input_byte(input);
     MDB_val key, value;
@@ -108,7 +103,7 @@ static void record_change(MDB_txn *txn, struct input *input)
     MDB_dbi table;
     bool is_found;
 
-    MUST(mdb_dbi_open(txn, name, 0, &table));
+    MUST(mdb_dbi_open(txn, of, 0, &table));
     if (change == CHANGE_ADD) {
         record_add(txn, table, input);
         return;
@@ -118,6 +113,8 @@ static void record_change(MDB_txn *txn, struct input *input)
     if (is_found && change == CHANGE_REMOVE) {
         MUST(mdb_cursor_del(cursor, 0));
     } else if (is_found && value.mv_size <= VALUE_MAX) {
+        memcpy(name, key.mv_data, key.mv_size); /* LMDB moves what it points at */
+        key.mv_data = name;
         memset(bytes, 0, sizeof bytes);
         memcpy(bytes, value.mv_data, value.mv_size);
         value.mv_size = value_change(change, bytes, value.mv_size, input);

@@ -21,8 +21,8 @@ static bool digits_read(const char **text, wide *number)
     const char *begin = *text;
 
     for (*number = 0; **text >= '0' && **text <= '9'; ++*text)
-        *number = *number * 10 + (unsigned)(**text - '0') > TOO_LARGE ? TOO_LARGE
-                                                                      : *number * 10 + (unsigned)(**text - '0');
+        *number =
+            *number * 10 + (unsigned)(**text - '0') > TOO_LARGE ? TOO_LARGE : *number * 10 + (unsigned)(**text - '0');
     return *text > begin;
 }
 
