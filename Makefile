@@ -34,7 +34,7 @@ FUZZ     := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recove
 
 CLI_SOURCES     := $(wildcard src/cli/*.c)
 LIBRARY_SOURCES := $(filter-out $(CLI_SOURCES),$(wildcard src/*.c src/*/*.c))
-TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/process tests/cli))
+TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/process tests/lab tests/cli))
 BENCH_SOURCES   := $(wildcard bench/*/*.c)
 BENCHES         := $(filter-out common,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
 MODELS          := $(wildcard tests/model/*.pml)
@@ -130,11 +130,16 @@ build/exports: include/onecopy.h build/libonecopy.so.0 build/libonecopy.a
 	$(Q)nm -g --defined-only build/libonecopy.a | sed -n 's/.* [A-Z] //p' | sort -u | diff $@.declared -
 	$(Q)touch $@
 
-# The program in README.md, which stores what it reads.
-build/example: README.md build/libonecopy.a
-	$(call say,CC,$@)
-	$(Q)sed -n '/^```c$$/,/^```$$/ { /^```/!p }' $< | \
-	    $(CC) $(LANGUAGE) $(WARNINGS) -Werror -o $@ -x c - -x none build/libonecopy.a $(call pkg,--libs,$(LIBRARY_NEEDS))
+# The programs in README.md.
+build/example/compiled: README.md build/libonecopy.a
+	$(call say,CC,$(@D))
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)awk '/^```/ { inside = /^```c$$/; n += inside; next } inside { print >"$(@D)/" n ".c" }' $<
+	$(Q)set -e; for source in $(@D)/*.c; do \
+	    $(CC) $(LANGUAGE) $(WARNINGS) -Werror -o $${source%.c} $$source build/libonecopy.a \
+	        $(call pkg,--libs,$(LIBRARY_NEEDS)); \
+	done
+	$(Q)touch $@
 
 # Changes when the compiler or its flags do, and so has everything compiled again.
 build/flags: FORCE
@@ -151,14 +156,21 @@ run: build/onecopy
 	build/onecopy demo $(ARGS)
 
 # $(call suite,FOLDER): runs the tests of one kind of build.
-suite = $(strip ONECOPY_BIN=$(abspath $(1)/onecopy) $(SUITE:%=CK_RUN_SUITE=%) $(CASE:%=CK_RUN_CASE=%) $(1)/test/run)
+suite = $(call suite_of,$(1),$(SUITE))
+suite_of = $(strip ONECOPY_BIN=$(abspath $(1)/onecopy) $(2:%=CK_RUN_SUITE=%) $(CASE:%=CK_RUN_CASE=%) $(1)/test/run)
 # Where the kernel randomises more address bits than the sanitizers of gcc 12 expect, they only run without that.
 sanitized = $(shell setarch -R true 2>/dev/null && echo setarch -R) env CK_TIMEOUT_MULTIPLIER=10
 
 ## check: runs the test suite; SUITE=name only that one, CASE=name only that test case.
 .PHONY: check
-check: $(if $(SUITE)$(CASE),,build/exports build/example) build/onecopy build/test/run
+check: $(if $(SUITE)$(CASE),,build/exports build/example/compiled) build/onecopy build/test/run
 	$(call suite,build)
+
+## crash-lab: processes under every kind of trouble, for MINUTES=3; SEED=number repeats the round that a failure named.
+.PHONY: crash-lab
+MINUTES := 3
+crash-lab: build/onecopy build/test/run
+	ONECOPY_TORTURE_REPORT=1 ONECOPY_LAB_SECONDS=$$(($(MINUTES) * 60)) $(SEED:%=ONECOPY_SEED=%) $(call suite_of,build,lab)
 
 # Both sanitizers leave SIGSEGV and SIGBUS alone, since tests expect them.
 

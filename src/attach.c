@@ -14,17 +14,17 @@
 #include "base/error.h"
 #include "base/system.h"
 #include "base/test_point.h"
+#include "files.h"
 #include "index/check.h"
 #include "shared/claims.h"
 #include "shared/clients.h"
-#include "store/audit.h"
+#include "store/coherence.h"
 #include "store/namespace.h"
 #include "store/reap.h"
 #include "store/rebuild.h"
 #include "store/space.h"
 #include "trust.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -74,29 +74,16 @@ static bool file_exists(const struct opening *opening, const char *name)
 /* A directory that is somebody's for something else is not made an environment. */
 static int directory_check_unused(const struct opening *opening)
 {
-    static const char *const expected[] = {".", "..", "state", "arena", "data.mdb", "lock.mdb", "lost+found"};
-    int fd = openat(opening->environment->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-    int result = ONECOPY_OK;
+    const struct environment *environment = opening->environment;
+    char first[65];
+    uint64_t n;
+    int result = files_foreign(environment->directory_fd, environment->path, &n, first, sizeof first);
 
-    if (!stream) {
-        result = error_system("cannot list %s", opening->environment->path);
-        if (fd >= 0)
-            close(fd);
-        return result;
-    }
-    for (const struct dirent *entry = readdir(stream); entry && result == ONECOPY_OK; entry = readdir(stream)) {
-        bool is_expected = false;
-
-        for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-            is_expected = is_expected || strcmp(entry->d_name, expected[i]) == 0;
-        if (!is_expected)
-            result = error_set(ONECOPY_EFORMAT,
-                               "%s is not an environment, and holds other files ('%.64s'): name an empty directory, or "
-                               "one that does not exist yet",
-                               opening->environment->path, entry->d_name);
-    }
-    closedir(stream);
+    if (result == ONECOPY_OK && n > 0)
+        result = error_set(ONECOPY_EFORMAT,
+                           "%s is not an environment, and holds other files ('%s'): name an empty directory, or one "
+                           "that does not exist yet",
+                           environment->path, first);
     return result;
 }
 
@@ -238,6 +225,17 @@ static struct state_shape shape_of(const struct index_identity *identity, enum s
                                 .is_protected = identity->is_protected};
 }
 
+/* What an unfinished creation has left of LMDB's two files. */
+static int index_files_remove(const struct environment *environment)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (unlinkat(environment->directory_fd, names[i], 0) < 0 && errno != ENOENT)
+            return error_system("cannot remove %s/%s", environment->path, names[i]);
+    return ONECOPY_OK;
+}
+
 /* Makes LMDB's two files ahead of LMDB, with pages allocated, so that a full file system is an error here. */
 static int index_files_create(const struct opening *opening)
 {
@@ -252,14 +250,12 @@ static int index_files_create(const struct opening *opening)
         CLEANUP_CLOSE int fd = -1;
         int result;
 
-        if (unlinkat(environment->directory_fd, files[i].name, 0) < 0 && errno != ENOENT)
-            return error_system("cannot remove %s/%s", environment->path, files[i].name);
         result = file_open(opening, files[i].name, O_RDWR | O_CREAT | O_EXCL, &fd);
         if (result < 0)
             return result;
         if (fchmod(fd, opening->file_mode) < 0)
             return error_system("cannot set the mode of %s/%s", environment->path, files[i].name);
-        if (system_allocate(fd, files[i].mode, 0, files[i].n_bytes) < 0)
+        if (system_allocate(fd, files[i].mode, 0, files[i].n_bytes, NULL) < 0)
             return error_system("cannot allocate %llu bytes for %s/%s", (unsigned long long)files[i].n_bytes,
                                 environment->path, files[i].name);
     }
@@ -328,6 +324,8 @@ static int environment_create(struct opening *opening)
 
     if (result == ONECOPY_OK)
         result = identity_choose(opening, &identity);
+    if (result == ONECOPY_OK) /* before the state, which knows that they are unfinished, is begun again */
+        result = index_files_remove(environment);
     if (result < 0)
         return result;
     shape = shape_of(&identity, STATE_CREATING);
@@ -379,7 +377,7 @@ static int lock_file_check(const struct opening *opening, bool is_cold)
         return result;
     if (fchmod(fd, opening->file_mode) < 0 && errno != EPERM)
         return error_system("cannot set the mode of %s/lock.mdb", opening->environment->path);
-    if (system_allocate(fd, 0, 0, INDEX_LOCK_BYTES) < 0)
+    if (system_allocate(fd, 0, 0, INDEX_LOCK_BYTES, NULL) < 0)
         return error_system("cannot allocate %u bytes for %s/lock.mdb", INDEX_LOCK_BYTES, opening->environment->path);
     return ONECOPY_OK;
 }
@@ -439,14 +437,10 @@ static bool identity_is_sound(const struct index_identity *identity)
            identity->max_pins <= MAX_PINS && identity->max_slots > 0 && identity->max_slots <= MAX_SLOTS;
 }
 
-/*
- * LMDB's pages may be sound, and what they say be damaged. What readers follow they check at each step. But what is free
- * is taken on trust from here on, by writers who would overwrite what is not; and of two blobs with one slot, the second
- * would pass for checked when the first was. ONECOPY_ECORRUPT: slots and free space have to be made anew.
- */
+/* ONECOPY_ECORRUPT: slots and free space have to be made anew, and the state is not mapped any more. */
 static int index_verify(struct store *store)
 {
-    int result = audit_index(store);
+    int result = coherence_check(store);
 
     if (result == ONECOPY_ECORRUPT)
         state_unmap(&store->state);
@@ -578,6 +572,8 @@ int environment_register(struct environment *environment)
                          "%s has %u clients, as many as it may: close some, or create it with a larger max_clients",
                          environment->path, store->state.max_clients);
     environment->has_client = result == ONECOPY_OK;
+    if (environment->has_client)
+        client_set_read_only(&store->state, store->client, store->is_read_only);
     store->index.client = store->client;
     return result;
 }
@@ -603,6 +599,17 @@ static int environment_join(struct opening *opening)
     return result;
 }
 
+/* Nobody is there, and what there is was never finished: an index that is still empty, and a state that never was. */
+static bool is_half_made(const struct opening *opening)
+{
+    const struct environment *environment = opening->environment;
+    struct stat index;
+
+    return state_is_being_created(environment->state_fd) ||
+           (!state_is_ready(environment->state_fd) &&
+            fstatat(environment->directory_fd, "data.mdb", &index, AT_SYMLINK_NOFOLLOW) == 0 && index.st_size == 0);
+}
+
 /* ONECOPY_EBUSY: the directory was removed while we waited for its lock. */
 static int attach_locked(struct opening *opening)
 {
@@ -617,7 +624,7 @@ static int attach_locked(struct opening *opening)
     result = arena_open_locked(opening, &is_cold);
     if (result < 0)
         return result;
-    exists = file_exists(opening, "data.mdb") && !(is_cold && state_is_being_created(environment->state_fd));
+    exists = file_exists(opening, "data.mdb") && !(is_cold && is_half_made(opening));
     if (exists)
         result = environment_open_existing(opening, is_cold);
     else if (!is_cold)

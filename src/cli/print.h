@@ -20,6 +20,11 @@ __attribute__((format(printf, 2, 3))) enum status report_usage(const struct comm
 enum status report_failure(int code, const char *operand);
 
 /*
+ * As report_failure(), of an entry: not found is said in the command line's own words, with the key as it can be typed.
+ */
+enum status report_entry(int code, const onecopy_key *key);
+
+/*
  * As report_failure() for onecopy_open() of a path, or of the usual place if it is NULL. What is malformed is an option
  * or a variable, never the path, and is named by itself.
  */
@@ -47,6 +52,9 @@ char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES]);
 
 /* A time span of machine length with three digits: "870 ns", "21.4 us", "1.50 s". Returns text. */
 char *text_of_span(uint64_t duration_ns, char text[TEXT_BYTES]);
+
+/* "66.67 %". Returns text. */
+char *text_of_percent(double percent, char text[TEXT_BYTES]);
 
 /* A number with its thousands set apart: "145,959,730". Returns text. */
 char *text_of_number(uint64_t number, char text[TEXT_BYTES]);

@@ -5,7 +5,8 @@
  * therefore serves many evictions. It leaves the oldest blobs in a queue that all processes share (there is another for
  * blobs in the index alone), and since nothing that is accessed or stored later can become older than these, taking
  * from the queue is the order of last access to the letter. Only what has expired since the pass has to wait for the
- * next one.
+ * next one. What expires next is another matter, as something stored later may: in the queue of a cache that goes by
+ * that, it takes its place when it is set.
  *
  * Everything here happens under the write lock, but readers go on meanwhile. A blob whose access was renewed since the
  * pass is passed over, and slot_retire_idle() looks once more, after it has advanced the generation: no put that has
@@ -20,6 +21,7 @@
 #include "store/entry.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * One eviction under way. `pinned`: slots of all pins at its beginning, ascending, so that pinned blobs are passed
@@ -75,6 +77,12 @@ static uint64_t slot_rank(const struct eviction *eviction, const struct slot *sl
     return slot_is_expired(eviction, slot) ? 0 : slot_time(eviction, slot);
 }
 
+/* Whether a cache keeps its entries whatever there is need for. One that was dropped keeps nothing. */
+static bool cache_evicts_nothing(const struct cache *cache)
+{
+    return load_relaxed(&cache->policy) == ONECOPY_POLICY_NONE && load_relaxed(&cache->status) == CACHE_LIVE;
+}
+
 /*
  * Whether the kind of a slot is the one that is looked for. A blob that entries have goes with the last of them. For a
  * cache's own limit it does not matter whether its values are in view; for space, such a value is passed over.
@@ -82,6 +90,7 @@ static uint64_t slot_rank(const struct eviction *eviction, const struct slot *sl
 static bool slot_is_wanted(const struct eviction *eviction, uint32_t index, const struct slot *slot)
 {
     uint32_t word = load_relaxed(&slot->kind);
+    uint32_t link = load_relaxed(&slot->link);
     const struct cache *cache = cache_at(&eviction->store->state, SLOT_CACHE(word));
 
     switch (SLOT_KIND(word)) {
@@ -89,11 +98,11 @@ static bool slot_is_wanted(const struct eviction *eviction, uint32_t index, cons
         if (eviction->cache != 0)
             return SLOT_CACHE(word) == eviction->cache &&
                    (eviction->policy != ONECOPY_POLICY_NONE || slot_is_expired(eviction, slot));
-        return (load_relaxed(&cache->policy) != ONECOPY_POLICY_NONE || slot_is_expired(eviction, slot)) &&
-               (slot->link == NO_SLOT || !slot_is_pinned(eviction, slot->link));
+        return (!cache_evicts_nothing(cache) || slot_is_expired(eviction, slot)) &&
+               (link == NO_SLOT || !slot_is_pinned(eviction, link));
     case SLOT_SMALL_BLOB:
     case SLOT_BLOB:
-        return eviction->cache == 0 && slot->link == 0 && (!eviction->is_small || SLOT_KIND(word) == SLOT_SMALL_BLOB) &&
+        return eviction->cache == 0 && link == 0 && (!eviction->is_small || SLOT_KIND(word) == SLOT_SMALL_BLOB) &&
                !slot_is_pinned(eviction, index);
     default:
         return false;
@@ -129,13 +138,18 @@ static void heap_sink(struct candidate *heap, size_t n, size_t at)
     heap[at] = moving;
 }
 
+static struct eviction_queue *queue_of_cache(const struct state *state, uint32_t cache)
+{
+    return &state->queues[QUEUE_CACHES + cache % (QUEUES - QUEUE_CACHES)];
+}
+
 static struct eviction_queue *queue_of(const struct eviction *eviction)
 {
-    uint32_t number = eviction->is_small ? QUEUE_SMALL : QUEUE_ALL;
+    const struct state *state = &eviction->store->state;
 
     if (eviction->cache != 0)
-        number = QUEUE_CACHES + eviction->cache % (QUEUES - QUEUE_CACHES);
-    return &eviction->store->state.queues[number];
+        return queue_of_cache(state, eviction->cache);
+    return &state->queues[eviction->is_small ? QUEUE_SMALL : QUEUE_ALL];
 }
 
 /*
@@ -201,12 +215,39 @@ static bool queue_next(const struct eviction *eviction, struct queue_record *can
     return false;
 }
 
+/*
+ * What is not in the queue expires no sooner than the last that is. So an entry belongs into it if it expires sooner,
+ * and the last may drop out for it.
+ */
+void eviction_note(struct store *store, uint32_t cache, uint32_t slot)
+{
+    struct state *state = &store->state;
+    struct eviction_queue *queue = queue_of_cache(state, cache);
+    uint64_t expires_ns = load_relaxed(&slot_at(state, slot)->expires_ns);
+    uint32_t at = queue->next;
+
+    if (load_relaxed(&cache_at(state, cache)->policy) != ONECOPY_POLICY_TTL || queue->cache != cache ||
+        queue->policy != ONECOPY_POLICY_TTL || queue->n_records > QUEUE_RECORDS)
+        return;
+    while (at < queue->n_records && queue->records[at].accessed_ns <= expires_ns)
+        at++;
+    if (at >= queue->n_records)
+        return;
+    store_relaxed(&state->journal->has_candidates, 1U); /* nobody goes by a queue that was left half moved */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (queue->n_records == QUEUE_RECORDS)
+        queue->n_records--;
+    memmove(&queue->records[at + 1], &queue->records[at], (queue->n_records - at) * sizeof *queue->records);
+    queue->records[at] = (struct queue_record){.slot = slot, .accessed_ns = expires_ns};
+    queue->n_records++;
+}
+
 static int entry_evict(struct eviction *eviction, uint32_t number)
 {
     struct store *store = eviction->store;
     const struct slot *slot = slot_at(&store->state, number);
     bool is_expired = slot_is_expired(eviction, slot);
-    struct entry_spot spot = {.cache = SLOT_CACHE(load_relaxed(&slot->kind)), .hash = slot->ref};
+    struct entry_spot spot = {.cache = SLOT_CACHE(load_relaxed(&slot->kind)), .hash = slot_ref(slot)};
     int result = index_entry_find_slot(eviction->write->index, eviction->write->txn, spot.cache, &spot.hash, number,
                                        &spot.found, &spot.ordinal);
 
@@ -225,7 +266,7 @@ static int candidate_evict(struct eviction *eviction, const struct queue_record 
     struct state *state = &eviction->store->state;
     struct slot *slot = slot_at(state, candidate->slot);
     bool is_expired = slot_is_expired(eviction, slot);
-    onecopy_ref ref = slot->ref;
+    onecopy_ref ref = slot_ref(slot);
     struct blob_record record;
     int result;
 

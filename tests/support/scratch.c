@@ -5,9 +5,7 @@
 #include "support/scratch.h"
 
 #include "base/hash.h"
-#include "base/system.h"
 #include "environment.h"
-#include "index/check.h"
 #include "store/audit.h"
 #include "store/reap.h"
 #include "store/room.h"
@@ -223,19 +221,6 @@ void expect_nothing_left(onecopy *cache)
     EXPECT_EQUAL(stat.pending_bytes, 0);
     EXPECT_EQUAL(stat.punching_bytes, 0);
     EXPECT_OK(audit(store));
-}
-
-void expect_index_sound(void)
-{
-    CLEANUP_CLOSE int fd = -1;
-    struct index_check_report report = {0};
-    char path[sizeof environment_path + 16];
-
-    snprintf(path, sizeof path, "%s/data.mdb", environment_path);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    EXPECT(fd >= 0);
-    EXPECT_MSG(index_check(fd, &report) == 0, "page %llu of the index: %s", (unsigned long long)report.page,
-               report.reason);
 }
 
 /* Blobs whose time is over, and that nobody has swept yet. */

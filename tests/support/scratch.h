@@ -51,9 +51,6 @@ void expect_audit(onecopy *cache);
  */
 void expect_nothing_left(onecopy *cache);
 
-/* Its index is sound, as one finds it who opens it when nobody else has it open. */
-void expect_index_sound(void);
-
 /*
  * Every blob that an iterator meets can be got, whole; there are as many as the statistics say. Nobody else is at work.
  */

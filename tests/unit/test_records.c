@@ -40,7 +40,7 @@ static void entry_find(const struct index_write *write, const char *key, onecopy
 
     EXPECT(cache_find(&store->state, "results", &results));
     first = (struct entry_place){.cache = results.number};
-    *hash = slot_at(&store->state, 0)->ref; /* the first thing that was stored */
+    *hash = slot_ref(slot_at(&store->state, 0)); /* the first thing that was stored */
     EXPECT_OK(index_entry_find(write->index, write->txn, first.cache, hash, key, strlen(key), found, &ordinal));
     EXPECT_EQUAL(ordinal, 0);
 }
@@ -204,7 +204,7 @@ START_TEST(slots_and_space_that_make_no_sense_are_made_anew_by_who_opens_the_env
     expect_audit(cache);
     for (uint64_t seed = 100; seed < 120; seed++)
         put_content(cache, seed, LARGE);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = damages[_i] == slot_of_another; i < 3; i++) { /* of two with one slot one goes */
         onecopy_view view = get_content(cache, &refs[i], i);
 
         onecopy_release(&view);
