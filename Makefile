@@ -18,6 +18,9 @@ TEST_NEEDS    := check:check jansson:libjansson-dev
 BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS))
 LINT_NEEDS    := $(BUILD_NEEDS) clang-format clang-tidy cppcheck shellcheck
 MODEL_NEEDS   := spin
+FUZZ_NEEDS    := clang
+VALGRIND_NEEDS := $(BUILD_NEEDS) valgrind
+COVERAGE_NEEDS := $(BUILD_NEEDS) gcovr
 
 LANGUAGE := -std=gnu11 -D_GNU_SOURCE -pthread -Iinclude
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
@@ -26,6 +29,8 @@ ASAN     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
             -static-libasan -static-libubsan
 # gcc warns of every fence that TSan does not model; onecopy's stand between processes, where TSan sees nothing anyway.
 TSAN     := -fsanitize=thread -Wno-tsan
+# clang's: the targets are its own, and have its main().
+FUZZ     := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 CLI_SOURCES     := $(wildcard src/cli/*.c)
 LIBRARY_SOURCES := $(filter-out $(CLI_SOURCES),$(wildcard src/*.c src/*/*.c))
@@ -33,7 +38,11 @@ TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/pr
 BENCH_SOURCES   := $(wildcard bench/*/*.c)
 BENCHES         := $(filter-out common,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
 MODELS          := $(wildcard tests/model/*.pml)
-FORMATTED       := $(wildcard $(foreach folder,include src src/* tests tests/* bench/*,$(folder)/*.c $(folder)/*.h))
+FUZZERS         := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+FUZZ_SUPPORT    := $(filter-out tests/support/runner.c,$(wildcard tests/support/*.c tests/fuzz/common/*.c)) \
+                   tests/unit/specimen.c tests/unit/trial.c
+FUZZ_SOURCES    := $(wildcard tests/fuzz/*.c) $(FUZZ_SUPPORT)
+FORMATTED       := $(wildcard $(foreach folder,include src src/* tests tests/* tests/fuzz/common bench/*,$(folder)/*.c $(folder)/*.h))
 VERSION          = $(shell awk '/define ONECOPY_VERSION_/ { printf "%s%s", dot, $$3; dot = "." }' include/onecopy.h)
 
 # $(call pkg,--cflags or --libs,NEEDS): asked when a recipe runs, because only then are the packages sure to be there.
@@ -55,6 +64,9 @@ define link
 $(call say,LD,$@)
 $(Q)$(CC) $(CFLAGS) -pthread $(1) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(call pkg,--libs,$(2))
 endef
+
+# For what would otherwise end an argument of call.
+, := ,
 
 .DELETE_ON_ERROR:
 
@@ -100,6 +112,8 @@ $(eval $(call flavour,build))
 $(eval $(call flavour,build/asan,$$(ASAN)))
 $(eval $(call flavour,build/tsan,$$(TSAN)))
 $(eval $(call flavour,build/lint,-Werror))
+$(eval $(call flavour,build/fuzz,$$(FUZZ)))
+$(eval $(call flavour,build/coverage,--coverage -fprofile-update=atomic))
 
 SHARED := -shared -Wl,-soname,libonecopy.so.0 -Wl,--version-script=src/libonecopy.map -Wl,-z,defs
 build/libonecopy.so.0: $(LIBRARY_SOURCES:src/%.c=build/obj/%.o) src/libonecopy.map
@@ -171,6 +185,31 @@ asan: build/asan/onecopy build/asan/test/run
 tsan: build/tsan/onecopy build/tsan/test/run
 	$(sanitized) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:handle_segv=0:handle_sigbus=0 $(call suite,build/tsan)
 
+# What processes that are killed have passed is not counted.
+
+## coverage: runs the test suite and prints which part of src it has passed, by folder; HTML=folder writes pages as well.
+.PHONY: coverage
+coverage: need-coverage build/coverage/onecopy build/coverage/test/run
+	$(Q)find build/coverage -name '*.gcda' -delete
+	$(call suite,build/coverage)
+	$(Q)mkdir -p build/coverage/html
+	$(Q)gcovr --root . --filter src/ --csv build/coverage/files.csv $(if $(HTML),--html-details $(HTML)/index.html) build/coverage
+	$(Q)awk -F, 'function row(name) { printf "%-14s %6d of %6d lines %5.1f %%  %6d of %6d branches %5.1f %%\n", \
+	    name, lines[name], all_lines[name], 100 * lines[name] / all_lines[name], \
+	    branches[name], all_branches[name], 100 * branches[name] / (all_branches[name] ? all_branches[name] : 1) } \
+	    function add(name) { lines[name] += $$3; all_lines[name] += $$2; branches[name] += $$6; all_branches[name] += $$5 } \
+	    NR > 1 { folder = $$1; sub(/\/[^\/]*$$/, "", folder); add(folder); add("all"); folders[folder] } \
+	    END { for (folder in folders) row(folder) | "sort"; close("sort"); row("all") }' build/coverage/files.csv
+
+UNIT_SUITES := $(shell sed -n 's/^SUITE(\([a-z_]*\))$$/\1/p' tests/unit/*.c)
+
+## valgrind: runs the suites of tests/unit under memcheck, but for NOT_MEMCHECKED. SUITE=name only one.
+.PHONY: valgrind
+valgrind: need-valgrind build/onecopy build/test/run
+	$(Q)printf '%s\n' $(or $(SUITE),$(filter-out $(NOT_MEMCHECKED),$(UNIT_SUITES))) | \
+	    xargs -P $$(nproc) -I{} env CK_RUN_SUITE={} CK_TIMEOUT_MULTIPLIER=30 \
+	    valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite build/test/run
+
 # Each folder of bench is one program, but for common, which is part of all.
 $(foreach name,$(BENCHES),$(eval build/bench/$(name): \
     $(patsubst bench/%.c,build/bench/obj/%.o,$(wildcard bench/$(name)/*.c bench/common/*.c))))
@@ -182,6 +221,20 @@ $(BENCHES:%=build/bench/%): build/libonecopy.a
 bench: $(BENCHES:%=build/bench/%)
 	$(if $(BENCHES),,$(error there is no program in bench))
 	$(Q)set -e; for program in $^; do SIZE=$(SIZE) $$program; done
+
+build/fuzz/%: private CC := clang
+FUZZ_LIBRARY := $(LIBRARY_SOURCES:src/%.c=build/fuzz/test/obj/src/%.o)
+$(FUZZ_SOURCES:tests/%.c=build/fuzz/test/obj/tests/%.o) $(FUZZ_LIBRARY): | need-fuzz
+$(FUZZERS:%=build/fuzz/%): build/fuzz/%: build/fuzz/test/obj/tests/fuzz/%.o $(FUZZ_LIBRARY) \
+    $(FUZZ_SUPPORT:tests/%.c=build/fuzz/test/obj/tests/%.o)
+	$(call link,-fsanitize=fuzzer$(,)address$(,)undefined,$(LIBRARY_NEEDS) $(TEST_NEEDS))
+
+## fuzz: runs the targets of tests/fuzz for SECONDS (60) each, beginning with SEED. TARGET=name only one; INPUT=file once.
+SECONDS ?= 60
+SEED    ?= $(shell date +%s)
+.PHONY: fuzz
+fuzz: $(if $(TARGET),build/fuzz/$(TARGET),$(FUZZERS:%=build/fuzz/%))
+	$(Q)printf '%s\n' $^ | xargs -P $$(nproc) -I{} tests/fuzz/run {} $(if $(INPUT),$(INPUT),$(SECONDS) $(SEED))
 
 # $(call pan,FLAGS): searches all states of a model. Flaws are not in its exit status, but in what it writes.
 pan = mkdir -p $(@D) && cd $(@D) && spin $(1) -a $(CURDIR)/$< && \
@@ -214,7 +267,8 @@ tidy = printf '%s\n' $(1) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- $(L
 ## lint: checks the format (clang-format, width), compiles with -Werror, and runs clang-tidy, cppcheck and shellcheck.
 .PHONY: lint
 lint: need-lint $(LIBRARY_SOURCES:src/%.c=build/lint/obj/%.o) $(CLI_SOURCES:src/%.c=build/lint/obj/%.o) \
-    $(TEST_SOURCES:tests/%.c=build/lint/test/obj/tests/%.o) $(LIBRARY_SOURCES:src/%.c=build/lint/test/obj/src/%.o) \
+    $(patsubst tests/%.c,build/lint/test/obj/tests/%.o,$(sort $(TEST_SOURCES) $(FUZZ_SOURCES))) \
+    $(LIBRARY_SOURCES:src/%.c=build/lint/test/obj/src/%.o) \
     $(BENCH_SOURCES:bench/%.c=build/lint/bench/obj/%.o)
 	$(call say,FORMAT,include src tests bench)
 	$(Q)clang-format --dry-run -Werror $(FORMATTED)
@@ -224,12 +278,12 @@ lint: need-lint $(LIBRARY_SOURCES:src/%.c=build/lint/obj/%.o) $(CLI_SOURCES:src/
 	$(call say,TIDY,bench)
 	$(Q)$(call tidy,$(BENCH_SOURCES),-Ibench)
 	$(call say,TIDY,tests)
-	$(Q)$(call tidy,$(TEST_SOURCES),-DONECOPY_TESTING -Isrc -Itests)
+	$(Q)$(call tidy,$(sort $(TEST_SOURCES) $(FUZZ_SOURCES)),-DONECOPY_TESTING -Isrc -Itests)
 	$(call say,CPPCHECK,src tests bench)
 	$(Q)cppcheck --quiet -j $$(nproc) --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=readdirCalled --std=c11 --library=posix,gnu -Iinclude -Isrc -Itests -Ibench $(filter %.c,$(FORMATTED))
-	$(call say,SHELL,.ci/run)
-	$(Q)shellcheck .ci/run
+	$(call say,SHELL,.ci/run tests/fuzz/run)
+	$(Q)shellcheck .ci/run tests/fuzz/run
 
 ## install: installs below PREFIX (/usr/local), itself below DESTDIR.
 .PHONY: install
@@ -262,11 +316,14 @@ help:
 
 # Installs what is missing, or says how. Order-only prerequisites of all that needs it: asking costs a few milliseconds,
 # and nothing is built again.
-.PHONY: need-build need-lint need-model
+.PHONY: need-build need-lint need-model need-fuzz need-valgrind need-coverage
 need-build: NEEDS := $(BUILD_NEEDS)
 need-lint: NEEDS := $(LINT_NEEDS)
 need-model: NEEDS := $(MODEL_NEEDS)
-need-build need-lint need-model:
+need-fuzz:  NEEDS := $(FUZZ_NEEDS)
+need-valgrind: NEEDS := $(VALGRIND_NEEDS)
+need-coverage: NEEDS := $(COVERAGE_NEEDS)
+need-build need-lint need-model need-fuzz need-valgrind need-coverage:
 	@missing=; \
 	for need in $(NEEDS); do \
 	    case $$need in \

@@ -260,6 +260,7 @@ static int entry_file(struct setting *setting, struct index_write *write, const 
                                            : result;
         add_relaxed(&store_totals(store)->results, 1U);
     }
+    TEST_POINT("entry_slotted");
     slot = slot_at(state, record->slot);
     record->generation = load_relaxed(&slot->generation);
     store_relaxed(&slot->link, record->blob_slot);
@@ -269,6 +270,7 @@ static int entry_file(struct setting *setting, struct index_write *write, const 
     eviction_note(store, setting->cache.number, record->slot);
     cache_change(state, setting->cache.number, CACHE_GAINS, record->status, entry_bytes(record));
     entry_event(store, ONECOPY_EVENT_SET, setting->cache.number, record, setting->key->bytes);
+    TEST_POINT("entry_filled");
     return index_entry_put(write, setting->cache.number, &setting->key->hash, present->ordinal, record,
                            setting->key->bytes, value->content_type, bytes);
 }
