@@ -6,8 +6,8 @@
  * even awake. So there are pauses. As long as nobody else writes, there is a short one after each millisecond: a writer
  * that has come meanwhile gets the lock, and is noticed by the numbers of transactions. Where others write, there is a
  * pause after each transaction. If they are many, it goes on until they have had so many turns that one of ours among
- * them does not matter to the slowest hundredth of theirs, and ours may take a while. If they are few, it is shorter, as
- * they need space as well, and so is our transaction: hardly longer than one of theirs.
+ * them does not matter to the slowest hundredth of theirs, and ours may take a while. If they are few, it is shorter,
+ * as they need space as well, and so is our transaction: hardly longer than one of theirs.
  *
  * The other way round, the lock comes to the janitor in time though others use it all the time, since it is given to
  * one of those who sleep on it each time that it is let go.
