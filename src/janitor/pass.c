@@ -121,6 +121,8 @@ static void pass_finish(struct janitor *janitor)
     pass->next_due_ns = janitor->due_ns;
     pass->is_above_mark = marks_in_use_pages(janitor->store) > marks.high_pages ||
                           marks_in_use_entries(janitor->store) > marks.high_entries;
+    pass->steps = janitor->n_steps;
+    pass->longest_step_ns = janitor->longest_step_ns;
     pass->duration_ns = clock_exact_ns() - janitor->since_ns;
 }
 
@@ -142,10 +144,9 @@ int janitor_pass(struct janitor *janitor, struct onecopy_pass *pass)
 {
     int result;
 
-    janitor->since_ns = clock_exact_ns();
     *pass = (struct onecopy_pass){.began_ns = store_now(janitor->store)};
     janitor->pass = pass;
-    janitor->pace = (struct pace){.number = index_last_number(&janitor->store->index)};
+    steps_begin(janitor);
     janitor->due_ns = clock_add(pass->began_ns, janitor->options.sweep_interval_ns);
     if (janitor->options.dry_run) {
         result = estimate(janitor);
