@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/system.h"
 #include "base/test_point.h"
+#include "shared/janitor.h"
 #include "shared/slots.h"
 #include "shared/waiting.h"
 
@@ -371,6 +372,7 @@ int index_commit(struct index_write *write)
         return index_error(code, "committing"); /* the lock is gone: the next writer undoes what the journal says */
     TEST_POINT("after_commit");
     journal_commit(write->state, number, events_tail);
+    janitor_call_if_short(write->state);
     return ONECOPY_OK;
 }
 

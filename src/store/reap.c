@@ -9,6 +9,7 @@
 #include "base/test_point.h"
 #include "shared/claims.h"
 #include "shared/clients.h"
+#include "shared/janitor.h"
 #include "store/rebuild.h"
 
 /* Extents returned in one transaction. */
@@ -106,6 +107,7 @@ static int dead_clients_clear(struct store *store)
         index_clear_stale_readers(&store->index);
         pins_clear_all(&store->state, client);
         claims_end_all(&store->state, client);
+        janitor_forget(&store->state, client);
         result = reap_pending(store, client);
         if (result < 0) {
             client_unseize(&store->state, client);
