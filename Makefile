@@ -1,6 +1,6 @@
 # Builds onecopy. `make help` lists the targets, V=1 shows the commands, WERROR=1 makes warnings errors.
 #
-# src/cli is the command line, the rest of src the library. Each kind of build (plain, asan, tsan, and the one that
+# src/cli is the command line, daemon the daemon, src/program what both have; the rest of src is the library. Each kind of build (plain, asan, tsan, and the one that
 # lint makes) has a folder of its own and the same rules, which the template `flavour` makes for it.
 
 ifeq ($(origin CC),default)
@@ -14,8 +14,9 @@ LIBDIR ?= $(PREFIX)/lib
 # a word without one is a command and the package of the same name.
 LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
 CLI_NEEDS     := jansson:libjansson-dev
+DAEMON_NEEDS  := inih:libinih-dev libsystemd:libsystemd-dev
 TEST_NEEDS    := check:check jansson:libjansson-dev
-BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS))
+BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
 LINT_NEEDS    := $(BUILD_NEEDS) clang-format clang-tidy cppcheck shellcheck
 MODEL_NEEDS   := spin
 
@@ -25,13 +26,15 @@ ASAN     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 # gcc warns of every fence that TSan does not model; onecopy's stand between processes, where TSan sees nothing anyway.
 TSAN     := -fsanitize=thread -Wno-tsan
 
+PROGRAM_SOURCES := $(wildcard src/program/*.c)
 CLI_SOURCES     := $(wildcard src/cli/*.c)
-LIBRARY_SOURCES := $(filter-out $(CLI_SOURCES),$(wildcard src/*.c src/*/*.c))
+DAEMON_SOURCES  := $(wildcard daemon/*.c)
+LIBRARY_SOURCES := $(filter-out $(CLI_SOURCES) $(PROGRAM_SOURCES),$(wildcard src/*.c src/*/*.c))
 TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/process tests/cli))
 BENCH_SOURCES   := $(wildcard bench/*/*.c)
 BENCHES         := $(filter-out common,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
 MODELS          := $(wildcard tests/model/*.pml)
-FORMATTED       := $(wildcard $(foreach folder,include src src/* tests tests/* bench/*,$(folder)/*.c $(folder)/*.h))
+FORMATTED       := $(wildcard $(foreach folder,include src src/* daemon tests tests/* bench/*,$(folder)/*.c $(folder)/*.h))
 VERSION          = $(shell awk '/define ONECOPY_VERSION_/ { printf "%s%s", dot, $$3; dot = "." }' include/onecopy.h)
 
 # $(call pkg,--cflags or --libs,NEEDS): asked when a recipe runs, because only then are the packages sure to be there.
@@ -56,20 +59,23 @@ endef
 
 .DELETE_ON_ERROR:
 
-## all: builds the library and the command line, build/onecopy.
+## all: builds the library, the command line, build/onecopy, and the daemon, build/onecopyd.
 .PHONY: all
-all: build/libonecopy.a build/libonecopy.so build/onecopy
+all: build/libonecopy.a build/libonecopy.so build/onecopy build/onecopyd
 
 # $(call flavour,FOLDER,FLAGS): the rules of one kind of build.
 #
-# The command line sees the public header alone. The tests see everything, and their library is compiled a second time,
+# The command line and the daemon see the public header alone. The tests see everything, and their library is compiled a second time,
 # with the points where a test can hold a process or make a call fail.
 define flavour
 $(1)/obj/%.o: src/%.c Makefile build/flags | need-build
 	$$(call compile,$(2) -fPIC -Isrc $$(call pkg,--cflags,$(LIBRARY_NEEDS)))
 
 $(1)/obj/cli/%.o: src/cli/%.c Makefile build/flags | need-build
-	$$(call compile,$(2) -Isrc/cli $$(call pkg,--cflags,$(CLI_NEEDS)))
+	$$(call compile,$(2) -Isrc/cli -Isrc/program $$(call pkg,--cflags,$(CLI_NEEDS)))
+
+$(1)/obj/daemon/%.o: daemon/%.c Makefile build/flags | need-build
+	$$(call compile,$(2) -Isrc/program $$(call pkg,--cflags,$(DAEMON_NEEDS)))
 
 $(1)/test/obj/src/%.o: src/%.c Makefile build/flags | need-build
 	$$(call compile,$(2) -DONECOPY_TESTING -Isrc $$(call pkg,--cflags,$(LIBRARY_NEEDS)))
@@ -87,8 +93,11 @@ $(1)/libonecopy.a: $(LIBRARY_SOURCES:src/%.c=$(1)/obj/%.o)
 	$$(Q)objcopy --wildcard --keep-global-symbol='onecopy_*' $(1)/libonecopy.o
 	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $(1)/libonecopy.o
 
-$(1)/onecopy: $(CLI_SOURCES:src/%.c=$(1)/obj/%.o) $(1)/libonecopy.a
+$(1)/onecopy: $(patsubst src/%.c,$(1)/obj/%.o,$(CLI_SOURCES) $(PROGRAM_SOURCES)) $(1)/libonecopy.a
 	$$(call link,$(2),$(LIBRARY_NEEDS) $(CLI_NEEDS))
+
+$(1)/onecopyd: $(DAEMON_SOURCES:%.c=$(1)/obj/%.o) $(PROGRAM_SOURCES:src/%.c=$(1)/obj/%.o) $(1)/libonecopy.a
+	$$(call link,$(2),$(LIBRARY_NEEDS) $(DAEMON_NEEDS))
 
 $(1)/test/run: $(TEST_SOURCES:tests/%.c=$(1)/test/obj/tests/%.o) $(LIBRARY_SOURCES:src/%.c=$(1)/test/obj/src/%.o)
 	$$(call link,$(2),$(LIBRARY_NEEDS) $(TEST_NEEDS))

@@ -22,6 +22,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +32,9 @@ struct reading {
     FILE *stream;
     char *line;
     size_t line_capacity;
-    unsigned number;         /* of the line that was read last */
+    unsigned number; /* of the line that was read last */
     unsigned n_faults;
-    bool is_at_fault;        /* that line was complained of */
+    bool is_at_fault; /* that line was complained of */
     /* The section that the line stands in. Neither: before the first, or in one that was refused. */
     struct environment_section *environment;
     struct cache_section *cache;
@@ -209,8 +210,10 @@ static void head_take(struct reading *reading, char *text)
     else if (word_take(&text, "cache"))
         cache_head_take(reading, text);
     else
-        fault(reading, "there is no section [%.100s]: there are [environment], [environment PATH], [cache NAME] and "
-                       "[cache NAME PATH]", text);
+        fault(reading,
+              "there is no section [%.100s]: there are [environment], [environment PATH], [cache NAME] and "
+              "[cache NAME PATH]",
+              text);
 }
 
 /* For libinih, as fgets(). A line that is empty for it was ours. */

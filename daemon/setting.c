@@ -137,7 +137,9 @@ static bool text_read(const struct setting *setting, const char *text, uint64_t 
 /* Bounds are told in the unit in which one would write them. */
 static const char *bound_text(const struct setting *setting, uint64_t bound, char text[32])
 {
-    uint64_t unit = setting->kind == SETTING_BYTES ? UINT64_C(1) << 20 : setting->kind == SETTING_DURATION ? 1000000 : 1;
+    uint64_t unit = setting->kind == SETTING_BYTES      ? UINT64_C(1) << 20
+                    : setting->kind == SETTING_DURATION ? 1000000
+                                                        : 1;
     const char *name = setting->kind == SETTING_BYTES ? "M" : setting->kind == SETTING_DURATION ? "ms" : "";
 
     if (bound % unit != 0)
@@ -149,8 +151,8 @@ static const char *bound_text(const struct setting *setting, uint64_t bound, cha
 
 static bool value_read(const struct setting *setting, const char *text, uint64_t *number, char fault[FAULT_BYTES])
 {
-    bool is_number = setting->kind == SETTING_BYTES || setting->kind == SETTING_DURATION ||
-                     setting->kind == SETTING_COUNT;
+    bool is_number =
+        setting->kind == SETTING_BYTES || setting->kind == SETTING_DURATION || setting->kind == SETTING_COUNT;
     char least[32], most[32];
 
     if (!text_read(setting, text, number, fault))
@@ -229,6 +231,9 @@ char *setting_names(const struct setting *settings, size_t n, char text[FAULT_BY
     text[0] = '\0';
     for (size_t i = 0; i < n && length < FAULT_BYTES; i++)
         length += (size_t)snprintf(text + length, FAULT_BYTES - length, "%s%s",
-                                   i == 0 ? "" : i + 1 < n ? ", " : " and ", settings[i].name);
+                                   i == 0      ? ""
+                                   : i + 1 < n ? ", "
+                                               : " and ",
+                                   settings[i].name);
     return text;
 }

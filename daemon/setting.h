@@ -49,8 +49,14 @@ enum environment_setting {
 extern const struct setting environment_settings[N_ENVIRONMENT_SETTINGS];
 
 /* Of a named cache. */
-enum cache_setting { SET_CACHE_TTL, SET_CACHE_MAX_ENTRIES, SET_CACHE_MAX_BYTES, SET_CACHE_GRACE, SET_CACHE_POLICY,
-                     N_CACHE_SETTINGS };
+enum cache_setting {
+    SET_CACHE_TTL,
+    SET_CACHE_MAX_ENTRIES,
+    SET_CACHE_MAX_BYTES,
+    SET_CACHE_GRACE,
+    SET_CACHE_POLICY,
+    N_CACHE_SETTINGS
+};
 extern const struct setting cache_settings[N_CACHE_SETTINGS];
 
 /* What one of them was set to, and where. All zeros: it is not set. */
