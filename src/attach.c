@@ -648,12 +648,13 @@ int environment_attach(struct environment *environment, const struct onecopy_opt
 static void client_leave(struct environment *environment)
 {
     struct store *store = &environment->store;
+    uint64_t n_pages = 0;
 
     if (!environment->has_client)
         return;
     if (store->index.environment && !store->is_read_only &&
         load_relaxed(&environment->fork_page->presence) == PRESENCE_HERE)
-        reap_pending(store, store->client);
+        reap_pending(store, store->client, &n_pages);
     pins_clear_all(&store->state, store->client);
     claims_end_all(&store->state, store->client);
     client_unregister(&store->state, environment->state_fd, store->client);

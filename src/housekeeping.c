@@ -67,18 +67,18 @@ int onecopy_janitor_begin(onecopy *handle, const struct onecopy_janitor_options 
     made = system_calls.calloc(1, sizeof *made);
     if (!made)
         return error_set(ONECOPY_ENOMEMORY, "out of memory for a janitor");
-    result = options->dry_run ? ONECOPY_OK : place_take(handle->environment);
+    result = janitor_init(&made->janitor, &handle->environment->store, options);
+    if (result == ONECOPY_OK && !options->dry_run)
+        result = place_take(handle->environment);
     if (result < 0) {
+        janitor_end(&made->janitor);
         free(made);
         return result;
     }
     made->handle = handle;
     made->incarnation = handle->environment->incarnation;
-    made->janitor.store = &handle->environment->store;
-    made->janitor.options = *options;
-    made->janitor.n_asked = load_relaxed(&made->janitor.store->state.header->janitor.asked);
     if (!options->dry_run)
-        janitor_mark(&made->janitor);
+        marks_publish(&made->janitor);
     *janitor = made;
     return ONECOPY_OK;
 }
@@ -109,7 +109,7 @@ int onecopy_janitor_configure(onecopy_janitor *janitor, const struct onecopy_jan
         return result;
     janitor->janitor.options = *options;
     if (!options->dry_run)
-        janitor_mark(&janitor->janitor);
+        marks_publish(&janitor->janitor);
     return ONECOPY_OK;
 }
 
@@ -173,6 +173,7 @@ onecopy_janitor *onecopy_janitor_end(onecopy_janitor *janitor)
 
         if (janitor->incarnation == environment->incarnation && !janitor->janitor.options.dry_run)
             place_leave(environment);
+        janitor_end(&janitor->janitor);
         free(janitor);
     }
     return NULL;

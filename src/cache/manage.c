@@ -58,8 +58,10 @@ int cache_make_room(struct store *store, struct index_write *write, uint32_t num
     const struct cache *cache = cache_at(&store->state, number);
     uint64_t max_entries = limit_of(&cache->max_entries);
     uint64_t max_bytes = limit_of(&cache->max_bytes);
-    struct eviction_goal goal = {
-        .cache = number, .entries = less(max_entries, n_entries), .bytes = less(max_bytes, n_bytes)};
+    struct eviction_goal goal = {.cache = number,
+                                 .entries = less(max_entries, n_entries),
+                                 .bytes = less(max_bytes, n_bytes),
+                                 .reason = ONECOPY_EVICTED_FOR_CACHE};
     int result;
 
     *n_evicted = 0;
@@ -127,17 +129,15 @@ static int cache_sweep(struct store *store, uint32_t number, uint64_t serial, ui
     return result;
 }
 
-/* Goes on where a process that was dropping a cache has been killed. */
-static int caches_sweep(struct store *store)
+int caches_sweep(struct store *store, uint64_t *n)
 {
     int result = ONECOPY_OK;
 
     for (uint32_t number = 0; cache_is_known(&store->state, number) && result == ONECOPY_OK; number++) {
         const struct cache *cache = cache_at(&store->state, number);
-        uint64_t n;
 
         if (load_relaxed(&cache->status) == CACHE_DROPPING)
-            result = cache_sweep(store, number, load_relaxed(&cache->serial), &n);
+            result = cache_sweep(store, number, load_relaxed(&cache->serial), n);
     }
     return result;
 }
@@ -146,7 +146,8 @@ int cache_drop(struct store *store, const char *name, uint64_t *n)
 {
     struct cache_found found;
     struct index_write write;
-    int result = caches_sweep(store);
+    uint64_t n_left = 0;
+    int result = caches_sweep(store, &n_left);
 
     if (result == ONECOPY_OK)
         result = room_write_begin(store, 1, &write);
@@ -177,7 +178,8 @@ static int cache_settle(struct store *store, const char *name, const struct onec
 {
     struct index_write write;
     bool is_there;
-    int result = caches_sweep(store);
+    uint64_t n_left = 0;
+    int result = caches_sweep(store, &n_left);
 
     if (result == ONECOPY_OK)
         result = room_write_begin(store, 1, &write);

@@ -330,11 +330,11 @@ void index_reader_end(MDB_txn *reader)
     mdb_txn_reset(reader);
 }
 
-void index_clear_stale_readers(const struct index *index)
+uint32_t index_clear_stale_readers(const struct index *index)
 {
-    int n_dead;
+    int n_dead = 0;
 
-    mdb_reader_check(index->environment, &n_dead);
+    return mdb_reader_check(index->environment, &n_dead) == MDB_SUCCESS ? (uint32_t)n_dead : 0;
 }
 
 int index_write_begin(struct index *index, struct state *state, struct index_write *write)
@@ -355,6 +355,13 @@ int index_write_begin(struct index *index, struct state *state, struct index_wri
 uint64_t index_write_number(const struct index_write *write)
 {
     return mdb_txn_id(write->txn);
+}
+
+uint64_t index_last_number(const struct index *index)
+{
+    MDB_envinfo info;
+
+    return mdb_env_info(index->environment, &info) == MDB_SUCCESS ? info.me_last_txnid : 0;
 }
 
 int index_commit(struct index_write *write)

@@ -64,8 +64,8 @@ int index_reader_begin(const struct index *index, index_txn **reader); /* makes 
 void index_reader_end(index_txn *reader);
 void index_reader_free(index_txn *reader);
 
-/* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. */
-void index_clear_stale_readers(const struct index *index);
+/* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. Returns how many. */
+uint32_t index_clear_stale_readers(const struct index *index);
 
 /* ---- writing ---- */
 
@@ -95,6 +95,9 @@ void index_abort(struct index_write *write);
 
 /* The number of the transaction: no committed one ever has the same. */
 uint64_t index_write_number(const struct index_write *write);
+
+/* The number of the last transaction that was committed, by whomever. At any time. */
+uint64_t index_last_number(const struct index *index);
 
 /* Pages of the file up to the last one used. */
 uint64_t index_used_pages(const struct index_write *write);

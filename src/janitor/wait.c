@@ -66,7 +66,8 @@ int janitor_wait(struct janitor *janitor, uint64_t timeout_ns, int (*check)(void
         struct sleep_word word = {.word = &record->word, .value = load_exact(&record->word)};
         uint64_t now_ns = clock_exact_ns();
 
-        store_exact(&record->is_waiting, store_now(janitor->store) >= janitor->rested_ns ? 1U : 0U);
+        if (!janitor->options.dry_run)
+            store_exact(&record->is_waiting, store_now(janitor->store) >= janitor->rested_ns ? 1U : 0U);
         if (load_exact(&janitor->is_stopped))
             result = error_set(ONECOPY_ECANCELLED, "the janitor was stopped");
         else if (cause_find(janitor, cause) || now_ns >= deadline_ns)
@@ -76,6 +77,7 @@ int janitor_wait(struct janitor *janitor, uint64_t timeout_ns, int (*check)(void
         if (result == ONECOPY_OK)
             result = check(context);
     }
-    store_relaxed(&record->is_waiting, 0U);
+    if (!janitor->options.dry_run)
+        store_relaxed(&record->is_waiting, 0U);
     return result;
 }

@@ -24,7 +24,10 @@ int claim_take(struct state *state, uint32_t client, uint32_t cache, const oneco
 /* Ends a claim of this process, if it has it, and wakes those who wait for it. Whether it had. */
 bool claim_end(struct state *state, uint32_t client, uint32_t cache, const onecopy_ref *hash);
 
-/* Ends all claims of a client that is dead, or that is the caller. */
-void claims_end_all(struct state *state, uint32_t client);
+/* Ends all claims of a client that is dead, or that is the caller; returns how many. */
+uint32_t claims_end_all(struct state *state, uint32_t client);
+
+/* How many claims a client has. */
+uint32_t claims_count(const struct state *state, uint32_t client);
 
 #endif

@@ -1,0 +1,120 @@
+/*
+ * The write transactions of a pass. There is one write lock on the whole host, so each of them is short, in what it
+ * takes out and in time, and between two of them the lock is free for long enough that who waits for it has it.
+ *
+ * LMDB's lock is not fair: whoever lets go of it and asks again at once has it again, before a writer that sleeps is
+ * even awake. So there is a pause after each transaction. The numbers of transactions tell whether anybody made use of
+ * it. If nobody did, that was all. If somebody did, there are writers, and they shall hardly notice: the pause goes on
+ * until they have had so many transactions that one of ours among them does not matter, or for so long that waiting for
+ * them is not what keeps the janitor from its work; and the next transaction is a shorter one.
+ *
+ * The other way round, the lock comes to the janitor in time though others use it all the time, since it is given to
+ * one of those who sleep on it each time that it is let go.
+ */
+#include "janitor/janitor.h"
+
+#include "store/budget.h"
+#include "store/rebuild.h"
+#include "store/room.h"
+
+/* A pause in which a writer that sleeps gets the lock. */
+#define PAUSE_NS UINT64_C(50000)
+
+/* Where there are writers: transactions of theirs for one of ours, the longest pause for them, and our longest time. */
+#define TURNS             256U
+#define PAUSE_MAX_NS      UINT64_C(4000000)
+#define CONTENDED_STEP_NS UINT64_C(200000)
+
+/* A transaction that can take out fewer than these had better have more room in the index. */
+#define LEAST_BLOBS 16U
+
+/* Lets others have the lock. */
+static void turns_give(struct janitor *janitor)
+{
+    const struct index *index = &janitor->store->index;
+    struct pace *pace = &janitor->pace;
+    uint64_t since_ns = clock_exact_ns();
+
+    if (pace->number == 0)
+        return;
+    clock_sleep_ns(PAUSE_NS);
+    pace->is_contended = index_last_number(index) != pace->number;
+    while (pace->is_contended && index_last_number(index) - pace->number < TURNS &&
+           clock_exact_ns() - since_ns < PAUSE_MAX_NS && !load_relaxed(&janitor->is_stopped))
+        clock_sleep_ns(PAUSE_NS);
+}
+
+/* Whether the index may grow for a larger transaction without anything having to go for that. */
+static bool index_may_grow(const struct store *store, uint32_t n_blobs)
+{
+    uint64_t n_bytes = (uint64_t)(INDEX_PAGES_BASE + n_blobs * INDEX_PAGES_EACH) * PAGE_BYTES;
+
+    return budget_index_may_take(store, n_bytes) && budget_used_bytes(store) + n_bytes <= budget_limit_bytes(store);
+}
+
+/*
+ * Begins with as much room in the index as there is, since it is not to evict for the sake of evicting; and asks for
+ * more where that costs nothing, or where there is next to none.
+ */
+static int write_begin_roomy(struct janitor *janitor, struct step *step)
+{
+    struct store *store = janitor->store;
+    uint32_t wanted = room_batch(store, janitor->options.step_entries);
+    int result = write_begin(store, &step->write);
+
+    if (result < 0)
+        return result;
+    step->max_blobs = room_eviction_allowance(&step->write);
+    if (step->max_blobs >= wanted || (step->max_blobs >= LEAST_BLOBS && !index_may_grow(store, wanted)))
+        return ONECOPY_OK;
+    index_abort(&step->write);
+    result = room_write_begin(store, index_may_grow(store, wanted) ? wanted : EVICTION_BLOBS_MIN, &step->write);
+    if (result == ONECOPY_EFULL || result == ONECOPY_EBUSY || result == ONECOPY_ENOSPACE)
+        result = write_begin(store, &step->write); /* what goes mends that, and there is a reserve */
+    if (result == ONECOPY_OK)
+        step->max_blobs = room_eviction_allowance(&step->write);
+    return result;
+}
+
+int step_begin(struct janitor *janitor, struct step *step)
+{
+    uint64_t step_ns = janitor->options.step_ns;
+    int result;
+
+    turns_give(janitor);
+    if (load_relaxed(&janitor->is_stopped))
+        return error_set(ONECOPY_ECANCELLED, "the janitor was stopped");
+    result = write_begin_roomy(janitor, step);
+    if (result < 0)
+        return result;
+    if (janitor->pace.is_contended && step_ns > CONTENDED_STEP_NS)
+        step_ns = CONTENDED_STEP_NS;
+    if (step->max_blobs > janitor->options.step_entries)
+        step->max_blobs = janitor->options.step_entries;
+    step->began_ns = clock_exact_ns();
+    step->deadline_ns = clock_add(step->began_ns, step_ns);
+    return ONECOPY_OK;
+}
+
+int step_commit(struct janitor *janitor, struct step *step)
+{
+    struct onecopy_pass *pass = janitor->pass;
+    int result = index_commit(&step->write);
+    uint64_t duration_ns = clock_exact_ns() - step->began_ns;
+
+    if (duration_ns > pass->longest_step_ns)
+        pass->longest_step_ns = duration_ns;
+    step_count(janitor, 1);
+    return result;
+}
+
+void step_count(struct janitor *janitor, uint32_t n)
+{
+    janitor->pass->steps += n;
+    janitor->pace.number = index_last_number(&janitor->store->index);
+}
+
+void step_abort(struct step *step)
+{
+    index_abort(&step->write);
+}
