@@ -226,24 +226,42 @@ lint: need-lint $(LIBRARY_SOURCES:src/%.c=build/lint/obj/%.o) $(CLI_SOURCES:src/
 	$(call say,SHELL,.ci/run)
 	$(Q)shellcheck .ci/run
 
-## install: installs below PREFIX (/usr/local), itself below DESTDIR.
+# $(call unit,SOURCE,NAME,ENVIRONMENT,CONFIGURATION,VARIABLES): installs a unit below $(PREFIX)/lib/systemd.
+unit = sed 's|@BINDIR@|$(PREFIX)/bin|; s|@ENVIRONMENT@|$(3)|; s|@CONFIG@|$(4)|; s|@VARIABLES@|$(strip $(5))|' \
+    daemon/systemd/$(1) >$(DESTDIR)$(PREFIX)/lib/systemd/$(2)
+INSTALLED_UNITS := system/onecopyd.service system/onecopyd@.service user/onecopyd.service
+
+## install: installs below PREFIX (/usr/local), itself below DESTDIR; without that, makes the daemon's user as well.
 .PHONY: install
 install: all
-	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(PREFIX)/include $(LIBDIR)/pkgconfig)
-	install -m 755 build/onecopy $(DESTDIR)$(PREFIX)/bin/
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(PREFIX)/include $(LIBDIR)/pkgconfig /etc/onecopy \
+	    $(addprefix $(PREFIX)/lib/,systemd/system systemd/user sysusers.d tmpfiles.d))
+	install -m 755 build/onecopy build/onecopyd $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/onecopy.h $(DESTDIR)$(PREFIX)/include/
 	install -m 644 build/libonecopy.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 build/libonecopy.so.0 $(DESTDIR)$(LIBDIR)/
 	ln -sf libonecopy.so.0 $(DESTDIR)$(LIBDIR)/libonecopy.so
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' src/onecopy.pc.in \
 	    >$(DESTDIR)$(LIBDIR)/pkgconfig/onecopy.pc
+	$(call unit,onecopyd.service.in,system/onecopyd.service,/dev/shm/onecopy,/etc/onecopy/onecopyd.conf,\
+	    ONECOPY_PATH=/dev/shm/onecopy)
+	$(call unit,onecopyd.service.in,system/onecopyd@.service,/dev/shm/onecopy.%i,/etc/onecopy/%i.conf,\
+	    ONECOPY_PATH=/dev/shm/onecopy.%i ONECOPYD_CONFIG=/etc/onecopy/%i.conf)
+	$(call unit,onecopyd-user.service.in,user/onecopyd.service)
+	install -m 644 daemon/systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/onecopy.conf
+	install -m 644 daemon/systemd/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/onecopy.conf
+	test -e $(DESTDIR)/etc/onecopy/onecopyd.conf || \
+	    install -m 644 daemon/onecopyd.conf $(DESTDIR)/etc/onecopy/
 	$(if $(DESTDIR),,-ldconfig)
+	$(if $(DESTDIR),,-test ! -d /run/systemd/system || { systemd-sysusers onecopy.conf && systemctl daemon-reload; })
 
-## uninstall: removes what install installed, given the same PREFIX and DESTDIR.
+## uninstall: removes what install installed, given the same PREFIX and DESTDIR, but for the configuration.
 .PHONY: uninstall
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libonecopy.a libonecopy.so libonecopy.so.0 pkgconfig/onecopy.pc)
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/onecopy include/onecopy.h)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/onecopy bin/onecopyd include/onecopy.h)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(INSTALLED_UNITS:%=systemd/%) sysusers.d/onecopy.conf \
+	    tmpfiles.d/onecopy.conf)
 
 ## clean: removes build.
 .PHONY: clean

@@ -158,10 +158,12 @@ static int status_write(char *text, size_t n_bytes, const char *path, const stru
 
     if (report->state == KEEPER_LOST)
         return snprintf(text, n_bytes, "%s: went away, and is being opened anew", path);
-    return snprintf(text, n_bytes, "%s: %s blobs and %s entries, %s of %s, %" PRIu64 " processes, last pass %s", path,
+    if (report->n_passes == 0)
+        return snprintf(text, n_bytes, "%s: beginning", path);
+    return snprintf(text, n_bytes, "%s: %s blobs and %s entries, %s of %s, %" PRIu64 " process%s, last pass %s", path,
                     text_of_number(stat->entries, blobs), text_of_number(stat->results, entries),
                     text_of_bytes(stat->used_bytes, used), text_of_bytes(stat->max_bytes, limit), stat->clients,
-                    text_of_span(report->pass.duration_ns, span));
+                    stat->clients == 1 ? "" : "es", text_of_span(report->pass.duration_ns, span));
 }
 
 static void status_tell(struct service *service)
