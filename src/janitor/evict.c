@@ -176,13 +176,21 @@ int evict_for_caches(struct janitor *janitor)
 /* What is to go; each of the two is 0 when there is nothing, or no more, to do about it. */
 struct excess {
     uint64_t n_pages, n_entries;
+    uint64_t low_pages; /* the mark that n_pages goes by */
 };
 
-/* No more than was too much at the beginning, and no more than is too much now. */
+/*
+ * No more than was too much at the beginning, and no more than is too much now. The index may have grown meanwhile; what
+ * the arena has lost by that is too much as well.
+ */
 static void excess_limit(const struct janitor *janitor, struct excess *excess)
 {
     struct marks marks = marks_of(janitor);
 
+    if (excess->n_pages > 0 && marks.low_pages < excess->low_pages) {
+        excess->n_pages += excess->low_pages - marks.low_pages;
+        excess->low_pages = marks.low_pages;
+    }
     excess->n_pages = minimum(excess->n_pages, less(marks_in_use_pages(janitor->store), marks.low_pages));
     excess->n_entries = minimum(excess->n_entries, less(marks_in_use_entries(janitor->store), marks.low_entries));
 }
@@ -222,6 +230,7 @@ int evict_for_marks(struct janitor *janitor)
     struct excess excess = {
         .n_pages = n_pages > marks.high_pages ? n_pages - marks.low_pages : 0,
         .n_entries = n_entries > marks.high_entries ? n_entries - marks.low_entries : 0,
+        .low_pages = marks.low_pages,
     };
     uint64_t n_gone = 1;
     int result = ONECOPY_OK;

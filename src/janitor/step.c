@@ -25,8 +25,12 @@
 #define PAUSE_MAX_NS      UINT64_C(4000000)
 #define CONTENDED_STEP_NS UINT64_C(200000)
 
-/* A transaction that can take out fewer than these had better have more room in the index. */
-#define LEAST_BLOBS 16U
+/*
+ * The index may grow by this part of the limit, so that a transaction has room to take more out. With room for fewer
+ * than these, it has to.
+ */
+#define ROOM_PART   64U
+#define LEAST_BLOBS 8U
 
 /* Lets others have the lock. */
 static void turns_give(struct janitor *janitor)
@@ -59,7 +63,8 @@ static bool index_may_grow(const struct store *store, uint32_t n_blobs)
 static int write_begin_roomy(struct janitor *janitor, struct step *step)
 {
     struct store *store = janitor->store;
-    uint32_t wanted = room_batch(store, janitor->options.step_entries);
+    uint64_t most = budget_limit_bytes(store) / PAGE_BYTES / ROOM_PART / INDEX_PAGES_EACH;
+    uint32_t wanted = most < janitor->options.step_entries ? (uint32_t)most : janitor->options.step_entries;
     int result = write_begin(store, &step->write);
 
     if (result < 0)
@@ -68,7 +73,8 @@ static int write_begin_roomy(struct janitor *janitor, struct step *step)
     if (step->max_blobs >= wanted || (step->max_blobs >= LEAST_BLOBS && !index_may_grow(store, wanted)))
         return ONECOPY_OK;
     index_abort(&step->write);
-    result = room_write_begin(store, index_may_grow(store, wanted) ? wanted : EVICTION_BLOBS_MIN, &step->write);
+    result = room_write_begin(store, wanted > LEAST_BLOBS && index_may_grow(store, wanted) ? wanted : LEAST_BLOBS,
+                              &step->write);
     if (result == ONECOPY_EFULL || result == ONECOPY_EBUSY || result == ONECOPY_ENOSPACE)
         result = write_begin(store, &step->write); /* what goes mends that, and there is a reserve */
     if (result == ONECOPY_OK)
