@@ -10,8 +10,8 @@ CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 
-# All that is needed beyond gcc and make. A word with a colon is a pkg-config module and the Debian package that has it;
-# a word without one is a command and the package of the same name.
+# All that is needed beyond gcc and make. A word with a colon is a pkg-config module and the Debian package that has it,
+# one with an equals sign a command and its package; a word without either is a command and the package of that name.
 LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
 CLI_NEEDS     := jansson:libjansson-dev
 DAEMON_NEEDS  := inih:libinih-dev libsystemd:libsystemd-dev
@@ -19,6 +19,7 @@ TEST_NEEDS    := check:check jansson:libjansson-dev
 BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
 LINT_NEEDS    := $(BUILD_NEEDS) clang-format clang-tidy cppcheck shellcheck
 MODEL_NEEDS   := spin
+SYSTEMD_NEEDS := systemd-analyze=systemd nsenter=util-linux pgrep=procps useradd=passwd
 
 LANGUAGE := -std=gnu11 -D_GNU_SOURCE -pthread -Iinclude
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
@@ -30,7 +31,8 @@ PROGRAM_SOURCES := $(wildcard src/program/*.c)
 CLI_SOURCES     := $(wildcard src/cli/*.c)
 DAEMON_SOURCES  := $(wildcard daemon/*.c)
 LIBRARY_SOURCES := $(filter-out $(CLI_SOURCES) $(PROGRAM_SOURCES),$(wildcard src/*.c src/*/*.c))
-TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/process tests/cli))
+TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/process tests/cli tests/daemon))
+MACHINE_SOURCES := $(wildcard tests/support/*.c tests/systemd/*.c) tests/cli/program.c tests/process/workload.c
 BENCH_SOURCES   := $(wildcard bench/*/*.c)
 BENCHES         := $(filter-out common,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
 MODELS          := $(wildcard tests/model/*.pml)
@@ -101,6 +103,9 @@ $(1)/onecopyd: $(DAEMON_SOURCES:%.c=$(1)/obj/%.o) $(PROGRAM_SOURCES:src/%.c=$(1)
 
 $(1)/test/run: $(TEST_SOURCES:tests/%.c=$(1)/test/obj/tests/%.o) $(LIBRARY_SOURCES:src/%.c=$(1)/test/obj/src/%.o)
 	$$(call link,$(2),$(LIBRARY_NEEDS) $(TEST_NEEDS))
+
+$(1)/test/machine: $(MACHINE_SOURCES:tests/%.c=$(1)/test/obj/tests/%.o) $(LIBRARY_SOURCES:src/%.c=$(1)/test/obj/src/%.o)
+	$$(call link,$(2),$(LIBRARY_NEEDS) $(TEST_NEEDS))
 endef
 
 $(eval $(call flavour,build))
@@ -143,27 +148,41 @@ FORCE:
 run: build/onecopy
 	build/onecopy demo $(ARGS)
 
-# $(call suite,FOLDER): runs the tests of one kind of build.
-suite = $(strip ONECOPY_BIN=$(abspath $(1)/onecopy) $(SUITE:%=CK_RUN_SUITE=%) $(CASE:%=CK_RUN_CASE=%) $(1)/test/run)
+# $(call tests,PROGRAM): runs one with tests. $(call suite,FOLDER): runs those of one kind of build.
+tests = $(strip $(SUITE:%=CK_RUN_SUITE=%) $(CASE:%=CK_RUN_CASE=%) $(1))
+suite = ONECOPY_BIN=$(abspath $(1)/onecopy) ONECOPYD_BIN=$(abspath $(1)/onecopyd) $(call tests,$(1)/test/run)
 # Where the kernel randomises more address bits than the sanitizers of gcc 12 expect, they only run without that.
 sanitized = $(shell setarch -R true 2>/dev/null && echo setarch -R) env CK_TIMEOUT_MULTIPLIER=10
 
 ## check: runs the test suite; SUITE=name only that one, CASE=name only that test case.
 .PHONY: check
-check: $(if $(SUITE)$(CASE),,build/exports build/example) build/onecopy build/test/run
+check: $(if $(SUITE)$(CASE),,build/exports build/example) build/onecopy build/onecopyd build/test/run
 	$(call suite,build)
+
+# Out of its package without installing that: the server in it would be started.
+build/tools/promtool:
+	@mkdir -p $(@D)
+	$(call say,FETCH,$@)
+	$(Q)cd $(@D) && apt-get -qq download prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | \
+	    tar -x --strip-components=3 ./usr/bin/promtool && rm prometheus_*.deb
+
+## check-systemd: tries the installed daemon as a service, under a systemd of its own; as root. SUITE, CASE as above.
+.PHONY: check-systemd
+check-systemd: build/test/machine build/tools/promtool all | need-systemd
+	tests/systemd/machine sh -c 'make --silent install >/dev/null && PATH=$$PWD/build/tools:$$PATH && $(call tests,$\
+	    build/test/machine)'
 
 # Both sanitizers leave SIGSEGV and SIGBUS alone, since tests expect them.
 
 ## asan: runs the test suite under AddressSanitizer and UndefinedBehaviorSanitizer.
 .PHONY: asan
-asan: build/asan/onecopy build/asan/test/run
+asan: build/asan/onecopy build/asan/onecopyd build/asan/test/run
 	$(sanitized) ASAN_OPTIONS=detect_leaks=1:handle_segv=0:handle_sigbus=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(call suite,build/asan)
 
 ## tsan: runs the test suite under ThreadSanitizer.
 .PHONY: tsan
-tsan: build/tsan/onecopy build/tsan/test/run
+tsan: build/tsan/onecopy build/tsan/onecopyd build/tsan/test/run
 	$(sanitized) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:handle_segv=0:handle_sigbus=0 $(call suite,build/tsan)
 
 # Each folder of bench is one program, but for common, which is part of all.
@@ -271,21 +290,22 @@ clean:
 ## help: lists the targets.
 .PHONY: help
 help:
-	@sed -n 's/^## \([a-z]*\): /\1 /p' Makefile | while read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^## \([a-z-]*\): /\1 /p' Makefile | while read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
 
 # Installs what is missing, or says how. Order-only prerequisites of all that needs it: asking costs a few milliseconds,
 # and nothing is built again.
-.PHONY: need-build need-lint need-model
+.PHONY: need-build need-lint need-model need-systemd
 need-build: NEEDS := $(BUILD_NEEDS)
 need-lint: NEEDS := $(LINT_NEEDS)
 need-model: NEEDS := $(MODEL_NEEDS)
-need-build need-lint need-model:
+need-systemd: NEEDS := $(SYSTEMD_NEEDS)
+need-build need-lint need-model need-systemd:
 	@missing=; \
 	for need in $(NEEDS); do \
 	    case $$need in \
 	    *:*) pkg-config --exists "$${need%:*}" 2>/dev/null ;; \
-	    *) command -v "$$need" >/dev/null ;; \
-	    esac || missing="$$missing $${need#*:}"; \
+	    *) command -v "$${need%=*}" >/dev/null ;; \
+	    esac || missing="$$missing $${need#*[:=]}"; \
 	done; \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" = 0 ]; then sudo=; elif sudo -n true 2>/dev/null; then sudo='sudo -n'; else \
