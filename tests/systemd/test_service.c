@@ -47,6 +47,7 @@ START_TEST(the_service_is_active_only_after_its_first_pass)
     onecopy *handle;
     onecopy_key key = key_of("results", "gone");
     struct onecopy_value value;
+    struct onecopy_entry entry;
 
     shell("systemd-tmpfiles --create onecopy.conf");
     handle = shared_open();
@@ -55,6 +56,7 @@ START_TEST(the_service_is_active_only_after_its_first_pass)
     value.length_bytes = 1;
     value.ttl_ns = 1;
     EXPECT_OK(onecopy_set(handle, &key, &value));
+    AWAIT(get_entry(handle, "results", "gone", &entry) == ONECOPY_ENOTFOUND);
     writer = process_start(write_slowly, hold);
     hold_await(hold);
 
@@ -149,6 +151,7 @@ START_TEST(in_its_sandbox_the_daemon_does_its_work)
 {
     onecopy_key key = key_of("results", "key");
     struct onecopy_value value;
+    struct onecopy_entry entry;
     onecopy *handle;
     uint64_t expirations;
 
@@ -158,6 +161,7 @@ START_TEST(in_its_sandbox_the_daemon_does_its_work)
     onecopy_value_init(&value);
     value.ttl_ns = 1;
     EXPECT_OK(onecopy_set(handle, &key, &value));
+    AWAIT(get_entry(handle, "results", "key", &entry) == ONECOPY_ENOTFOUND);
     EXPECT_OK(onecopy_janitor_ask(handle));
     AWAIT(stat_of(handle).expirations > expirations);
     onecopy_close(handle);
