@@ -23,7 +23,9 @@ SYSTEMD_NEEDS := systemd-analyze=systemd nsenter=util-linux pgrep=procps useradd
 
 LANGUAGE := -std=gnu11 -D_GNU_SOURCE -pthread -Iinclude
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
-ASAN     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# Static: tests/support/sanitizer.c needs of ASan's run-time what its shared library does not show.
+ASAN     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+            -static-libasan -static-libubsan
 # gcc warns of every fence that TSan does not model; onecopy's stand between processes, where TSan sees nothing anyway.
 TSAN     := -fsanitize=thread -Wno-tsan
 
@@ -31,8 +33,9 @@ PROGRAM_SOURCES := $(wildcard src/program/*.c)
 CLI_SOURCES     := $(wildcard src/cli/*.c)
 DAEMON_SOURCES  := $(wildcard daemon/*.c)
 LIBRARY_SOURCES := $(filter-out $(CLI_SOURCES) $(PROGRAM_SOURCES),$(wildcard src/*.c src/*/*.c))
-TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/process tests/cli tests/daemon))
-MACHINE_SOURCES := $(wildcard tests/support/*.c tests/systemd/*.c) tests/cli/program.c tests/process/workload.c
+TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/process tests/lab tests/cli tests/daemon))
+MACHINE_SOURCES := $(wildcard tests/support/*.c tests/systemd/*.c) tests/cli/program.c \
+    $(filter-out tests/process/test_%,$(wildcard tests/process/*.c))
 BENCH_SOURCES   := $(wildcard bench/*/*.c)
 BENCHES         := $(filter-out common,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
 MODELS          := $(wildcard tests/model/*.pml)
@@ -67,8 +70,8 @@ all: build/libonecopy.a build/libonecopy.so build/onecopy build/onecopyd
 
 # $(call flavour,FOLDER,FLAGS): the rules of one kind of build.
 #
-# The command line and the daemon see the public header alone. The tests see everything, and their library is compiled a second time,
-# with the points where a test can hold a process or make a call fail.
+# The command line and the daemon see the public header alone. The tests see everything, and their library is compiled a
+# second time, with the points where a test can hold a process or make a call fail.
 define flavour
 $(1)/obj/%.o: src/%.c Makefile build/flags | need-build
 	$$(call compile,$(2) -fPIC -Isrc $$(call pkg,--cflags,$(LIBRARY_NEEDS)))
@@ -128,11 +131,16 @@ build/exports: include/onecopy.h build/libonecopy.so.0 build/libonecopy.a
 	$(Q)nm -g --defined-only build/libonecopy.a | sed -n 's/.* [A-Z] //p' | sort -u | diff $@.declared -
 	$(Q)touch $@
 
-# The program in README.md, which stores what it reads.
-build/example: README.md build/libonecopy.a
-	$(call say,CC,$@)
-	$(Q)sed -n '/^```c$$/,/^```$$/ { /^```/!p }' $< | \
-	    $(CC) $(LANGUAGE) $(WARNINGS) -Werror -o $@ -x c - -x none build/libonecopy.a $(call pkg,--libs,$(LIBRARY_NEEDS))
+# The programs in README.md.
+build/example/compiled: README.md build/libonecopy.a
+	$(call say,CC,$(@D))
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)awk '/^```/ { inside = /^```c$$/; n += inside; next } inside { print >"$(@D)/" n ".c" }' $<
+	$(Q)set -e; for source in $(@D)/*.c; do \
+	    $(CC) $(LANGUAGE) $(WARNINGS) -Werror -o $${source%.c} $$source build/libonecopy.a \
+	        $(call pkg,--libs,$(LIBRARY_NEEDS)); \
+	done
+	$(Q)touch $@
 
 # Changes when the compiler or its flags do, and so has everything compiled again.
 build/flags: FORCE
@@ -148,16 +156,23 @@ FORCE:
 run: build/onecopy
 	build/onecopy demo $(ARGS)
 
-# $(call tests,PROGRAM): runs one with tests. $(call suite,FOLDER): runs those of one kind of build.
-tests = $(strip $(SUITE:%=CK_RUN_SUITE=%) $(CASE:%=CK_RUN_CASE=%) $(1))
-suite = ONECOPY_BIN=$(abspath $(1)/onecopy) ONECOPYD_BIN=$(abspath $(1)/onecopyd) $(call tests,$(1)/test/run)
+# $(call tests,PROGRAM,SUITE): runs one with tests. $(call suite,FOLDER): runs those of one kind of build.
+tests = $(strip $(2:%=CK_RUN_SUITE=%) $(CASE:%=CK_RUN_CASE=%) $(1))
+suite = $(call suite_of,$(1),$(SUITE))
+suite_of = ONECOPY_BIN=$(abspath $(1)/onecopy) ONECOPYD_BIN=$(abspath $(1)/onecopyd) $(call tests,$(1)/test/run,$(2))
 # Where the kernel randomises more address bits than the sanitizers of gcc 12 expect, they only run without that.
 sanitized = $(shell setarch -R true 2>/dev/null && echo setarch -R) env CK_TIMEOUT_MULTIPLIER=10
 
 ## check: runs the test suite; SUITE=name only that one, CASE=name only that test case.
 .PHONY: check
-check: $(if $(SUITE)$(CASE),,build/exports build/example) build/onecopy build/onecopyd build/test/run
+check: $(if $(SUITE)$(CASE),,build/exports build/example/compiled) build/onecopy build/onecopyd build/test/run
 	$(call suite,build)
+
+## crash-lab: processes under every kind of trouble, for MINUTES=3; SEED=number repeats the round that a failure named.
+.PHONY: crash-lab
+MINUTES := 3
+crash-lab: build/onecopy build/test/run
+	ONECOPY_TORTURE_REPORT=1 ONECOPY_LAB_SECONDS=$$(($(MINUTES) * 60)) $(SEED:%=ONECOPY_SEED=%) $(call suite_of,build,lab)
 
 # Out of its package without installing that: the server in it would be started.
 build/tools/promtool:
@@ -170,7 +185,7 @@ build/tools/promtool:
 .PHONY: check-systemd
 check-systemd: build/test/machine build/tools/promtool all | need-systemd
 	tests/systemd/machine sh -c 'make --silent install >/dev/null && PATH=$$PWD/build/tools:$$PATH && $(call tests,$\
-	    build/test/machine)'
+	    build/test/machine,$(SUITE))'
 
 # Both sanitizers leave SIGSEGV and SIGBUS alone, since tests expect them.
 

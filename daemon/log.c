@@ -1,13 +1,15 @@
 /*
  * Where the daemon's lines go. There is one way out, standard error: a service manager connects it to its journal, a
  * container to its own log, a terminal shows it. A line is composed first and written by one call, so that those of
- * several threads do not mix, and it never has a control character in it, since it may name what a stranger has chosen.
+ * several threads do not mix, and what a stranger may have chosen is escaped in it.
  *
  * journald reads a priority from a "<N>" at the beginning of a line, and keeps name and time itself. It is spoken to in
  * that way only if standard error is really its stream: $JOURNAL_STREAM says which device and inode that would be, and
  * is inherited also where standard error is redirected.
  */
 #include "log.h"
+
+#include "escape.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -54,23 +56,24 @@ static const char *level_word(enum log_level level)
 
 void log_line(enum log_level level, const char *format, ...)
 {
-    char line[LINE_BYTES];
-    size_t length;
+    char sentence[LINE_BYTES], line[LINE_BYTES];
+    char *safe;
     va_list values;
+    int length;
 
-    if (form == LOG_JOURNAL)
-        snprintf(line, sizeof line, "<%d>", (int)level);
-    else
-        snprintf(line, sizeof line, "onecopyd: %s", level_word(level));
-    length = strlen(line);
     va_start(values, format);
-    vsnprintf(line + length, sizeof line - length - 1, format, values);
+    vsnprintf(sentence, sizeof sentence, format, values);
     va_end(values);
-    for (char *byte = line + length; *byte; byte++)
-        if ((unsigned char)*byte < ' ' || *byte == 0x7f)
-            *byte = '?';
-    length = strlen(line);
-    line[length++] = '\n';
-    if (write(STDERR_FILENO, line, length) < 0)
-        return; /* there is nowhere left to say so */
+    safe = text_escape(sentence);
+    if (form == LOG_JOURNAL)
+        length = snprintf(line, sizeof line, "<%d>%s\n", (int)level, safe ? safe : "out of memory");
+    else
+        length = snprintf(line, sizeof line, "onecopyd: %s%s\n", level_word(level), safe ? safe : "out of memory");
+    if (length >= (int)sizeof line) {
+        length = (int)sizeof line;
+        line[length - 1] = '\n';
+    }
+    if (write(STDERR_FILENO, line, (size_t)length) < 0)
+        length = 0; /* there is nowhere left to say so */
+    free(safe);
 }

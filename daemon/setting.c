@@ -9,6 +9,8 @@
  */
 #include "setting.h"
 
+#include "words.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -106,12 +108,6 @@ static bool count_read(const char *text, uint64_t *number, char fault[FAULT_BYTE
 static bool text_read(const struct setting *setting, const char *text, uint64_t *number, char fault[FAULT_BYTES])
 {
     static const char *const switches[] = {"no", "yes", "0", "1"};
-    static const char *const policies[] = {
-        [ONECOPY_POLICY_LRU] = "lru",
-        [ONECOPY_POLICY_FIFO] = "fifo",
-        [ONECOPY_POLICY_TTL] = "ttl",
-        [ONECOPY_POLICY_NONE] = "none",
-    };
 
     switch (setting->kind) {
     case SETTING_BYTES:
@@ -126,7 +122,7 @@ static bool text_read(const struct setting *setting, const char *text, uint64_t 
         *number &= 1;
         return true;
     case SETTING_POLICY:
-        return word_read(text, policies, sizeof policies / sizeof *policies, number) ||
+        return word_read(text, policy_words, N_POLICY_WORDS, number) ||
                fault_set(fault, "'%.64s' is none of lru, fifo, ttl and none", text);
     case SETTING_DIRECTORY:
         return *text == '/' || fault_set(fault, "'%.64s' is not an absolute path, one that begins with /", text);

@@ -882,7 +882,8 @@ int onecopy_janitor_configure(onecopy_janitor *janitor, const struct onecopy_jan
 /*
  * Makes one pass: clears dead clients, stale readers of the index and limbo; takes out what has expired; enforces the
  * limits of caches; evicts from the high mark to the low one; punches free memory beyond what is to be kept warm. It
- * does what was to be done when it began, so it ends however much others put meanwhile.
+ * does what was to be done when it began, so it ends however much others put meanwhile; after ten seconds it leaves the
+ * rest to the next one, which is then due at once.
  *
  * *pass: what it did, also after a failure, up to that; NULL: do not tell.
  *

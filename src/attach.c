@@ -237,6 +237,17 @@ static struct state_shape shape_of(const struct index_identity *identity, enum s
                                 .is_protected = identity->is_protected};
 }
 
+/* What an unfinished creation has left of LMDB's two files. */
+static int index_files_remove(const struct environment *environment)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (unlinkat(environment->directory_fd, names[i], 0) < 0 && errno != ENOENT)
+            return error_system("cannot remove %s/%s", environment->path, names[i]);
+    return ONECOPY_OK;
+}
+
 /* Makes LMDB's two files ahead of LMDB, with pages allocated, so that a full file system is an error here. */
 static int index_files_create(const struct opening *opening)
 {
@@ -251,14 +262,12 @@ static int index_files_create(const struct opening *opening)
         CLEANUP_CLOSE int fd = -1;
         int result;
 
-        if (unlinkat(environment->directory_fd, files[i].name, 0) < 0 && errno != ENOENT)
-            return error_system("cannot remove %s/%s", environment->path, files[i].name);
         result = file_open(opening, files[i].name, O_RDWR | O_CREAT | O_EXCL, &fd);
         if (result < 0)
             return result;
         if (fchmod(fd, opening->file_mode) < 0)
             return error_system("cannot set the mode of %s/%s", environment->path, files[i].name);
-        if (system_allocate(fd, files[i].mode, 0, files[i].n_bytes) < 0)
+        if (system_allocate(fd, files[i].mode, 0, files[i].n_bytes, NULL) < 0)
             return error_system("cannot allocate %llu bytes for %s/%s", (unsigned long long)files[i].n_bytes,
                                 environment->path, files[i].name);
     }
@@ -327,6 +336,8 @@ static int environment_create(struct opening *opening)
 
     if (result == ONECOPY_OK)
         result = identity_choose(opening, &identity);
+    if (result == ONECOPY_OK) /* before the state, which knows that they are unfinished, is begun again */
+        result = index_files_remove(environment);
     if (result < 0)
         return result;
     shape = shape_of(&identity, STATE_CREATING);
@@ -378,7 +389,7 @@ static int lock_file_check(const struct opening *opening, bool is_cold)
         return result;
     if (fchmod(fd, opening->file_mode) < 0 && errno != EPERM)
         return error_system("cannot set the mode of %s/lock.mdb", opening->environment->path);
-    if (system_allocate(fd, 0, 0, INDEX_LOCK_BYTES) < 0)
+    if (system_allocate(fd, 0, 0, INDEX_LOCK_BYTES, NULL) < 0)
         return error_system("cannot allocate %u bytes for %s/lock.mdb", INDEX_LOCK_BYTES, opening->environment->path);
     return ONECOPY_OK;
 }
@@ -586,6 +597,17 @@ static int environment_join(struct opening *opening)
     return result;
 }
 
+/* Nobody is there, and what there is was never finished: an index that is still empty, and a state that never was. */
+static bool is_half_made(const struct opening *opening)
+{
+    const struct environment *environment = opening->environment;
+    struct stat index;
+
+    return state_is_being_created(environment->state_fd) ||
+           (!state_is_ready(environment->state_fd) &&
+            fstatat(environment->directory_fd, "data.mdb", &index, AT_SYMLINK_NOFOLLOW) == 0 && index.st_size == 0);
+}
+
 /* ONECOPY_EBUSY: the directory was removed while we waited for its lock. */
 static int attach_locked(struct opening *opening)
 {
@@ -600,7 +622,7 @@ static int attach_locked(struct opening *opening)
     result = arena_open_locked(opening, &is_cold);
     if (result < 0)
         return result;
-    exists = file_exists(opening, "data.mdb") && !(is_cold && state_is_being_created(environment->state_fd));
+    exists = file_exists(opening, "data.mdb") && !(is_cold && is_half_made(opening));
     if (exists)
         result = environment_open_existing(opening, is_cold);
     else if (!is_cold)

@@ -180,6 +180,21 @@ bool fork_owns_views(const struct environment *environment)
     return load_acquire(&environment->fork_page->presence) != PRESENCE_UNKNOWN;
 }
 
+/* LMDB would make a file that is missing, and take one that has come since for its own. */
+static int index_reopen(struct environment *environment)
+{
+    struct store *store = &environment->store;
+    int result = ONECOPY_OK;
+
+    if (environment_has_its_files(environment))
+        result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);
+    if (environment_has_its_files(environment))
+        return result;
+    if (store->index.environment)
+        index_close(&store->index);
+    return environment_stale(environment);
+}
+
 /* In a child that ran no handler, or had none prepared: a new client with no views. */
 static int client_begin_anew(struct environment *environment)
 {
@@ -196,7 +211,7 @@ static int client_begin_anew(struct environment *environment)
     pthread_mutex_init(&store->reap_mutex, NULL);
     environment->has_client = false;
     /* With the index: to make room in a full table, the dead have to be cleared. */
-    result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);
+    result = index_reopen(environment);
     if (result == ONECOPY_OK)
         result = environment_register(environment);
     if (result == ONECOPY_OK)
@@ -219,7 +234,7 @@ int fork_resume(struct environment *environment)
         if (load_acquire(&page->presence) == PRESENCE_UNKNOWN)
             result = client_begin_anew(environment);
         if (result == ONECOPY_OK && !store->index.environment)
-            result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);
+            result = index_reopen(environment);
         if (result == ONECOPY_OK)
             store_release(&page->presence, (uint32_t)PRESENCE_HERE);
     }

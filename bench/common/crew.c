@@ -32,7 +32,7 @@ unsigned crew_processors(void)
     return (unsigned)CPU_COUNT(&set);
 }
 
-static void pin_to(unsigned number)
+void crew_pin(unsigned number)
 {
     cpu_set_t all;
     cpu_set_t one;
@@ -40,6 +40,7 @@ static void pin_to(unsigned number)
     CPU_ZERO(&one);
     if (sched_getaffinity(0, sizeof all, &all) < 0)
         err(1, "sched_getaffinity");
+    number %= (unsigned)CPU_COUNT(&all);
     for (unsigned cpu = 0, seen = 0; cpu < CPU_SETSIZE; cpu++)
         if (CPU_ISSET(cpu, &all) && seen++ == number)
             CPU_SET(cpu, &one);
@@ -53,7 +54,7 @@ static _Noreturn void member_main(const struct crew_job *job, unsigned number, i
     void *prepared;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin_to(number);
+    crew_pin(number);
     prepared = job->prepare(job->context, number);
     while (read(orders, &order, sizeof order) == sizeof order) {
         uint64_t n = 0;

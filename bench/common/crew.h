@@ -1,11 +1,11 @@
-/* Processes that work at the same time, each on a processor of its own. */
+/* Processes that work at the same time, each on a processor of its own while there are enough. */
 #ifndef BENCH_COMMON_CREW_H
 #define BENCH_COMMON_CREW_H
 
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CREW_MAX 2U
+#define CREW_MAX 4U
 
 struct crew {
     unsigned n;
@@ -26,6 +26,9 @@ struct crew_job {
 
 /* Processors that this process may use. */
 unsigned crew_processors(void);
+
+/* Keeps the calling process on one of them: number 0, 1, ..., and from the first on again after the last. */
+void crew_pin(unsigned number);
 
 void crew_begin(struct crew *crew, unsigned n, const struct crew_job *job);
 

@@ -37,6 +37,9 @@ struct duel {
     struct spread ratio;        /* of ours to theirs, by round */
 };
 
+/* Turns before those that count. */
+#define ROUNDS_DROPPED 2U
+
 struct duel duel_run(unsigned n_rounds, duel_turn *ours, duel_turn *theirs, void *context);
 
 /* Calls an operation n times, timing each call by itself. The time of the clock's own reading is taken off. */

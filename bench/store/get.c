@@ -59,20 +59,12 @@ static double our_gets(void *context)
 static double their_gets(void *context)
 {
     struct get *get = context;
-    MDB_txn *reader = get->rival.reader;
     uint64_t start;
 
     batch_draw(get, &get->their_random);
     start = work_ns();
-    for (size_t i = 0; i < BATCH; i++) {
-        MDB_val key = {sizeof get->batch[i], &get->batch[i]};
-        MDB_val value;
-
-        check_mdb(mdb_txn_renew(reader), "beginning to read");
-        check_mdb(mdb_get(reader, get->rival.table, &key, &value), "get");
-        get->sum += value.mv_size;
-        mdb_txn_reset(reader);
-    }
+    for (size_t i = 0; i < BATCH; i++)
+        get->sum += rival_get(&get->rival, &get->batch[i], sizeof get->batch[i]);
     return (double)(work_ns() - start) / BATCH;
 }
 
@@ -120,7 +112,7 @@ static struct get *get_begin(size_t n, size_t n_bytes, size_t their_bytes, uint6
     get->cache = environment_make("cache", limit_bytes);
     fill(get, content, n_bytes);
     rival_make(&get->rival, "rival", GIB);
-    rival_fill(&get->rival, get->refs, n, content, their_bytes);
+    rival_fill(&get->rival, get->refs, sizeof *get->refs, n, content, their_bytes);
     free(content);
     return get;
 }

@@ -8,20 +8,8 @@
  */
 #include "store/store.h"
 
+#include "common/program.h"
 #include "common/report.h"
-#include "common/scratch.h"
-
-#include <err.h>
-#include <stdlib.h>
-#include <string.h>
-
-static bool is_wanted(const char *name, int n, char **names)
-{
-    for (int i = 1; i < n; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return n <= 1;
-}
 
 int main(int argc, char **argv)
 {
@@ -33,27 +21,16 @@ int main(int argc, char **argv)
         {"put_1m", measure_put_1m}, {"put_100", measure_put_100}, {"put_scaling", measure_put_scaling},
         {"churn", measure_churn},
     };
-    const char *size = getenv("SIZE");
     struct scale scale = {
         .n_rounds = 200, .n_blobs = 10000, .n_many = 1000000, .limit_bytes = GIB, .churn_bytes = 2 * GIB};
+    enum program_size size = program_begin();
 
-    if (size && strcmp(size, "small") == 0)
+    if (size == SIZE_SMALL)
         scale = (struct scale){
             .n_rounds = 40, .n_blobs = 1000, .n_many = 100000, .limit_bytes = 128 * MIB, .churn_bytes = 256 * MIB};
-    else if (size && strcmp(size, "full") == 0)
-        scale.is_full = true;
-    else if (size && *size)
-        errx(2, "SIZE: not '%s', but 'small' or 'full'", size);
-    /* Every option that matters is set by the programs; the caller's shall not stray in. */
-    unsetenv("ONECOPY_READ_ONLY");
-    unsetenv("ONECOPY_NO_CREATE");
-    unsetenv("ONECOPY_GROUP");
-    unsetenv("ONECOPY_MODE");
-    unsetenv("ONECOPY_MAX_PINS");
-    unsetenv("ONECOPY_MAX_CLIENTS");
-    scratch_begin();
+    scale.is_full = size == SIZE_FULL;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (is_wanted(parts[i].name, argc, argv))
+        if (program_wants(parts[i].name, argc, argv))
             parts[i].measure(&scale);
     return report_end();
 }

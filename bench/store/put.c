@@ -202,7 +202,7 @@ static double their_small_puts(void *context)
         onecopy_ref ref;
 
         random_fill(&put->random, &ref, sizeof ref);
-        rival_fill(&put->rival, &ref, 1, put->sources, SMALL_BYTES);
+        rival_fill(&put->rival, &ref, sizeof ref, 1, put->sources, SMALL_BYTES);
     }
     return (double)(work_ns() - start) / SMALL_BATCH / 1000;
 }

@@ -1,16 +1,11 @@
-/* What the parts of this benchmark share: onecopy and LMDB, opened and checked, and how much is measured. */
+/* What the parts of this benchmark share: how much is measured, and the bytes that are put. */
 #ifndef BENCH_STORE_STORE_H
 #define BENCH_STORE_STORE_H
 
-#include <lmdb.h>
 #include <stdbool.h>
 
+#include "common/contestants.h"
 #include "common/measure.h"
-#include "onecopy.h"
-
-#define KIB UINT64_C(1024)
-#define MIB (UINT64_C(1024) * KIB)
-#define GIB (UINT64_C(1024) * MIB)
 
 /* How much is measured: see main(). */
 struct scale {
@@ -21,28 +16,6 @@ struct scale {
     uint64_t churn_bytes; /* of those for churn */
     bool is_full;         /* churn at four times that as well */
 };
-
-/* Ends the program, with the library's sentence, unless the result is 0. */
-void check(int result, const char *doing);
-/* The same, with LMDB's. */
-void check_mdb(int code, const char *doing);
-
-/* Opens a new environment of that name in the scratch directory. */
-onecopy *environment_make(const char *name, uint64_t limit_bytes);
-
-/* LMDB with the flags and the key that onecopy uses: a ref. */
-struct rival {
-    MDB_env *environment;
-    MDB_dbi table;
-    MDB_txn *reader; /* reset */
-};
-
-/* Opens one that is there; in a child, while the parent has it open as well. */
-void rival_open(struct rival *rival, const char *path);
-void rival_make(struct rival *rival, const char *name, uint64_t map_bytes);
-void rival_end(struct rival *rival);
-/* Stores n values of equal length, in one transaction; each is taken from the same bytes. */
-void rival_fill(struct rival *rival, const onecopy_ref *refs, size_t n, const void *data, size_t n_bytes);
 
 /* The hash that the library uses, in the same variant. */
 void content_hash(const void *data, size_t n_bytes, onecopy_ref *ref);

@@ -1,7 +1,8 @@
 /*
  * A pattern is matched outside of any lock: the keys are read in batches, in read transactions that are soon over;
  * those that match are noted by slot and generation, and a write transaction takes them out. An entry has its slot for
- * as long as it has its key, whatever is set under it meanwhile, so what is taken out is what has matched.
+ * as long as it has its key, whatever is set under it meanwhile, so what is taken out is what has matched. The cache
+ * may be dropped meanwhile, and its number be another's: entries of another serial are left alone.
  *
  * A batch begins with the hash with which the one before has ended, as taking an entry out moves the last of its hash
  * to its place.
@@ -32,6 +33,7 @@ struct match {
 };
 
 struct walk {
+    struct cache_found cache;
     const void *pattern;
     size_t pattern_bytes;
     struct entry_place place; /* where the next batch begins */
@@ -46,7 +48,8 @@ static int walk_visit(void *context, const struct entry_place *place, const stru
 
     walk->place = *place;
     walk->place.ordinal = 0;
-    if (!walk->pattern || glob_matches(walk->pattern, walk->pattern_bytes, found->key, found->record.key_bytes))
+    if (found->record.cache_serial == walk->cache.serial &&
+        (!walk->pattern || glob_matches(walk->pattern, walk->pattern_bytes, found->key, found->record.key_bytes)))
         walk->matches[walk->n_matches++] =
             (struct match){.hash = place->hash, .slot = found->record.slot, .generation = found->record.generation};
     return ++walk->n_looked >= LOOKED_MAX || walk->n_matches >= MATCHES_MAX ? WALK_PAUSED : ONECOPY_OK;
@@ -125,8 +128,9 @@ static int tally_commit(struct store *store, struct index_write *write, uint32_t
     return ONECOPY_OK;
 }
 
-static int matches_remove(struct store *store, uint32_t cache, struct walk *walk, bool *is_cut, uint64_t *n)
+static int matches_remove(struct store *store, struct walk *walk, bool *is_cut, uint64_t *n)
 {
+    uint32_t cache = walk->cache.number;
     struct removal removal = {0};
     struct tally tally = {0};
     struct index_write write;
@@ -160,9 +164,11 @@ static int matches_remove(struct store *store, uint32_t cache, struct walk *walk
     return result;
 }
 
-int entries_invalidate(struct store *store, uint32_t cache, const void *pattern, size_t pattern_bytes, uint64_t *n)
+int entries_invalidate(struct store *store, const struct cache_found *cache, const void *pattern, size_t pattern_bytes,
+                       uint64_t *n)
 {
-    struct walk walk = {.pattern = pattern, .pattern_bytes = pattern_bytes, .place = {.cache = cache}};
+    struct walk walk = {
+        .cache = *cache, .pattern = pattern, .pattern_bytes = pattern_bytes, .place = {.cache = cache->number}};
     int result = WALK_PAUSED;
 
     while (result == WALK_PAUSED) {
@@ -172,7 +178,7 @@ int entries_invalidate(struct store *store, uint32_t cache, const void *pattern,
         result = walk_read(store, &walk);
         TEST_POINT("matches_read");
         if (result >= 0 && walk.n_matches > 0)
-            removed = matches_remove(store, cache, &walk, &is_cut, n);
+            removed = matches_remove(store, &walk, &is_cut, n);
         if (removed < 0)
             return removed;
         if (is_cut)

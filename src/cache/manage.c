@@ -52,6 +52,42 @@ static int cache_is_full(struct store *store, uint32_t number)
                                                             : "all that it has is being kept");
 }
 
+int cache_check_size(const struct store *store, uint32_t number, uint64_t n_bytes)
+{
+    uint64_t max_bytes = limit_of(&cache_at(&store->state, number)->max_bytes);
+
+    if (n_bytes <= max_bytes)
+        return ONECOPY_OK;
+    return error_set(ONECOPY_ETOOBIG,
+                     "an entry of %llu bytes is larger than the cache's limit of %llu: raise it, or split the value",
+                     (unsigned long long)n_bytes, (unsigned long long)max_bytes);
+}
+
+static bool cache_fits(const struct cache *cache, const struct eviction_goal *goal)
+{
+    return load_relaxed(&cache->entries) <= goal->entries && load_relaxed(&cache->bytes) <= goal->bytes;
+}
+
+/*
+ * Evicts one entry, for which every transaction has room and which mostly suffices; then, if it does not, as many as
+ * the index has room for, which takes some time to find out.
+ */
+static int cache_evict(struct store *store, struct index_write *write, struct eviction_goal *goal, uint64_t *n_evicted)
+{
+    uint64_t n_first;
+    int result;
+
+    goal->max_blobs = 1;
+    result = eviction_run(store, write, goal, &n_first);
+    if (result == ONECOPY_OK && n_first > 0 && !cache_fits(cache_at(&store->state, goal->cache), goal)) {
+        goal->max_blobs = room_eviction_allowance(write);
+        result = eviction_run(store, write, goal, n_evicted);
+    }
+    if (result == ONECOPY_OK)
+        *n_evicted += n_first;
+    return result;
+}
+
 int cache_make_room(struct store *store, struct index_write *write, uint32_t number, uint64_t n_entries,
                     uint64_t n_bytes, uint64_t *n_evicted)
 {
@@ -65,18 +101,12 @@ int cache_make_room(struct store *store, struct index_write *write, uint32_t num
     int result;
 
     *n_evicted = 0;
-    if (n_bytes > max_bytes)
-        return error_set(
-            ONECOPY_ETOOBIG,
-            "an entry of %llu bytes more is larger than the cache's limit of %llu: raise it, or split the value",
-            (unsigned long long)n_bytes, (unsigned long long)max_bytes);
-    if (load_relaxed(&cache->entries) <= goal.entries && load_relaxed(&cache->bytes) <= goal.bytes)
+    if (cache_fits(cache, &goal))
         return ONECOPY_OK;
-    goal.max_blobs = room_eviction_allowance(write);
-    result = eviction_run(store, write, &goal, n_evicted);
+    result = cache_evict(store, write, &goal, n_evicted);
     if (result < 0)
         return result;
-    if (load_relaxed(&cache->entries) <= goal.entries && load_relaxed(&cache->bytes) <= goal.bytes)
+    if (cache_fits(cache, &goal))
         return ONECOPY_OK;
     return *n_evicted > 0 ? ONECOPY_EFULL : cache_is_full(store, number);
 }
@@ -106,27 +136,45 @@ static int cache_trim(struct store *store, const struct cache_found *found)
 /* ---- dropping ---- */
 
 /* Takes the entries of a cache that has no name any more, and then the cache. *n: how many went. */
-static int cache_sweep(struct store *store, uint32_t number, uint64_t serial, uint64_t *n)
+static int cache_sweep(struct store *store, const struct cache_found *dropped, uint64_t *n)
 {
-    const struct cache *cache = cache_at(&store->state, number);
+    struct cache_found present;
     struct index_write write;
-    int result = entries_invalidate(store, number, NULL, 0, n);
+    int result = entries_invalidate(store, dropped, NULL, 0, n);
 
     TEST_POINT("cache_swept");
     if (result == ONECOPY_OK)
         result = write_begin(store, &write);
     if (result < 0)
         return result;
-    if (load_relaxed(&cache->status) != CACHE_DROPPING || load_relaxed(&cache->serial) != serial ||
-        load_relaxed(&cache->entries) > 0) {
+    if (!cache_find_at(&store->state, dropped->number, CACHE_DROPPING, &present) || present.serial != dropped->serial ||
+        load_relaxed(&cache_at(&store->state, dropped->number)->entries) > 0) {
         index_abort(&write); /* somebody else has seen to it */
         return ONECOPY_OK;
     }
-    result = namespace_end(store, &write, number);
+    result = namespace_end(store, &write, dropped->number);
     if (result == ONECOPY_OK)
         return index_commit(&write);
     index_abort(&write);
     return result;
+}
+
+/*
+ * Finds out whether a cache that is said to be dropped is: the transaction that says so may still be lost. Under the
+ * write lock none is under way.
+ */
+static int cache_confirm_dropped(struct store *store, const struct cache_found *dropped, bool *is_dropped)
+{
+    struct cache_found present;
+    struct index_write write;
+    int result = write_begin(store, &write);
+
+    if (result < 0)
+        return result;
+    *is_dropped =
+        cache_find_at(&store->state, dropped->number, CACHE_DROPPING, &present) && present.serial == dropped->serial;
+    index_abort(&write);
+    return ONECOPY_OK;
 }
 
 int caches_sweep(struct store *store, uint64_t *n)
@@ -134,10 +182,13 @@ int caches_sweep(struct store *store, uint64_t *n)
     int result = ONECOPY_OK;
 
     for (uint32_t number = 0; cache_is_known(&store->state, number) && result == ONECOPY_OK; number++) {
-        const struct cache *cache = cache_at(&store->state, number);
+        struct cache_found dropped;
+        bool is_dropped = false;
 
-        if (load_relaxed(&cache->status) == CACHE_DROPPING)
-            result = cache_sweep(store, number, load_relaxed(&cache->serial), n);
+        if (cache_find_at(&store->state, number, CACHE_DROPPING, &dropped))
+            result = cache_confirm_dropped(store, &dropped, &is_dropped);
+        if (result == ONECOPY_OK && is_dropped)
+            result = cache_sweep(store, &dropped, n);
     }
     return result;
 }
@@ -167,7 +218,7 @@ int cache_drop(struct store *store, const char *name, uint64_t *n)
     waiting_signal_all(&store->state, index_write_number(&write));
     result = index_commit(&write);
     TEST_POINT("cache_dropped");
-    return result == ONECOPY_OK ? cache_sweep(store, found.number, found.serial, n) : result;
+    return result == ONECOPY_OK ? cache_sweep(store, &found, n) : result;
 }
 
 /* ---- making ---- */

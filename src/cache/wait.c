@@ -18,8 +18,8 @@
 #include <sched.h>
 
 /* How often to look at the journal without a pause, and with one in which others may run. */
-#define SPINS  200U
-#define YIELDS 20U
+#define SPINS  50U
+#define YIELDS 50U
 
 /* Naps while a transaction is under way. */
 #define NAP_MIN_NS UINT64_C(50000)
@@ -129,7 +129,7 @@ static int waiter_pause(struct waiter *waiter, uint64_t left_ns)
     uint64_t number = load_exact(&journal->number);
     uint64_t nap_ns = NAP_MIN_NS << (waiter->n_naps < 5 ? waiter->n_naps : 5);
 
-    if (writer_spin(journal, number))
+    if (number == 0 || writer_spin(journal, number))
         return ONECOPY_OK;
     nap_ns = nap_ns < NAP_MAX_NS ? nap_ns : NAP_MAX_NS;
     waiting_sleep(waiter->words, waiter->n_words, nap_ns < left_ns ? nap_ns : left_ns);

@@ -17,19 +17,19 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "escape.h"
 #include "print.h"
 
 __attribute__((format(printf, 2, 0))) static void report_line(const char *hint, const char *format, va_list values)
 {
     CLEANUP_FREE char *sentence = NULL;
+    CLEANUP_FREE char *safe = NULL;
 
     if (vasprintf(&sentence, format, values) < 0)
         sentence = NULL;
-    for (char *byte = sentence; byte && *byte; byte++)
-        if ((unsigned char)*byte < ' ' || *byte == 0x7f)
-            *byte = '?'; /* a name in it may be a stranger's, and must not steer the terminal */
+    safe = sentence ? text_escape(sentence) : NULL; /* a name in it may be a stranger's */
     fflush(stdout);
-    fprintf(stderr, "onecopy: %s%s\n", sentence ? sentence : "out of memory", hint);
+    fprintf(stderr, "onecopy: %s%s\n", safe ? safe : "out of memory", hint);
 }
 
 void report(const char *format, ...)
@@ -75,9 +75,25 @@ enum status report_failure(int code, const char *operand)
     else
         report("%s", sentence);
 
-    if (code == ONECOPY_ENOTFOUND)
+    if (code == ONECOPY_ENOTFOUND || code == ONECOPY_ETIMEOUT)
         return STATUS_NOT_FOUND;
     return code == ONECOPY_EINVALID ? STATUS_USAGE : STATUS_FAILURE;
+}
+
+enum status report_entry(int code, const onecopy_key *key)
+{
+    CLEANUP_FREE char *text = text_of_key(key);
+    CLEANUP_FREE char *operand = NULL;
+
+    if (!text || asprintf(&operand, "%s '%s'", key->cache, text) < 0) {
+        operand = NULL;
+        report("out of memory");
+        return STATUS_FAILURE;
+    }
+    if (code != ONECOPY_ENOTFOUND)
+        return report_failure(code, operand);
+    report("%s: is not there; it never was, has expired, or was evicted or invalidated", operand);
+    return STATUS_NOT_FOUND;
 }
 
 enum status report_opening(int code, const char *path)
@@ -104,10 +120,7 @@ enum status output_finish(enum status status)
 
 void print_name(const char *name)
 {
-    for (const unsigned char *byte = (const unsigned char *)name; *byte; byte++) {
-        if (*byte < ' ' || *byte == 0x7f)
-            printf("\\x%02x", *byte);
-        else
-            putchar(*byte);
-    }
+    CLEANUP_FREE char *safe = text_escape(name);
+
+    fputs(safe ? safe : "?", stdout);
 }

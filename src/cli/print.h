@@ -21,6 +21,11 @@ __attribute__((format(printf, 2, 3))) enum status report_usage(const struct comm
 enum status report_failure(int code, const char *operand);
 
 /*
+ * As report_failure(), of an entry: not found is said in the command line's own words, with the key as it can be typed.
+ */
+enum status report_entry(int code, const onecopy_key *key);
+
+/*
  * As report_failure() for onecopy_open() of a path, or of the usual place if it is NULL. What is malformed is an option
  * or a variable, never the path, and is named by itself.
  */

@@ -18,11 +18,11 @@
 #include "base/error.h"
 #include "base/system.h"
 #include "base/test_point.h"
+#include "index/order.h"
 #include "shared/janitor.h"
 #include "shared/slots.h"
 #include "shared/waiting.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -66,33 +66,6 @@ int index_error(int mdb_code, const char *doing)
 }
 
 /*
- * LMDB's own order of keys, for those of 16 bytes in the time of two loads instead of a call of memcmp(): a look-up
- * compares a dozen keys or two, and this is a fifth of its time. As the order is the same, nothing goes wrong where
- * LMDB's own function is used on the table.
- */
-static int ref_compare(const MDB_val *a, const MDB_val *b)
-{
-    uint64_t one[2];
-    uint64_t other[2];
-    size_t shorter = a->mv_size < b->mv_size ? a->mv_size : b->mv_size;
-    int order;
-
-    if (a->mv_size != sizeof one || b->mv_size != sizeof other) {
-        order = memcmp(a->mv_data, b->mv_data, shorter);
-        return order != 0 ? order : (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
-    }
-    memcpy(one, a->mv_data, sizeof one);
-    memcpy(other, b->mv_data, sizeof other);
-    if (one[0] == other[0]) {
-        one[0] = one[1];
-        other[0] = other[1];
-    }
-    one[0] = be64toh(one[0]);
-    other[0] = be64toh(other[0]);
-    return (one[0] > other[0]) - (one[0] < other[0]);
-}
-
-/*
  * Blobs are in LMDB's main table, the one that needs no name: in each transaction the first use of any other begins
  * with a search for its root in this one. The names of the others are keys here, and begin alike to lie side by side;
  * they are not 16 bytes long, as refs are.
@@ -116,12 +89,14 @@ static int tables_open(struct index *index, MDB_txn *txn, unsigned flags)
     int code = mdb_dbi_open(txn, NULL, 0, &index->blobs);
 
     if (code == MDB_SUCCESS)
-        code = mdb_set_compare(txn, index->blobs, ref_compare); /* opening this table again would undo it */
+        code = mdb_set_compare(txn, index->blobs, key_compare); /* opening this table again would undo it */
     if (code != MDB_SUCCESS)
         return index_error(code, "opening its tables");
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         static_assert(sizeof tables / sizeof *tables == N_NAMED_TABLES, "all are told from refs");
         code = mdb_dbi_open(txn, tables[i].name, flags, tables[i].table);
+        if (code == MDB_SUCCESS)
+            code = mdb_set_compare(txn, *tables[i].table, key_compare);
         if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE)
             return error_set(ONECOPY_EFORMAT, "data.mdb is not the index of an environment: it lacks the table '%s'",
                              tables[i].name);
@@ -364,6 +339,18 @@ uint64_t index_last_number(const struct index *index)
     return mdb_env_info(index->environment, &info) == MDB_SUCCESS ? info.me_last_txnid : 0;
 }
 
+/*
+ * After a commit that failed, which has let go of the lock: undoes at once what the journal says. Until then everybody
+ * would take the transaction for one that is under way.
+ */
+static void write_settle(struct index *index, struct state *state)
+{
+    struct index_write write;
+
+    if (index_write_begin(index, state, &write) == ONECOPY_OK)
+        index_abort(&write);
+}
+
 int index_commit(struct index_write *write)
 {
     uint64_t number = mdb_txn_id(write->txn);
@@ -375,8 +362,10 @@ int index_commit(struct index_write *write)
     TEST_POINT("before_commit");
     code = mdb_txn_commit(write->txn);
     write->txn = NULL;
-    if (code != MDB_SUCCESS)
-        return index_error(code, "committing"); /* the lock is gone: the next writer undoes what the journal says */
+    if (code != MDB_SUCCESS) {
+        write_settle(write->index, write->state);
+        return index_error(code, "committing");
+    }
     TEST_POINT("after_commit");
     journal_commit(write->state, number, events_tail);
     janitor_call_if_short(write->state);
@@ -403,7 +392,7 @@ int index_grow(const struct index_write *write, uint64_t n_bytes)
 
     if (end < used)
         end = used;
-    if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes) < 0)
+    if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes, NULL) < 0)
         result = error_system("cannot allocate %llu more bytes for the index", (unsigned long long)n_bytes);
     else
         store_relaxed(&header->index_end_bytes, end + n_bytes);

@@ -4,6 +4,7 @@
  */
 #include "janitor/janitor.h"
 
+#include "base/test_point.h"
 #include "cache/manage.h"
 #include "store/reap.h"
 
@@ -36,6 +37,7 @@ int clear_limbo(struct janitor *janitor)
 
         if (result < 0 || n == 0)
             return result;
+        TEST_POINT("limbo_found");
         result = step_begin(janitor, &step);
         if (result < 0)
             return result;

@@ -8,7 +8,7 @@
  */
 #include "janitor/janitor.h"
 
-#include "cache/manage.h"
+#include "base/test_point.h"
 #include "shared/caches.h"
 
 static uint64_t less(uint64_t a, uint64_t b)
@@ -94,6 +94,7 @@ int evict_expired(struct janitor *janitor, struct due *due)
             return result;
         n = scan_expired(janitor, &rule, &next, due);
         eviction_rule_end(&rule);
+        TEST_POINT("janitor_listed");
         result = list_sweep(janitor, n);
     }
     return result;

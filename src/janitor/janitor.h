@@ -22,6 +22,7 @@ struct janitor {
     uint32_t n_fruitless; /* passes in a row that left a mark passed and changed nothing */
 
     struct onecopy_pass *pass; /* the one under way */
+    uint64_t since_ns;         /* its beginning, of clock_exact_ns() */
     struct pace pace;
     struct queue_record *records; /* what a look at the slots has found */
 };
@@ -70,7 +71,10 @@ struct step {
     uint64_t deadline_ns; /* for struct eviction_goal */
 };
 
-/* Begins one, when others have had their turn. ONECOPY_ECANCELLED: the janitor was stopped. */
+/*
+ * Begins one, when others have had their turn. ONECOPY_ECANCELLED: the janitor was stopped. ONECOPY_ETIMEOUT: the pass
+ * has taken long enough.
+ */
 int step_begin(struct janitor *janitor, struct step *step);
 int step_commit(struct janitor *janitor, struct step *step);
 /* With nothing changed. */

@@ -10,6 +10,7 @@
 #include "janitor/janitor.h"
 
 #include "base/system.h"
+#include "base/test_point.h"
 #include "shared/janitor.h"
 
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static int part_do(struct janitor *janitor, int (*part)(struct janitor *janitor)
 
 static bool is_final(int result)
 {
-    return result == ONECOPY_ECANCELLED || result == ONECOPY_ESTALE;
+    return result == ONECOPY_ECANCELLED || result == ONECOPY_ESTALE || result == ONECOPY_ETIMEOUT;
 }
 
 static int parts_do(struct janitor *janitor)
@@ -88,7 +89,7 @@ static int parts_do(struct janitor *janitor)
 }
 
 /* How things stand afterwards. */
-static void pass_finish(struct janitor *janitor, uint64_t since_ns)
+static void pass_finish(struct janitor *janitor)
 {
     struct onecopy_pass *pass = janitor->pass;
     struct marks marks = marks_of(janitor);
@@ -99,7 +100,7 @@ static void pass_finish(struct janitor *janitor, uint64_t since_ns)
     pass->next_due_ns = janitor->due_ns;
     pass->is_above_mark = marks_in_use_pages(janitor->store) > marks.high_pages ||
                           marks_in_use_entries(janitor->store) > marks.high_entries;
-    pass->duration_ns = clock_exact_ns() - since_ns;
+    pass->duration_ns = clock_exact_ns() - janitor->since_ns;
 }
 
 /* After a pass that left a mark passed and has changed nothing, there is no point in another at once. */
@@ -118,22 +119,27 @@ static void rest_set(struct janitor *janitor)
 
 int janitor_pass(struct janitor *janitor, struct onecopy_pass *pass)
 {
-    uint64_t since_ns = clock_exact_ns();
     int result;
 
+    janitor->since_ns = clock_exact_ns();
     *pass = (struct onecopy_pass){.began_ns = store_now(janitor->store)};
     janitor->pass = pass;
     janitor->pace = (struct pace){0};
     janitor->due_ns = clock_add(pass->began_ns, janitor->options.sweep_interval_ns);
     if (janitor->options.dry_run) {
         result = estimate(janitor);
-        pass_finish(janitor, since_ns);
+        pass_finish(janitor);
         return result;
     }
     result = parts_do(janitor);
-    pass_finish(janitor, since_ns);
+    if (result == ONECOPY_ETIMEOUT) {
+        janitor->due_ns = pass->began_ns; /* there is more to do */
+        result = ONECOPY_OK;
+    }
+    pass_finish(janitor);
     rest_set(janitor);
     marks_publish(janitor);
+    TEST_POINT("pass_done");
     janitor_tell(&janitor->store->state, pass);
     return result;
 }

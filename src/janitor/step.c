@@ -21,16 +21,18 @@
 #define PAUSE_NS UINT64_C(50000)
 
 /* Where there are writers: transactions of theirs for one of ours, the longest pause for them, and our longest time. */
-#define TURNS             256U
+#define TURNS             110U
 #define PAUSE_MAX_NS      UINT64_C(4000000)
 #define CONTENDED_STEP_NS UINT64_C(200000)
 
-/*
- * The index may grow by this part of the limit, so that a transaction has room to take more out. With room for fewer
- * than these, it has to.
- */
-#define ROOM_PART   64U
-#define LEAST_BLOBS 8U
+/* The index may grow by this part of the limit, so that a transaction has room to take more out. */
+#define ROOM_PART 64U
+
+/* With room to take out fewer than these, a transaction waits for more. */
+#define LEAST_BLOBS 2U
+
+/* A pass that takes longer is cut short, and the next one goes on with it. */
+#define PASS_MAX_NS UINT64_C(10000000000)
 
 /* Lets others have the lock. */
 static void turns_give(struct janitor *janitor)
@@ -48,35 +50,49 @@ static void turns_give(struct janitor *janitor)
         clock_sleep_ns(PAUSE_NS);
 }
 
-/* Whether the index may grow for a larger transaction without anything having to go for that. */
-static bool index_may_grow(const struct store *store, uint32_t n_blobs)
-{
-    uint64_t n_bytes = (uint64_t)(INDEX_PAGES_BASE + n_blobs * INDEX_PAGES_EACH) * PAGE_BYTES;
-
-    return budget_index_may_take(store, n_bytes) && budget_used_bytes(store) + n_bytes <= budget_limit_bytes(store);
-}
-
 /*
- * Begins with as much room in the index as there is, since it is not to evict for the sake of evicting; and asks for
- * more where that costs nothing, or where there is next to none.
+ * Grows the index for a larger transaction, if nothing has to go for that. In a small environment it does not grow by
+ * much.
  */
-static int write_begin_roomy(struct janitor *janitor, struct step *step)
+static int room_add(struct janitor *janitor, struct step *step)
 {
     struct store *store = janitor->store;
     uint64_t most = budget_limit_bytes(store) / PAGE_BYTES / ROOM_PART / INDEX_PAGES_EACH;
     uint32_t wanted = most < janitor->options.step_entries ? (uint32_t)most : janitor->options.step_entries;
+    uint64_t n_bytes = wanted > step->max_blobs ? (wanted - step->max_blobs) * INDEX_PAGES_EACH * PAGE_BYTES : 0;
+    int result;
+
+    if (n_bytes == 0 || !budget_index_may_take(store, n_bytes) ||
+        budget_used_bytes(store) + n_bytes > budget_limit_bytes(store))
+        return ONECOPY_OK;
+    result = index_grow(&step->write, n_bytes);
+    if (result == ONECOPY_OK)
+        step->max_blobs = room_eviction_allowance(&step->write);
+    return result == ONECOPY_ENOSPACE ? ONECOPY_OK : result;
+}
+
+/*
+ * Begins with as much room in the index as there is, since it is not to evict for the sake of evicting. Where there is
+ * next to none it waits for some as anybody does; and if it gets none, there is a reserve for what mends that.
+ */
+static int write_begin_roomy(struct janitor *janitor, struct step *step)
+{
+    struct store *store = janitor->store;
     int result = write_begin(store, &step->write);
 
     if (result < 0)
         return result;
     step->max_blobs = room_eviction_allowance(&step->write);
-    if (step->max_blobs >= wanted || (step->max_blobs >= LEAST_BLOBS && !index_may_grow(store, wanted)))
-        return ONECOPY_OK;
+    if (step->max_blobs >= LEAST_BLOBS) {
+        result = room_add(janitor, step);
+        if (result < 0)
+            index_abort(&step->write);
+        return result;
+    }
     index_abort(&step->write);
-    result = room_write_begin(store, wanted > LEAST_BLOBS && index_may_grow(store, wanted) ? wanted : LEAST_BLOBS,
-                              &step->write);
+    result = room_write_begin(store, 1, &step->write);
     if (result == ONECOPY_EFULL || result == ONECOPY_EBUSY || result == ONECOPY_ENOSPACE)
-        result = write_begin(store, &step->write); /* what goes mends that, and there is a reserve */
+        result = write_begin(store, &step->write);
     if (result == ONECOPY_OK)
         step->max_blobs = room_eviction_allowance(&step->write);
     return result;
@@ -90,6 +106,8 @@ int step_begin(struct janitor *janitor, struct step *step)
     turns_give(janitor);
     if (load_relaxed(&janitor->is_stopped))
         return error_set(ONECOPY_ECANCELLED, "the janitor was stopped");
+    if (clock_exact_ns() - janitor->since_ns > PASS_MAX_NS)
+        return error_set(ONECOPY_ETIMEOUT, "the pass takes too long: another goes on with it");
     result = write_begin_roomy(janitor, step);
     if (result < 0)
         return result;

@@ -59,6 +59,12 @@ char *text_of_span(uint64_t duration_ns, char text[TEXT_BYTES])
     return text;
 }
 
+char *text_of_percent(double percent, char text[TEXT_BYTES])
+{
+    snprintf(text, TEXT_BYTES, "%.2f %%", percent);
+    return text;
+}
+
 char *text_of_number(uint64_t number, char text[TEXT_BYTES])
 {
     char digits[TEXT_BYTES];

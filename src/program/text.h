@@ -18,6 +18,9 @@ char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES]);
 /* A time span of machine length with three digits: "870 ns", "21.4 us", "1.50 s". Returns text. */
 char *text_of_span(uint64_t duration_ns, char text[TEXT_BYTES]);
 
+/* "66.67 %". Returns text. */
+char *text_of_percent(double percent, char text[TEXT_BYTES]);
+
 /* A number with its thousands set apart: "145,959,730". Returns text. */
 char *text_of_number(uint64_t number, char text[TEXT_BYTES]);
 

@@ -7,7 +7,8 @@
  *
  * A claim lasts as long as its owner lives. The cell names the owner by number and serial, so a client that comes later
  * under the same number is not taken for it; whether the owner lives is for the kernel to say (shared/clients.c).
- * Whoever finds the owner dead treats the cell as free.
+ * Whoever finds the owner dead treats the cell as free. It is the same with the cache of the key: a claim in one that
+ * was dropped is in nobody's way.
  *
  * Two keys of one 128-bit hash would share a claim: one would wait for the other. No value comes from here, so that
  * would be a delay, and nothing worse.
@@ -53,17 +54,17 @@ static void hash_words(const onecopy_ref *hash, uint64_t words[2])
     memcpy(words, hash->bytes, sizeof hash->bytes);
 }
 
-static bool cell_is_for(const struct claim_cell *cell, uint32_t cache, const onecopy_ref *hash)
+static bool cell_is_for(const struct claim_cell *cell, const struct cache_found *cache, const onecopy_ref *hash)
 {
     uint64_t words[2];
 
     hash_words(hash, words);
-    return load_relaxed(&cell->cache) == cache && load_relaxed(&cell->hash[0]) == words[0] &&
+    return load_relaxed(&cell->cache_serial) == cache->serial && load_relaxed(&cell->hash[0]) == words[0] &&
            load_relaxed(&cell->hash[1]) == words[1];
 }
 
 /* The cell of a key that somebody, alive or dead, has claimed; NULL: nobody has. */
-static struct claim_cell *cell_find(const struct state *state, uint32_t cache, const onecopy_ref *hash)
+static struct claim_cell *cell_find(const struct state *state, const struct cache_found *cache, const onecopy_ref *hash)
 {
     uint32_t begin = window_begin(hash);
 
@@ -83,7 +84,15 @@ static bool owner_is_alive(const struct state *state, const struct claim_cell *c
     return owner != 0 && client_is_alive(state, owner - 1, load_relaxed(&cell->serial), client);
 }
 
-enum claim_state claim_look(const struct state *state, uint32_t client, uint32_t cache, const onecopy_ref *hash)
+static bool cell_is_in_use(const struct state *state, const struct claim_cell *cell, uint32_t client)
+{
+    struct cache_found cache = {.number = load_relaxed(&cell->cache), .serial = load_relaxed(&cell->cache_serial)};
+
+    return cache_is_live(state, &cache) && owner_is_alive(state, cell, client);
+}
+
+enum claim_state claim_look(const struct state *state, uint32_t client, const struct cache_found *cache,
+                            const onecopy_ref *hash)
 {
     const struct claim_cell *cell = cell_find(state, cache, hash);
 
@@ -94,8 +103,8 @@ enum claim_state claim_look(const struct state *state, uint32_t client, uint32_t
                : CLAIM_OTHER;
 }
 
-/* A cell for a new claim: the key's own, a free one, or one whose owner is dead. */
-static struct claim_cell *cell_choose(const struct state *state, uint32_t client, uint32_t cache,
+/* A cell for a new claim: the key's own, a free one, or one whose owner is dead or whose cache is gone. */
+static struct claim_cell *cell_choose(const struct state *state, uint32_t client, const struct cache_found *cache,
                                       const onecopy_ref *hash)
 {
     struct claim_cell *chosen = cell_find(state, cache, hash);
@@ -105,12 +114,12 @@ static struct claim_cell *cell_choose(const struct state *state, uint32_t client
         if (OWNER(load_acquire(&state->claims[(begin + i) % CLAIM_CELLS].owner)) == 0)
             chosen = &state->claims[(begin + i) % CLAIM_CELLS];
     for (uint32_t i = 0; i < WINDOW && !chosen; i++)
-        if (!owner_is_alive(state, &state->claims[(begin + i) % CLAIM_CELLS], client))
+        if (!cell_is_in_use(state, &state->claims[(begin + i) % CLAIM_CELLS], client))
             chosen = &state->claims[(begin + i) % CLAIM_CELLS];
     return chosen;
 }
 
-int claim_take(struct state *state, uint32_t client, uint32_t cache, const onecopy_ref *hash, uint64_t now_ns)
+int claim_take(struct state *state, uint32_t client, const struct cache_found *cache, const onecopy_ref *hash)
 {
     struct claim_cell *cell = cell_choose(state, client, cache, hash);
     uint64_t words[2];
@@ -122,11 +131,11 @@ int claim_take(struct state *state, uint32_t client, uint32_t cache, const oneco
     uses = USES(load_relaxed(&cell->owner)) + 0x10000U;
     store_relaxed(&cell->owner, uses);
     atomic_thread_fence(memory_order_release);
-    store_relaxed(&cell->cache, cache);
+    store_relaxed(&cell->cache, cache->number);
+    store_relaxed(&cell->cache_serial, cache->serial);
     store_relaxed(&cell->hash[0], words[0]);
     store_relaxed(&cell->hash[1], words[1]);
     store_relaxed(&cell->serial, load_relaxed(&state->clients[client].serial));
-    store_relaxed(&cell->since_ns, now_ns);
     store_relaxed(&cell->thread, thread_number());
     store_release(&cell->owner, uses | (client + 1));
     return ONECOPY_OK;
@@ -148,7 +157,7 @@ static bool cell_end(struct state *state, struct claim_cell *cell, uint32_t word
     return true;
 }
 
-bool claim_end(struct state *state, uint32_t client, uint32_t cache, const onecopy_ref *hash)
+bool claim_end(struct state *state, uint32_t client, const struct cache_found *cache, const onecopy_ref *hash)
 {
     uint32_t begin = window_begin(hash);
 
@@ -184,4 +193,14 @@ uint32_t claims_count(const struct state *state, uint32_t client)
     for (uint32_t i = 0; i < CLAIM_CELLS; i++)
         n += OWNER(load_acquire(&state->claims[i].owner)) == client + 1;
     return n;
+}
+
+void claims_end_cache(struct state *state, uint32_t cache)
+{
+    for (uint32_t i = 0; i < CLAIM_CELLS; i++) {
+        uint32_t word = load_acquire(&state->claims[i].owner);
+
+        if (OWNER(word) != 0 && load_relaxed(&state->claims[i].cache) == cache)
+            cell_end(state, &state->claims[i], word);
+    }
 }

@@ -179,8 +179,8 @@ struct state_header {
     /* Events are written up to the tail, and may be read up to what is committed: see shared/events.c. */
     _Atomic uint64_t events_tail, events_committed;
 
-    _Atomic uint32_t caches_high; /* caches from here on were never used */
-    uint32_t padding;
+    _Atomic uint32_t caches_high;  /* caches from here on were never used */
+    _Atomic uint32_t caches_begun; /* counts those that were ever begun, also by transactions that were lost */
 
     struct totals totals;
 
@@ -310,11 +310,11 @@ static_assert(sizeof(struct wait_bucket) == 24, "shared layout");
 
 /* Who computes what: see claims.c. */
 struct claim_cell {
-    _Atomic uint32_t owner; /* in its lower half 1 + the client's number, 0: free. Written last */
-    _Atomic uint32_t cache;
+    _Atomic uint32_t owner;   /* in its lower half 1 + the client's number, 0: free. Written last */
+    _Atomic uint32_t cache;   /* its number */
     _Atomic uint64_t hash[2]; /* of the key */
     _Atomic uint64_t serial;  /* the client's */
-    _Atomic uint64_t since_ns;
+    _Atomic uint64_t cache_serial;
     _Atomic uint64_t thread;
 };
 static_assert(sizeof(struct claim_cell) == 48, "shared layout");

@@ -97,7 +97,7 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
 
     if (system_calls.ftruncate(fd, 0) < 0 || system_calls.ftruncate(fd, (off_t)at.end) < 0)
         return error_system("cannot set the length of the state file to %llu bytes", (unsigned long long)at.end);
-    if (system_allocate(fd, 0, 0, at.caches + PAGE_BYTES) < 0)
+    if (system_allocate(fd, 0, 0, at.caches + PAGE_BYTES, NULL) < 0)
         return error_system("cannot allocate %llu bytes for the state file",
                             (unsigned long long)at.caches + PAGE_BYTES);
     result = state_map_length(fd, at, state);
@@ -199,7 +199,7 @@ int state_allocate(struct state *state, const void *start, size_t length)
     uint64_t first = offset / PAGE_BYTES * PAGE_BYTES;
     uint64_t n_bytes;
 
-    if (system_allocate(state->fd, 0, first, page_align(offset + length) - first) < 0)
+    if (system_allocate(state->fd, 0, first, page_align(offset + length) - first, NULL) < 0)
         return error_system("cannot allocate %zu more bytes for the state file", length);
     if (system_file_usage(state->fd, &n_bytes) == 0)
         store_relaxed(&state->header->state_bytes, n_bytes);

@@ -5,7 +5,8 @@
  * therefore serves many evictions. It leaves the oldest blobs in a queue that all processes share (there is another for
  * blobs in the index alone), and since nothing that is accessed or stored later can become older than these, taking
  * from the queue is the order of last access to the letter. Only what has expired since the pass has to wait for the
- * next one.
+ * next one. What expires next is another matter, as something stored later may: in the queue of a cache that goes by
+ * that, it takes its place when it is set.
  *
  * Everything here happens under the write lock, but readers go on meanwhile. A blob whose access was renewed since the
  * pass is passed over, and slot_retire_idle() looks once more, after it has advanced the generation: no put that has
@@ -20,6 +21,7 @@
 #include "store/entry.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* One eviction under way. A pin that comes after the rule's is caught by removal_settle(). */
 struct eviction {
@@ -67,6 +69,12 @@ static uint64_t slot_rank(const struct eviction_rule *rule, const struct slot *s
     return eviction_is_expired(rule, slot) ? 0 : eviction_time(rule, slot);
 }
 
+/* Whether a cache keeps its entries whatever there is need for. One that was dropped keeps nothing. */
+static bool cache_evicts_nothing(const struct cache *cache)
+{
+    return load_relaxed(&cache->policy) == ONECOPY_POLICY_NONE && load_relaxed(&cache->status) == CACHE_LIVE;
+}
+
 /*
  * Whether the kind of a slot is the one that is looked for. A blob that entries have goes with the last of them. For a
  * cache's own limit it does not matter whether its values are in view; for space, such a value is passed over.
@@ -81,7 +89,7 @@ static bool slot_is_wanted(const struct eviction_rule *rule, uint32_t index, con
         if (rule->cache != 0)
             return SLOT_CACHE(word) == rule->cache &&
                    (rule->policy != ONECOPY_POLICY_NONE || eviction_is_expired(rule, slot));
-        return (load_relaxed(&cache->policy) != ONECOPY_POLICY_NONE || eviction_is_expired(rule, slot)) &&
+        return (!cache_evicts_nothing(cache) || eviction_is_expired(rule, slot)) &&
                (slot->link == NO_SLOT || !slot_is_pinned(rule, slot->link));
     case SLOT_SMALL_BLOB:
     case SLOT_BLOB:
@@ -146,13 +154,18 @@ static void heap_sink(struct candidate *heap, size_t n, size_t at)
     heap[at] = moving;
 }
 
+static struct eviction_queue *queue_of_cache(const struct state *state, uint32_t cache)
+{
+    return &state->queues[QUEUE_CACHES + cache % (QUEUES - QUEUE_CACHES)];
+}
+
 static struct eviction_queue *queue_of(const struct eviction *eviction)
 {
-    uint32_t number = eviction->rule.is_small ? QUEUE_SMALL : QUEUE_ALL;
+    const struct state *state = &eviction->store->state;
 
     if (eviction->rule.cache != 0)
-        number = QUEUE_CACHES + eviction->rule.cache % (QUEUES - QUEUE_CACHES);
-    return &eviction->store->state.queues[number];
+        return queue_of_cache(state, eviction->rule.cache);
+    return &state->queues[eviction->rule.is_small ? QUEUE_SMALL : QUEUE_ALL];
 }
 
 /*
@@ -268,6 +281,33 @@ static void evictions_count(const struct eviction *eviction, uint32_t cache, uin
     cache_count(eviction->store, cache, COUNTER_EVICTIONS, n);
     if (reason != ONECOPY_EVICTED_FOR_BYTES)
         cache_count(eviction->store, cache, counters[reason], n);
+}
+
+/*
+ * What is not in the queue expires no sooner than the last that is. So an entry belongs into it if it expires sooner,
+ * and the last may drop out for it.
+ */
+void eviction_note(struct store *store, uint32_t cache, uint32_t slot)
+{
+    struct state *state = &store->state;
+    struct eviction_queue *queue = queue_of_cache(state, cache);
+    uint64_t expires_ns = load_relaxed(&slot_at(state, slot)->expires_ns);
+    uint32_t at = queue->next;
+
+    if (load_relaxed(&cache_at(state, cache)->policy) != ONECOPY_POLICY_TTL || queue->cache != cache ||
+        queue->policy != ONECOPY_POLICY_TTL || queue->n_records > QUEUE_RECORDS)
+        return;
+    while (at < queue->n_records && queue->records[at].accessed_ns <= expires_ns)
+        at++;
+    if (at >= queue->n_records)
+        return;
+    store_relaxed(&state->journal->has_candidates, 1U); /* nobody goes by a queue that was left half moved */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (queue->n_records == QUEUE_RECORDS)
+        queue->n_records--;
+    memmove(&queue->records[at + 1], &queue->records[at], (queue->n_records - at) * sizeof *queue->records);
+    queue->records[at] = (struct queue_record){.slot = slot, .accessed_ns = expires_ns};
+    queue->n_records++;
 }
 
 static int entry_evict(struct eviction *eviction, uint32_t number)

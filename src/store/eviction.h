@@ -67,6 +67,12 @@ int eviction_run(struct store *store, struct index_write *write, const struct ev
 int eviction_commit(struct store *store, struct index_write *write, const struct eviction_goal *goal,
                     uint64_t *n_evicted);
 
+/*
+ * Within the transaction that sets it: an entry of a cache goes by the slot's expiry now, and by policy "ttl" may be one
+ * of the next to go.
+ */
+void eviction_note(struct store *store, uint32_t cache, uint32_t slot);
+
 /* As many as are evicted beyond what is missing, so that not every put has to evict. */
 #define EVICTION_BLOBS_MAX 32U
 

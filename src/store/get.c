@@ -130,6 +130,7 @@ int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, en
     held->slot = record.slot;
     held->generation = record.generation;
     held->length_bytes = record.length_bytes;
+    held->is_argument = record.flags & SLOT_IS_ARGUMENT;
     result = record_hold(store, lane, ref, &record, bytes, now_ns, held);
     if (result < 0)
         return result;
@@ -212,11 +213,10 @@ int blob_get(struct store *store, const onecopy_ref *ref, struct held *held)
     return ONECOPY_OK;
 }
 
-/* Finds a blob that is stored and not expired, without protecting it. ONECOPY_ENOTFOUND has no message. */
-static int blob_find(struct store *store, const onecopy_ref *ref, struct blob_record *record)
+/* Reads a blob's record. ONECOPY_ENOTFOUND has no message. */
+static int record_find(struct store *store, const onecopy_ref *ref, struct blob_record *record)
 {
     struct lane *lane = lane_enter(&store->views);
-    const struct slot *slot;
     int result = index_reader_begin(&store->index, &lane->reader);
 
     if (result == ONECOPY_OK) {
@@ -224,8 +224,23 @@ static int blob_find(struct store *store, const onecopy_ref *ref, struct blob_re
         index_reader_end(lane->reader);
     }
     lane_leave(lane);
-    if (result == ONECOPY_OK)
-        result = blob_record_check(store, record);
+    return result == ONECOPY_OK ? blob_record_check(store, record) : result;
+}
+
+bool blob_is_argument(struct store *store, const onecopy_ref *ref, const struct blob_place *place)
+{
+    struct blob_record record;
+
+    return record_find(store, ref, &record) == ONECOPY_OK && record.slot == place->slot &&
+           record.generation == place->generation && record.flags & SLOT_IS_ARGUMENT;
+}
+
+/* Finds a blob that is stored and not expired, without protecting it. ONECOPY_ENOTFOUND has no message. */
+static int blob_find(struct store *store, const onecopy_ref *ref, struct blob_record *record)
+{
+    const struct slot *slot;
+    int result = record_find(store, ref, record);
+
     if (result < 0)
         return result;
     slot = slot_at(&store->state, record->slot);

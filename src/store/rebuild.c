@@ -156,12 +156,12 @@ static void entry_slot_fill(const struct rebuild *rebuild, uint32_t cache, const
     struct slot *slot = slot_at(&rebuild->store->state, record->slot);
 
     slot->link = record->blob_slot;
+    store_relaxed(&slot->expires_ns, clock_add(record->expires_ns, load_relaxed(&of->grace_ns)));
     if (rebuild->mode == REBUILD_KEEP && load_relaxed(&slot->kind) == SLOT_WORD_ENTRY(cache) &&
         load_relaxed(&slot->generation) == record->generation)
         return;
     slot->ref = *hash;
     store_relaxed(&slot->accessed_ns, record->stored_ns);
-    store_relaxed(&slot->expires_ns, clock_add(record->expires_ns, load_relaxed(&of->grace_ns)));
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
     store_relaxed(&slot->hits, 0U);
     store_relaxed(&slot->kind, SLOT_WORD_ENTRY(cache));
@@ -172,13 +172,12 @@ static void entry_slot_fill(const struct rebuild *rebuild, uint32_t cache, const
 static void link_count(const struct rebuild *rebuild, const struct index_write *write,
                        const struct entry_record *record)
 {
-    struct blob_record blob;
+    struct slot *slot = slot_at(&rebuild->store->state, record->blob_slot);
 
-    if (record->blob_slot != NO_SLOT &&
-        index_blob_get(write->index, write->txn, &record->ref, &blob, NULL) == ONECOPY_OK &&
-        blob.slot == record->blob_slot && blob.generation == record->blob_generation &&
-        blob.slot < rebuild->store->state.max_slots)
-        slot_at(&rebuild->store->state, blob.slot)->link++;
+    /* In an index that was damaged another blob may have claimed the slot. */
+    if (record->blob_slot < rebuild->store->state.max_slots && rebuild->is_claimed[record->blob_slot] &&
+        entry_has_its_blob(write, record) && memcmp(&slot->ref, &record->ref, sizeof slot->ref) == 0)
+        slot->link++;
 }
 
 struct entry_walk {

@@ -113,9 +113,12 @@ static int punches_carry_out(const struct store *store, struct punches *punches)
         if (result < 0)
             break;
     }
-    for (uint32_t i = punches->n_cold; i < punches->n; i++)
-        if (arena_fill(&store->arena, punches->extents[i]) < 0)
+    for (uint32_t i = punches->n_cold; i < punches->n; i++) {
+        bool is_hole;
+
+        if (arena_fill(&store->arena, punches->extents[i], &is_hole) < 0)
             punches->n = i; /* what is neither stays on file until this client ends */
+    }
     return result;
 }
 
@@ -172,6 +175,7 @@ int space_give_back(struct store *store, struct index_write *write, uint64_t n_p
         return result;
     }
     result = index_commit(write);
+    TEST_POINT("punches_gathered");
     if (result == ONECOPY_OK)
         result = punches_finish(store, &punches);
     for (uint32_t i = 0; i < punches.n_cold && result == ONECOPY_OK; i++)
@@ -222,6 +226,7 @@ static int pending_file(struct store *store, struct index_write *write, struct r
     totals_move(temperature == WARM ? &totals->warm_pages : &totals->cold_pages, &totals->pending_pages, n_pages);
     reservation->extent = pending.extent;
     reservation->kind = pending.kind;
+    reservation->is_hole = temperature == COLD;
     return ONECOPY_OK;
 }
 
@@ -413,7 +418,7 @@ int space_reserve(struct store *store, uint64_t length_bytes, struct reservation
         result = reserve_within_limit(store, length_bytes, reservation);
         if (result < 0 || reservation->kind == PENDING_WARM)
             return result;
-        result = arena_fill(&store->arena, reservation->extent);
+        result = arena_fill(&store->arena, reservation->extent, &reservation->is_hole);
         TEST_POINT("after_fill");
         if (result == ONECOPY_OK)
             return result;
@@ -442,33 +447,57 @@ int space_publish(struct store *store, struct index_write *write, const struct r
     return punches_file(store, write, &reservation->punches);
 }
 
-int space_return(struct store *store, const struct reservation *reservation)
+/*
+ * Makes an extent that is not going to be used what it can be filed as: warm, as it was; a hole; or, if it cannot be
+ * made one, filled. False: neither can be done.
+ */
+static bool extent_settle(const struct store *store, const struct reservation *reservation,
+                          enum temperature *temperature)
+{
+    bool is_warm = reservation->kind == PENDING_WARM;
+    bool is_hole = !is_warm && (reservation->is_hole || arena_punch(&store->arena, reservation->extent) == ONECOPY_OK);
+    bool is_hole_after;
+
+    *temperature = is_hole ? COLD : WARM;
+    return is_warm || is_hole || arena_fill(&store->arena, reservation->extent, &is_hole_after) == ONECOPY_OK;
+}
+
+/* Files an extent that is not going to be used. */
+static int extent_file(struct store *store, struct index_write *write, const struct reservation *reservation,
+                       enum temperature temperature)
 {
     struct totals *totals = store_totals(store);
     struct pending pending = {.client = reservation->client, .kind = reservation->kind, .extent = reservation->extent};
+    int result = index_pending_delete(write, &pending);
+
+    if (result == ONECOPY_OK)
+        result = index_extent_free(write, temperature, pending.extent);
+    if (result == ONECOPY_OK)
+        totals_move(&totals->pending_pages, temperature == WARM ? &totals->warm_pages : &totals->cold_pages,
+                    pending.extent.n_pages);
+    return result;
+}
+
+int space_return(struct store *store, const struct reservation *reservation)
+{
+    enum temperature temperature;
     struct index_write write;
+    bool is_settled;
     int result;
 
     if (reservation->client != store->client)
         return ONECOPY_OK; /* a parent's, in its child */
-    /* A cold extent may be filled or may not be, after a failure: a hole is certain. */
-    if (reservation->kind == PENDING_COLD)
-        arena_punch(&store->arena, reservation->extent);
+    is_settled = extent_settle(store, reservation, &temperature);
     result = room_write_begin(store, 1, &write);
     if (result == ONECOPY_EFULL || result == ONECOPY_EBUSY || result == ONECOPY_ENOSPACE)
         /* This is what may mend it, and there is a reserve. */
         result = write_begin(store, &write);
     if (result < 0)
         return result;
-    result = index_pending_delete(&write, &pending);
+    if (is_settled) /* or it stays on file until this client ends */
+        result = extent_file(store, &write, reservation, temperature);
     if (result == ONECOPY_OK)
-        result = index_extent_free(&write, reservation->kind == PENDING_WARM ? WARM : COLD, pending.extent);
-    if (result == ONECOPY_OK) {
-        totals_move(&totals->pending_pages,
-                    reservation->kind == PENDING_WARM ? &totals->warm_pages : &totals->cold_pages,
-                    pending.extent.n_pages);
         result = punches_file(store, &write, &reservation->punches);
-    }
     if (result == ONECOPY_OK)
         return index_commit(&write);
     index_abort(&write);

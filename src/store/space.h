@@ -24,6 +24,7 @@ struct punches {
 struct reservation {
     struct extent extent; /* resident, and nobody else's */
     enum pending_kind kind;
+    bool is_hole; /* as long as it has not been filled */
     uint32_t client;
     struct punches punches; /* those that made room for it; filed along with it */
 };

@@ -111,3 +111,10 @@ uint64_t test_seed(void)
     }
     return seed;
 }
+
+uint64_t test_seed_of_round(uint64_t round)
+{
+    test_seed();
+    seed += round;
+    return seed;
+}

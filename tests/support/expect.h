@@ -68,4 +68,7 @@ uint64_t setting(const char *name, uint64_t otherwise);
 /* The seed of this test's random numbers: $ONECOPY_SEED, or one that failures will name. Before any thread is made. */
 uint64_t test_seed(void);
 
+/* The same for one of several rounds, each a test of its own: failures will name the one that repeats that round. */
+uint64_t test_seed_of_round(uint64_t round);
+
 #endif

@@ -319,12 +319,8 @@ END_TEST
 
 static void hammer(void *context)
 {
-    onecopy *handle;
-
     user_become(MEMBER);
-    handle = shared_open();
-    workload_run(context, handle, (uint64_t)getpid());
-    onecopy_close(handle);
+    workload_run(context, shared_open(), (uint64_t)getpid(), WORK_OF_ALL_KINDS);
 }
 
 START_TEST(a_daemon_that_is_killed_at_any_moment_under_load_loses_nothing)
@@ -358,6 +354,7 @@ START_TEST(a_daemon_that_is_killed_at_any_moment_under_load_loses_nothing)
     ck_assert_uint_gt(atomic_load(&workload->n_puts), 0);
     shell("systemctl stop " SERVICE);
     handle = shared_open();
+    workload_settle(handle);
     expect_nothing_left(handle);
     expect_all_readable(handle);
     ck_assert_uint_gt(workload_verify(workload, handle), 0);

@@ -161,6 +161,58 @@ START_TEST(only_if_absent_leaves_a_live_entry_and_replaces_an_expired_one)
 }
 END_TEST
 
+START_TEST(only_if_absent_replaces_an_entry_whose_blob_was_removed)
+{
+    struct onecopy_value value;
+    onecopy_key key = key_of("results", "key");
+    struct onecopy_entry entry;
+
+    set_content(handle, "results", "key", 5, 100000);
+    EXPECT_OK(get_entry(handle, "results", "key", &entry));
+    onecopy_release(&entry.view);
+    EXPECT_OK(onecopy_remove(handle, &entry.ref));
+    EXPECT_CODE(get_entry(handle, "results", "key", &entry), ONECOPY_ENOTFOUND);
+    onecopy_value_init(&value);
+    value.flags = ONECOPY_ONLY_IF_ABSENT;
+    EXPECT_OK(onecopy_set(handle, &key, &value));
+    EXPECT_CODE(onecopy_set(handle, &key, &value), ONECOPY_EEXISTS);
+}
+END_TEST
+
+/* A large value that is not taken, for whatever reason, leaves no blob. */
+START_TEST(a_set_that_is_refused_changes_nothing)
+{
+    static char large[100000];
+    struct onecopy_cache_options options;
+    onecopy_key key = key_of("mine", "key");
+    onecopy_key other = key_of("mine", "other");
+    struct onecopy_value value;
+
+    onecopy_cache_options_init(&options);
+    options.max_bytes = 1000;
+    options.max_entries = 1;
+    options.policy = _i == 0 ? ONECOPY_POLICY_LRU : ONECOPY_POLICY_NONE;
+    EXPECT_OK(onecopy_cache_create(handle, "mine", &options));
+    set_content(handle, "mine", "key", 1, 900);
+    onecopy_value_init(&value);
+    value.data = large;
+    value.length_bytes = 1500;
+    EXPECT_REFUSED(onecopy_set(handle, &key, &value), ONECOPY_ETOOBIG, "1503");
+    value.length_bytes = sizeof large;
+    EXPECT_REFUSED(onecopy_set(handle, &other, &value), ONECOPY_ETOOBIG, "100005");
+    options.max_bytes = 0;
+    EXPECT_OK(onecopy_cache_create(handle, "mine", &options));
+    value.flags = ONECOPY_ONLY_IF_ABSENT;
+    EXPECT_CODE(onecopy_set(handle, &key, &value), ONECOPY_EEXISTS);
+    if (_i == 1)
+        EXPECT_CODE(onecopy_set(handle, &other, &value), ONECOPY_EFULL);
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").size, 1);
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").evictions, 0);
+    EXPECT_EQUAL(stat_of(handle).entries, 0);
+    EXPECT_EQUAL(stat_of(handle).puts, 1);
+}
+END_TEST
+
 START_TEST(what_has_expired_is_absent_though_not_swept)
 {
     struct onecopy_entry entry;
@@ -234,6 +286,36 @@ START_TEST(keys_whose_hashes_collide_never_get_each_others_values)
         }
         expect_audit(handle);
     }
+}
+END_TEST
+
+START_TEST(keys_whose_hashes_collide_take_each_others_places_in_a_full_cache)
+{
+    enum { KEYS = 200, LIMIT = 10 };
+    struct onecopy_cache_options options;
+    struct onecopy_entry entry;
+    char name[16];
+
+    hash_test_bits = 1;
+    onecopy_cache_options_init(&options);
+    options.max_entries = LIMIT;
+    EXPECT_OK(onecopy_cache_create(handle, "full", &options));
+    for (uint64_t i = 0; i < KEYS; i++) {
+        snprintf(name, sizeof name, "key %d", (int)i);
+        clock_pass(10 * MS);
+        set_content(handle, "full", name, i, 100);
+        for (uint64_t j = i < LIMIT ? 0 : i + 1 - LIMIT; j <= i; j++) {
+            onecopy_key key;
+
+            snprintf(name, sizeof name, "key %d", (int)j);
+            key = key_of("full", name);
+            EXPECT_OK(onecopy_entry_get(handle, &key, ONECOPY_PEEK, &entry));
+            EXPECT(content_matches(j, entry.view.data, 100));
+            onecopy_release(&entry.view);
+        }
+        EXPECT(cache_stat_of(handle, "full").size <= LIMIT);
+    }
+    expect_audit(handle);
 }
 END_TEST
 
@@ -443,6 +525,8 @@ SUITE(entries)
     tcase_add_loop_test(tcase, the_newest_value_wins_and_its_time_to_live_begins_anew, 0, LENGTH_OF(lengths));
     tcase_add_loop_test(tcase, a_value_in_view_outlives_its_replacement, 0, LENGTH_OF(lengths));
     tcase_add_test(tcase, only_if_absent_leaves_a_live_entry_and_replaces_an_expired_one);
+    tcase_add_test(tcase, only_if_absent_replaces_an_entry_whose_blob_was_removed);
+    tcase_add_loop_test(tcase, a_set_that_is_refused_changes_nothing, 0, 2);
     tcase_add_test(tcase, what_has_expired_is_absent_though_not_swept);
     tcase_add_test(tcase, a_peek_neither_counts_nor_touches_and_a_bypass_is_counted_apart);
     tcase_add_test(tcase, entries_and_caches_survive_a_state_that_is_lost);
@@ -453,6 +537,7 @@ SUITE(entries)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, keys_are_any_bytes_from_1_to_4096);
     tcase_add_test(tcase, keys_whose_hashes_collide_never_get_each_others_values);
+    tcase_add_test(tcase, keys_whose_hashes_collide_take_each_others_places_in_a_full_cache);
     tcase_add_test(tcase, one_key_names_different_entries_in_different_caches);
     suite_add_tcase(suite, tcase);
 

@@ -1,22 +1,15 @@
 /*
  * The two that are compared, opened alike. The rival is LMDB with the flags of src/index/index.c: MDB_WRITEMAP,
- * MDB_NOSYNC, MDB_NOTLS, MDB_NORDAHEAD, in the same tmpfs, with a ref as the key. Its table is the environment's main
- * one, which spares LMDB the search for the root of a named one in every new transaction: onecopy, whose tables have
- * names, pays for that. Its reading transaction is made once and renewed, as onecopy's are.
+ * MDB_NOSYNC, MDB_NOTLS, MDB_NORDAHEAD, in the same tmpfs. Its table is the environment's main one, which spares LMDB
+ * the search for the root of a named one in every new transaction: onecopy, most of whose tables have names, pays for
+ * that. Its reading transaction is made once and renewed, as onecopy's are.
  */
-#include "store/store.h"
+#include "common/contestants.h"
 
 #include "common/scratch.h"
 
 #include <err.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#if defined(__x86_64__)
-#include <xxh_x86dispatch.h>
-#else
-#include <xxhash.h>
-#endif
 
 void check(int result, const char *doing)
 {
@@ -79,43 +72,16 @@ void rival_end(struct rival *rival)
     mdb_env_close(rival->environment);
 }
 
-void rival_fill(struct rival *rival, const onecopy_ref *refs, size_t n, const void *data, size_t n_bytes)
+void rival_fill(struct rival *rival, const void *keys, size_t key_bytes, size_t n, const void *data, size_t n_bytes)
 {
     MDB_txn *txn;
 
     check_mdb(mdb_txn_begin(rival->environment, NULL, 0, &txn), "beginning to write");
     for (size_t i = 0; i < n; i++) {
-        MDB_val key = {sizeof refs[i], (void *)(uintptr_t)&refs[i]};
+        MDB_val key = {key_bytes, (uint8_t *)(uintptr_t)keys + i * key_bytes};
         MDB_val value = {n_bytes, (void *)(uintptr_t)data};
 
         check_mdb(mdb_put(txn, rival->table, &key, &value, 0), "storing");
     }
     check_mdb(mdb_txn_commit(txn), "committing");
-}
-
-void content_hash(const void *data, size_t n_bytes, onecopy_ref *ref)
-{
-    XXH128_canonical_t canonical;
-
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits_withSeed(data, n_bytes, 1));
-    memcpy(ref->bytes, canonical.digest, sizeof ref->bytes);
-}
-
-uint8_t *content_make(size_t n_bytes)
-{
-    struct random random = {n_bytes};
-    uint8_t *content = aligned_alloc(4096, (n_bytes + 4095) / 4096 * 4096);
-
-    if (!content)
-        errx(1, "out of memory for %zu bytes", n_bytes);
-    random_fill(&random, content, n_bytes);
-    return content;
-}
-
-void content_stamp(uint8_t *content)
-{
-    static uint64_t number;
-
-    number++;
-    memcpy(content, &number, sizeof number);
 }
