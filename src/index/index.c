@@ -332,6 +332,11 @@ uint64_t index_write_number(const struct index_write *write)
     return mdb_txn_id(write->txn);
 }
 
+int index_sync(const struct index *index)
+{
+    return index_error(mdb_env_sync(index->environment, 1), "writing it to the disk");
+}
+
 uint64_t index_last_number(const struct index *index)
 {
     MDB_envinfo info;

@@ -96,6 +96,9 @@ void index_abort(struct index_write *write);
 /* The number of the transaction: no committed one ever has the same. */
 uint64_t index_write_number(const struct index_write *write);
 
+/* Brings the file to the disk: all that was committed before. ONECOPY_ESYSTEM. */
+int index_sync(const struct index *index);
+
 /* The number of the last transaction that was committed, by whomever. At any time. */
 uint64_t index_last_number(const struct index *index);
 
@@ -120,6 +123,13 @@ int index_grow(const struct index_write *write, uint64_t n_bytes);
 
 /* Changes the index, to the effect of nothing: for a transaction that has to be committed all the same. */
 int index_touch(const struct index_write *write);
+
+/*
+ * Parts of the hot metadata, by their numbers (hot.c). ONECOPY_ENOTFOUND, without a message: there is none of that
+ * number, or it has another length.
+ */
+int index_hot_put(const struct index_write *write, uint32_t number, const void *bytes, size_t n_bytes);
+int index_hot_get(const struct index *index, index_txn *txn, uint32_t number, void *bytes, size_t n_bytes);
 
 int index_identity_write(const struct index_write *write, const struct index_identity *identity);
 

@@ -161,6 +161,30 @@ static bool header_is_good(const struct state_header *header, uint64_t identity)
            header->max_pins <= MAX_PINS && header->max_slots > 0 && header->max_slots <= MAX_SLOTS;
 }
 
+bool state_peek_earlier(int fd, struct state_shape *shape)
+{
+    struct state_header header;
+    uint8_t boot_id[16];
+
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header)
+        return false;
+    read_boot_id(boot_id);
+    if (memcmp(header.boot_id, boot_id, sizeof boot_id) == 0)
+        return false;
+    memcpy(header.boot_id, boot_id, sizeof boot_id);
+    if (!header_is_good(&header, 0))
+        return false;
+    *shape = (struct state_shape){.max_bytes = load_relaxed(&header.max_bytes),
+                                  .max_entries = load_relaxed(&header.max_entries),
+                                  .ttl_ns = load_relaxed(&header.ttl_ns),
+                                  .max_kept_bytes = load_relaxed(&header.max_kept_bytes),
+                                  .max_clients = header.max_clients,
+                                  .max_pins = header.max_pins,
+                                  .max_slots = header.max_slots,
+                                  .is_protected = header.is_protected};
+    return true;
+}
+
 int state_map(int fd, uint64_t identity, struct state *state)
 {
     struct stat status;
