@@ -178,8 +178,8 @@ crash-lab: build/onecopy build/test/run
 build/tools/promtool:
 	@mkdir -p $(@D)
 	$(call say,FETCH,$@)
-	$(Q)cd $(@D) && apt-get -qq download prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | \
-	    tar -x --strip-components=3 ./usr/bin/promtool && rm prometheus_*.deb
+	$(Q)cd $(@D) && { apt-get -qq download prometheus || { apt-get -qq update && apt-get -qq download prometheus; }; } && \
+	    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/promtool && rm prometheus_*.deb
 
 ## check-systemd: tries the installed daemon as a service, under a systemd of its own; as root. SUITE, CASE as above.
 .PHONY: check-systemd
@@ -203,6 +203,7 @@ tsan: build/tsan/onecopy build/tsan/onecopyd build/tsan/test/run
 # Each folder of bench is one program, but for common, which is part of all.
 $(foreach name,$(BENCHES),$(eval build/bench/$(name): \
     $(patsubst bench/%.c,build/bench/obj/%.o,$(wildcard bench/$(name)/*.c bench/common/*.c))))
+build/bench/janitor: build/onecopyd
 $(BENCHES:%=build/bench/%): build/libonecopy.a
 	$(call link,,$(LIBRARY_NEEDS))
 
