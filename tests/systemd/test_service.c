@@ -374,6 +374,23 @@ END_TEST
 
 /* ---- other units ---- */
 
+START_TEST(the_four_commands_in_the_readme_are_enough)
+{
+    const char *said;
+
+    shell("gpasswd --delete " MEMBER " onecopy; systemctl disable " SERVICE);
+    said = shell("sudo() { \"$@\"; }\n" /* root needs none */
+                 "onecopy() { setpriv --reuid " MEMBER " --regid " MEMBER
+                 " --init-groups onecopy \"$@\"; }\n" /* a login */
+                 "export USER=" MEMBER " ONECOPY_PATH=\n"
+                 "sed -n '/^## The daemon/,$ { /^```$/,/^```$/ p }' README.md |\n"
+                 "    awk '/^```$/ { if (++n == 2) exit; next } { print }' >$PLACE/commands\n"
+                 "test $(wc -l <$PLACE/commands) = 4 && . $PLACE/commands");
+    ck_assert_ptr_nonnull(strstr(said, "Environment " SHARED));
+    ck_assert_str_eq(shell("systemctl is-enabled " SERVICE), "enabled");
+}
+END_TEST
+
 START_TEST(an_instance_serves_an_environment_of_its_own)
 {
     shell("printf '[cache results]\\nmax_entries = 9\\n' >/etc/onecopy/blue.conf");
@@ -454,7 +471,8 @@ SUITE(service)
           a_daemon_that_is_killed_at_any_moment_under_load_loses_nothing,
           a_cache_that_is_removed_is_made_anew_within_the_watchdogs_time}},
         {"units",
-         {an_instance_serves_an_environment_of_its_own, a_user_runs_the_service_for_an_environment_of_their_own}},
+         {the_four_commands_in_the_readme_are_enough, an_instance_serves_an_environment_of_its_own,
+          a_user_runs_the_service_for_an_environment_of_their_own}},
         {"telling", {status_and_journal_say_what_is_going_on, promtool_finds_nothing_wrong_with_the_figures}},
     };
 
