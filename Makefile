@@ -237,29 +237,32 @@ model: $(MODELS:tests/model/%.pml=build/model/%/sound/pan.out) \
 #
 # $(call tidy,SOURCES,FLAGS)
 tidy = printf '%s\n' $(1) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- $(LANGUAGE) $(WARNINGS) $(2) \
-    $(call pkg,--cflags,$(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS)) 2>/dev/null
+    $(call pkg,--cflags,$(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS)) 2>/dev/null
+PROGRAM_INCLUDES := -Isrc -Isrc/cli -Isrc/program
+ALL_TESTS        := $(sort $(TEST_SOURCES) $(MACHINE_SOURCES))
 
 # readdir() of a stream that no other thread has is safe in glibc, which cppcheck does not know.
 
 ## lint: checks the format (clang-format, width), compiles with -Werror, and runs clang-tidy, cppcheck and shellcheck.
 .PHONY: lint
-lint: need-lint $(LIBRARY_SOURCES:src/%.c=build/lint/obj/%.o) $(CLI_SOURCES:src/%.c=build/lint/obj/%.o) \
-    $(TEST_SOURCES:tests/%.c=build/lint/test/obj/tests/%.o) $(LIBRARY_SOURCES:src/%.c=build/lint/test/obj/src/%.o) \
-    $(BENCH_SOURCES:bench/%.c=build/lint/bench/obj/%.o)
-	$(call say,FORMAT,include src tests bench)
+lint: need-lint $(patsubst src/%.c,build/lint/obj/%.o,$(LIBRARY_SOURCES) $(CLI_SOURCES) $(PROGRAM_SOURCES)) \
+    $(DAEMON_SOURCES:%.c=build/lint/obj/%.o) $(LIBRARY_SOURCES:src/%.c=build/lint/test/obj/src/%.o) \
+    $(ALL_TESTS:tests/%.c=build/lint/test/obj/tests/%.o) $(BENCH_SOURCES:bench/%.c=build/lint/bench/obj/%.o)
+	$(call say,FORMAT,include src daemon tests bench)
 	$(Q)clang-format --dry-run -Werror $(FORMATTED)
 	$(Q)awk 'length > 120 { print FILENAME ":" FNR ": more than 120 columns"; bad = 1 } END { exit bad }' $(FORMATTED)
-	$(call say,TIDY,src)
-	$(Q)$(call tidy,$(LIBRARY_SOURCES) $(CLI_SOURCES),-Isrc -Isrc/cli)
+	$(call say,TIDY,src daemon)
+	$(Q)$(call tidy,$(LIBRARY_SOURCES) $(CLI_SOURCES) $(PROGRAM_SOURCES) $(DAEMON_SOURCES),$(PROGRAM_INCLUDES))
 	$(call say,TIDY,bench)
 	$(Q)$(call tidy,$(BENCH_SOURCES),-Ibench)
 	$(call say,TIDY,tests)
-	$(Q)$(call tidy,$(TEST_SOURCES),-DONECOPY_TESTING -Isrc -Itests)
-	$(call say,CPPCHECK,src tests bench)
+	$(Q)$(call tidy,$(ALL_TESTS),-DONECOPY_TESTING -Isrc -Itests)
+	$(call say,CPPCHECK,src daemon tests bench)
 	$(Q)cppcheck --quiet -j $$(nproc) --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-	    --suppress=readdirCalled --std=c11 --library=posix,gnu -Iinclude -Isrc -Itests -Ibench $(filter %.c,$(FORMATTED))
-	$(call say,SHELL,.ci/run)
-	$(Q)shellcheck .ci/run
+	    --suppress=readdirCalled --std=c11 --library=posix,gnu -Iinclude $(PROGRAM_INCLUDES) -Itests -Ibench \
+	    $(filter %.c,$(FORMATTED))
+	$(call say,SHELL,.ci tests/systemd)
+	$(Q)shellcheck .ci/run tests/systemd/machine
 
 # $(call unit,SOURCE,NAME,ENVIRONMENT,CONFIGURATION,VARIABLES): installs a unit below $(PREFIX)/lib/systemd.
 unit = sed 's|@BINDIR@|$(PREFIX)/bin|; s|@ENVIRONMENT@|$(3)|; s|@CONFIG@|$(4)|; s|@VARIABLES@|$(strip $(5))|' \

@@ -285,7 +285,7 @@ static bool caches_take(const struct config *config, const char *path, struct co
             continue;
         for (enum cache_setting i = 0; i < N_CACHE_SETTINGS; i++)
             values[i] = cache_value(config, section->name, path, i);
-        strcpy(cache->name, section->name);
+        snprintf(cache->name, sizeof cache->name, "%s", section->name);
         onecopy_cache_options_init(&cache->options);
         if (value_is_set(values[SET_CACHE_TTL]))
             cache->options.ttl_ns = values[SET_CACHE_TTL]->number;

@@ -8,10 +8,10 @@
  *     [cache results /dev/shm/blue]       in this one
  *
  * libinih is given one line at a time by a function of ours, line_next(), and calls another, value_take(), for each
- * value. Three things are line_next()'s, because libinih does not do them: it counts the lines, since the library tells
- * only the number of the first one that it cannot read; it takes the heads of sections, which the library cuts after 49
- * bytes without a word, and does not tell of when a section is empty; and it leaves out the space before a name, since a
- * line that begins with space would continue the value before it.
+ * value. Three things are line_next()'s, because libinih does not do them. It counts the lines, since the library tells
+ * only the number of the first one that it cannot read. It takes the heads of sections, which the library cuts after 49
+ * bytes without a word, and does not tell of when a section is empty. And it leaves out the space before a name, since
+ * a line that begins with space would continue the value before it.
  *
  * Reading goes on after a fault, so that all of them are told at once.
  */
@@ -103,7 +103,7 @@ static struct cache_section *cache_section_add(struct config_file *file, const c
         free(section);
         return NULL;
     }
-    strcpy(section->name, name);
+    snprintf(section->name, sizeof section->name, "%s", name);
     return *end = section;
 }
 
@@ -243,9 +243,7 @@ static char *line_next(char *buffer, int capacity, void *context)
             fault(reading, "a line has %d bytes at most", capacity - 1);
         text = "";
     }
-    snprintf(buffer, (size_t)capacity, "%s", text);
-    if (!*buffer)
-        strcpy(buffer, "\n");
+    snprintf(buffer, (size_t)capacity, "%s", *text ? text : "\n");
     return buffer;
 }
 

@@ -5,14 +5,14 @@
  * is also the simplest way to wait. It costs a few dozen kilobytes.
  *
  * A keeper passes, tells, and waits. It tells at most once in a second, however often clients that run short have it
- * pass: figures are read, and the file for Prometheus is written, when there is somebody who can have read those from
- * before. What is left untold is told when the second is over.
+ * pass: figures are read, and the file for Prometheus is written, when somebody can have read those from before. What
+ * is left untold is told when the second is over.
  *
  * When the environment goes away (somebody has removed the directory), it is opened anew, as all its clients will, and
- * if that fails tried again every second. Until then no pass is finished, which is how a watchdog learns of it.
+ * if that fails, it is tried again every second. Until then no pass is finished, which is how a watchdog learns of it.
  *
- * The mutex protects what the main thread and the keeper share: the report, the configuration to come, and `janitor` for
- * as long as it may be stopped or woken by the main thread.
+ * The mutex protects what the main thread and the keeper share: the report, the configuration to come, and `janitor`
+ * for as long as it may be stopped or woken by the main thread.
  */
 #include "keeper.h"
 
@@ -74,7 +74,7 @@ static void fault_tell(const struct keeper *keeper, char known[FAULT_BYTES], con
         log_line(LEVEL_ERROR, "%s: %s", keeper->path, fault);
     else
         log_line(LEVEL_NOTICE, "%s: is well again, after: %s", keeper->path, known);
-    strcpy(known, fault);
+    snprintf(known, FAULT_BYTES, "%s", fault);
 }
 
 static void state_tell(struct keeper *keeper, enum keeper_state state)

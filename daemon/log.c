@@ -59,6 +59,7 @@ void log_line(enum log_level level, const char *format, ...)
     char sentence[LINE_BYTES], line[LINE_BYTES];
     char *safe;
     va_list values;
+    ssize_t written;
     int length;
 
     va_start(values, format);
@@ -73,7 +74,7 @@ void log_line(enum log_level level, const char *format, ...)
         length = (int)sizeof line;
         line[length - 1] = '\n';
     }
-    if (write(STDERR_FILENO, line, (size_t)length) < 0)
-        length = 0; /* there is nowhere left to say so */
+    written = write(STDERR_FILENO, line, (size_t)length);
+    (void)written; /* if that fails, there is nowhere left to say so */
     free(safe);
 }

@@ -1,14 +1,14 @@
 /*
- * The text file that Prometheus' node_exporter picks up (its "textfile collector"), in Prometheus' text format: for each
- * metric its help, its type, and then all its samples. One table per kind of sample says which metric is what field.
+ * The text file that Prometheus' node_exporter picks up (its "textfile collector"), in Prometheus' text format: for
+ * each metric its help, its type, and then all its samples. A table says which metric is what field.
  *
  * Each environment has a file of its own, so that several daemons can write to one directory. Its name is the path with
  * dots for slashes: onecopy.dev.shm.blue.prom; what is a dot or an underscore in the path has an underscore before it,
  * so that no two paths have the same name. Every sample has the path as its label "environment", as nothing else tells
  * the files apart once they are read.
  *
- * A file is written under another name, which the collector does not look at, and renamed: it is always whole. It may be
- * read by everybody, for the exporter is another user; there is nothing in it but figures and the names of caches.
+ * A file is written under another name, which the collector does not look at, and renamed: it is always whole. It may
+ * be read by everybody, for the exporter is another user; there is nothing in it but figures and the names of caches.
  */
 #include "metrics.h"
 
@@ -196,7 +196,7 @@ static bool name_write(char name[NAME_MAX + 1], const char *path)
             name[n++] = '_';
         name[n++] = *path == '/' ? '.' : *path;
     }
-    strcpy(name + n, ".prom");
+    snprintf(name + n, NAME_MAX + 1 - n, ".prom");
     return *path == '\0';
 }
 

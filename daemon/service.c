@@ -106,7 +106,7 @@ static void keepers_reap(struct service *service)
     service->n_kept = n;
 }
 
-/* One that was refused ends the service if it was just starting; later, when a new configuration named it, only itself. */
+/* One that was refused ends the service if that is just starting, and later, when it was added, nothing but itself. */
 static void refused_tell(struct service *service)
 {
     for (size_t i = 0; i < service->n_kept; i++) {

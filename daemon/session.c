@@ -2,8 +2,8 @@
  * How an environment is taken into care. The daemon is a client like others: it opens the environment, which makes one
  * where there is none, and then begins as its janitor, which only one process can be.
  *
- * The limits of an environment count for who makes it, and an existing one keeps those that it has. A configuration that
- * says something else is no reason not to serve it, but its author should know; so each difference is told, once.
+ * The limits of an environment count for who makes it, and an existing one keeps those that it has. A configuration
+ * that says something else is no reason not to serve it, but its author should know; so each difference is told, once.
  */
 #include "session.h"
 

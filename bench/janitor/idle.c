@@ -50,7 +50,7 @@ static pid_t daemon_start(const char *path)
         length--;
     if (length <= 0)
         err(1, "/proc/self/exe");
-    strcpy(program + length, "/onecopyd");
+    snprintf(program + length, sizeof program - (size_t)length, "/onecopyd");
     if (posix_spawn(&pid, program, NULL, NULL, words, environ) != 0)
         errx(1, "%s: cannot be run", program);
     return pid;

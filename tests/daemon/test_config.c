@@ -95,15 +95,14 @@ END_TEST
 
 START_TEST(long_names_and_paths_are_taken_whole)
 {
-    char name[ONECOPY_CACHE_NAME_MAX + 2], text[400], head[400];
+    char name[ONECOPY_CACHE_NAME_MAX + 1], text[400], head[400];
 
     memset(name, 'n', ONECOPY_CACHE_NAME_MAX);
     name[ONECOPY_CACHE_NAME_MAX] = '\0';
     snprintf(text, sizeof text, "[cache %s %s]\nttl = 5s\n", name, cache);
     snprintf(head, sizeof head, "[cache %s %s]", name, cache);
     expect_shown(shown(DAEMON("-c", configure(text), "-e", cache, "--show-config")), head);
-    strcat(name, "n");
-    snprintf(text, sizeof text, "[cache %s]\n", name);
+    snprintf(text, sizeof text, "[cache %sn]\n", name);
     expect_refusal(DAEMON("-c", configure(text)), 2, ":1: ");
 }
 END_TEST
@@ -149,9 +148,8 @@ END_TEST
 
 START_TEST(environments_are_named_by_flags_then_the_variable_then_the_file_then_the_library)
 {
-    const char *path = configure("[environment /dev/shm/in-the-file]\n"), *none = configure("");
+    const char *none = configure(""), *path = file_make("named", "[environment /dev/shm/in-the-file/]\n", 36);
 
-    path = file_make("named", "[environment /dev/shm/in-the-file/]\n", 36);
     setenv("ONECOPY_PATH", "/dev/shm/usual", 1);
     expect_shown(shown(DAEMON("-c", none, "--show-config")), "[environment /dev/shm/usual]  ; $ONECOPY_PATH");
     expect_shown(shown(DAEMON("-c", path, "--show-config")),

@@ -354,7 +354,7 @@ static int notify_socket_open(void)
     return fd;
 }
 
-/* The next thing that the service manager is told; "" when that takes too long, or there is nothing and `may_wait` is false. */
+/* What the service manager is told next; "" when that takes too long, or there is nothing and we may not wait. */
 static const char *notify_next(int fd, bool may_wait)
 {
     static char text[4096];

@@ -120,7 +120,7 @@ END_TEST
 
 /* ---- the sandbox ---- */
 
-/* What a process with the service's user, privileges and view of the files may do: the exit status of a line of shell. */
+/* The exit status of a line of shell that is run with the service's user, privileges and view of the files. */
 static int inside_sandbox(const char *line)
 {
     char *text;
