@@ -1,4 +1,4 @@
-/* Runs the programs under test, $ONECOPY_BIN and $ONECOPYD_BIN, in a directory of the test, and keeps what they said. */
+/* Runs the programs under test, $ONECOPY_BIN and $ONECOPYD_BIN, in a directory of the test; keeps what they said. */
 #ifndef TESTS_CLI_PROGRAM_H
 #define TESTS_CLI_PROGRAM_H
 

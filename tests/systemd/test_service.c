@@ -126,7 +126,8 @@ static int inside_sandbox(const char *line)
     char *text;
     int status;
 
-    ck_assert_int_ge(asprintf(&text, "nsenter --target %d --mount --user --net -S 995 sh -c '%s'", service_pid(), line),
+    ck_assert_int_ge(asprintf(&text, "nsenter --target %d --mount --user --net --setuid $(id -u onecopy) sh -c '%s'",
+                              service_pid(), line),
                      0);
     status = shell_run(text).status;
     free(text);
