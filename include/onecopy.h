@@ -869,13 +869,14 @@ void onecopy_janitor_options_init(struct onecopy_janitor_options *options);
  * ends with onecopy_janitor_end(), at the latest when the process dies.
  *
  * EBUSY: there is a janitor already; the message names its pid. (Not with dry_run.) EINVALID: an option makes no sense;
- * the message names it. EREADONLY: the handle is read-only, and this is no dry run. Cost: some system calls.
+ * the message names it. ENOTFOUND: memory pressure is to be watched, and cannot be. EREADONLY: the handle is read-only,
+ * and this is no dry run. Cost: some system calls.
  */
 int onecopy_janitor_begin(onecopy *handle, const struct onecopy_janitor_options *options, onecopy_janitor **janitor);
 
 /*
- * Changes the options of a janitor. After a failure the old ones are in force. EINVALID, as above; also when dry_run
- * differs.
+ * Changes the options of a janitor. After a failure the old ones are in force. EINVALID, ENOTFOUND, as above; EINVALID
+ * also when dry_run differs.
  */
 int onecopy_janitor_configure(onecopy_janitor *janitor, const struct onecopy_janitor_options *options);
 

@@ -105,12 +105,7 @@ int onecopy_janitor_configure(onecopy_janitor *janitor, const struct onecopy_jan
         result = error_set(ONECOPY_EINVALID, "a janitor is of a dry run from its beginning to its end, or is not");
     if (result == ONECOPY_OK)
         result = janitor_enter(janitor);
-    if (result < 0)
-        return result;
-    janitor->janitor.options = *options;
-    if (!options->dry_run)
-        marks_publish(&janitor->janitor);
-    return ONECOPY_OK;
+    return result == ONECOPY_OK ? janitor_configure(&janitor->janitor, options) : result;
 }
 
 int onecopy_janitor_pass(onecopy_janitor *janitor, struct onecopy_pass *pass)

@@ -25,19 +25,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void cache_fill(onecopy *handle, size_t n_entries)
-{
-    char bytes[100] = "";
-
-    for (size_t i = 0; i < n_entries; i++) {
-        onecopy_ref ref;
-
-        memcpy(bytes, &i, sizeof i);
-        if (onecopy_put(handle, bytes, sizeof bytes, 0, &ref) < 0)
-            errx(1, "%s", onecopy_last_error());
-    }
-}
-
 /* The daemon is built beside the folder of the benchmarks. */
 static pid_t daemon_start(const char *path)
 {
@@ -106,7 +93,7 @@ void measure_idle(const struct scale *scale)
 
     if (onecopy_open(path, NULL, &handle) < 0)
         errx(1, "%s", onecopy_last_error());
-    cache_fill(handle, scale->n_entries);
+    small_put(handle, scale->n_idle, 0);
     pid = daemon_start(path);
     pass_await(handle);
     if (clock_getcpuclockid(pid, &clock) != 0)
@@ -117,7 +104,7 @@ void measure_idle(const struct scale *scale)
     nanosleep(&watch, NULL);
     used_ns = processor_ns(clock) - used_ns;
     report("idle_cpu_percent", 100.0 * (double)used_ns / (double)(time_ns() - begin_ns), "%", NULL, BAR_AT_MOST, 0.1,
-           "%u s, %.1f ms of processor time, %zu entries", scale->idle_s, (double)used_ns / 1e6, scale->n_entries);
+           "%u s, %.1f ms of processor time, %zu entries", scale->idle_s, (double)used_ns / 1e6, scale->n_idle);
     report("rss_mb", (double)memory_kib(pid, "VmRSS:") / 1024, "MB", NULL, BAR_AT_MOST, 8,
            "%" PRIu64 " KB of it its own, %" PRIu64 " KB of the environment, the rest code",
            memory_kib(pid, "RssAnon:"), memory_kib(pid, "RssShmem:"));

@@ -74,7 +74,7 @@ int janitor_checkpoint(struct janitor *janitor, struct onecopy_checkpoint *check
         return ONECOPY_OK;
     janitor->since_ns = clock_exact_ns();
     janitor->pass = &steps;
-    janitor->pace = (struct pace){0};
+    janitor->pace = (struct pace){.number = index_last_number(&store->index)};
     result = bytes_sync(store);
     TEST_POINT("bytes_synced");
     if (result < 0)

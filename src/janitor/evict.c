@@ -181,8 +181,8 @@ struct excess {
 };
 
 /*
- * No more than was too much at the beginning, and no more than is too much now. The index may have grown meanwhile; what
- * the arena has lost by that is too much as well.
+ * No more than was too much at the beginning, and no more than is too much now. The index may have grown meanwhile:
+ * what the arena has lost by that is too much as well.
  */
 static void excess_limit(const struct janitor *janitor, struct excess *excess)
 {

@@ -2,13 +2,16 @@
 #ifndef ONECOPY_JANITOR_JANITOR_H
 #define ONECOPY_JANITOR_JANITOR_H
 
+#include "janitor/pressure.h"
 #include "store/eviction.h"
 #include "store/store.h"
 
 /* How it makes way for writers: see step.c. */
 struct pace {
-    uint64_t number; /* of the last transaction of its own; 0: there was none in this pass */
-    bool is_contended;
+    uint64_t number;             /* of the last transaction of its own, or the last one before the pass */
+    uint64_t contended_until_ns; /* of clock_exact_ns(): until then others are taken to be writing */
+    uint64_t burst_ns;           /* for which it has had the lock since the last pause */
+    bool is_among_many;          /* the others had many turns in the last pause */
 };
 
 /* The one of this process for an environment. */
@@ -16,6 +19,7 @@ struct janitor {
     struct store *store;
     struct onecopy_janitor_options options; /* checked */
     _Atomic uint32_t is_woken, is_stopped;
+    struct pressure pressure;
     uint32_t n_asked;     /* requests that have been seen */
     uint64_t due_ns;      /* when the next pass is */
     uint64_t rested_ns;   /* before that, no mark is looked at */
@@ -30,6 +34,9 @@ struct janitor {
 /* pass.c. options: checked. Ends by janitor_end(). ONECOPY_ENOMEMORY. */
 int janitor_init(struct janitor *janitor, struct store *store, const struct onecopy_janitor_options *options);
 void janitor_end(struct janitor *janitor);
+
+/* pass.c: takes other options, that were checked. After a failure the old ones are in force. */
+int janitor_configure(struct janitor *janitor, const struct onecopy_janitor_options *options);
 
 /* options.c: checks options. ONECOPY_EINVALID: the message says what is wrong with which. */
 int janitor_options_check(const struct onecopy_janitor_options *options);

@@ -28,12 +28,33 @@ int janitor_init(struct janitor *janitor, struct store *store, const struct onec
     *janitor = (struct janitor){
         .store = store, .options = *options, .n_asked = load_relaxed(&store->state.header->janitor.asked)};
     janitor->records = system_calls.calloc(RECORDS_MAX, sizeof *janitor->records);
-    return janitor->records ? ONECOPY_OK : error_set(ONECOPY_ENOMEMORY, "out of memory for a janitor");
+    if (!janitor->records)
+        return error_set(ONECOPY_ENOMEMORY, "out of memory for a janitor");
+    return pressure_begin(&janitor->pressure, options);
 }
 
 void janitor_end(struct janitor *janitor)
 {
+    pressure_end(&janitor->pressure);
     free(janitor->records);
+}
+
+int janitor_configure(struct janitor *janitor, const struct onecopy_janitor_options *options)
+{
+    struct pressure pressure;
+    int result = pressure_begin(&pressure, options);
+
+    if (result < 0)
+        return result;
+    pressure_end(&janitor->pressure);
+    janitor->pressure = pressure;
+    janitor->options = *options;
+    if (options->dry_run)
+        return ONECOPY_OK;
+    if (!pressure.is_on)
+        store_relaxed(&janitor->store->state.header->pressure_bytes, UINT64_C(0));
+    marks_publish(janitor);
+    return ONECOPY_OK;
 }
 
 /* When enough will have expired, or the interval is over. */
@@ -124,13 +145,14 @@ int janitor_pass(struct janitor *janitor, struct onecopy_pass *pass)
     janitor->since_ns = clock_exact_ns();
     *pass = (struct onecopy_pass){.began_ns = store_now(janitor->store)};
     janitor->pass = pass;
-    janitor->pace = (struct pace){0};
+    janitor->pace = (struct pace){.number = index_last_number(&janitor->store->index)};
     janitor->due_ns = clock_add(pass->began_ns, janitor->options.sweep_interval_ns);
     if (janitor->options.dry_run) {
         result = estimate(janitor);
         pass_finish(janitor);
         return result;
     }
+    pressure_look(&janitor->pressure, janitor->store);
     result = parts_do(janitor);
     if (result == ONECOPY_ETIMEOUT) {
         janitor->due_ns = pass->began_ns; /* there is more to do */

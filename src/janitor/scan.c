@@ -1,7 +1,7 @@
 /*
  * Finding out who is to go, by a look at all slots. Nobody is kept from anything meanwhile: what is found is a guess,
- * and whoever takes it out looks again under the write lock (store/eviction.c). So a transaction of the janitor's has no
- * scan in it, which is what takes time when a caller has to evict by itself.
+ * and whoever takes it out looks again under the write lock (store/eviction.c). So a transaction of the janitor's has
+ * no scan in it, which is what takes time when a caller has to evict by itself.
  *
  * The oldest are found by selection, not by sorting them all: a buffer for twice as many as are wanted is filled with
  * whatever is older than the youngest of those that were kept; when it is full, the younger half goes. Each slot is
@@ -10,15 +10,29 @@
 #include "janitor/janitor.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* So many of the oldest are kept. */
 #define OLDEST_MAX (RECORDS_MAX / 2)
+
+/* A table of no more slots than these, 1 MiB, stays mapped after a look. */
+#define UNMAP_LEAST 16384U
 
 static uint32_t slots_end(const struct store *store)
 {
     uint32_t high = load_relaxed(&store_totals(store)->slot_high);
 
     return high < store->state.max_slots ? high : store->state.max_slots;
+}
+
+/*
+ * A look at all slots maps all of their pages into this process, which then seems to have as much memory as they take.
+ * They are its own no more than anybody's; so they are let go again. For a small table it is not worth while.
+ */
+static void slots_unmap(const struct state *state, uint32_t end)
+{
+    if (end > UNMAP_LEAST)
+        madvise(state->slots, page_align((uint64_t)end * sizeof *state->slots), MADV_DONTNEED);
 }
 
 size_t scan_expired(struct janitor *janitor, const struct eviction_rule *rule, uint32_t *next, struct due *due)
@@ -47,6 +61,7 @@ size_t scan_expired(struct janitor *janitor, const struct eviction_rule *rule, u
         janitor->records[n++] = (struct queue_record){.slot = i, .accessed_ns = load_relaxed(&slot->accessed_ns)};
     }
     *next = UINT32_MAX;
+    slots_unmap(state, end);
     return n;
 }
 
@@ -133,5 +148,6 @@ size_t scan_oldest(struct janitor *janitor, const struct eviction_rule *rule)
         n = OLDEST_MAX;
     }
     qsort(records, n, sizeof *records, record_compare);
+    slots_unmap(state, end);
     return n;
 }

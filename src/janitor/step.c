@@ -1,12 +1,13 @@
 /*
  * The write transactions of a pass. There is one write lock on the whole host, so each of them is short, in what it
- * takes out and in time, and between two of them the lock is free for long enough that who waits for it has it.
+ * takes out and in time, and between them the lock is free for long enough that who waits for it has it.
  *
  * LMDB's lock is not fair: whoever lets go of it and asks again at once has it again, before a writer that sleeps is
- * even awake. So there is a pause after each transaction. The numbers of transactions tell whether anybody made use of
- * it. If nobody did, that was all. If somebody did, there are writers, and they shall hardly notice: the pause goes on
- * until they have had so many transactions that one of ours among them does not matter, or for so long that waiting for
- * them is not what keeps the janitor from its work; and the next transaction is a shorter one.
+ * even awake. So there are pauses. As long as nobody else writes, there is a short one after each millisecond: a writer
+ * that has come meanwhile gets the lock, and is noticed by the numbers of transactions. Where others write, there is a
+ * pause after each transaction. If they are many, it goes on until they have had so many turns that one of ours among
+ * them does not matter to the slowest hundredth of theirs, and ours may take a while. If they are few, it is shorter, as
+ * they need space as well, and so is our transaction: hardly longer than one of theirs.
  *
  * The other way round, the lock comes to the janitor in time though others use it all the time, since it is given to
  * one of those who sleep on it each time that it is let go.
@@ -17,13 +18,25 @@
 #include "store/rebuild.h"
 #include "store/room.h"
 
-/* A pause in which a writer that sleeps gets the lock. */
+/* With nobody else writing: how long to go on, and a pause in which a writer that sleeps gets the lock. */
+#define BURST_NS UINT64_C(1000000)
 #define PAUSE_NS UINT64_C(50000)
 
-/* Where there are writers: transactions of theirs for one of ours, the longest pause for them, and our longest time. */
+/*
+ * Where others write: the pause for few of them; how many transactions in it make them many; how many they then have,
+ * and the longest pause for that.
+ */
+#define PAUSE_FOR_FEW_NS  UINT64_C(300000)
+#define MANY_TURNS        8U
 #define TURNS             110U
-#define PAUSE_MAX_NS      UINT64_C(4000000)
-#define CONTENDED_STEP_NS UINT64_C(200000)
+#define PAUSE_FOR_MANY_NS UINT64_C(4000000)
+
+/* And how long ours may go on, among many and among few. */
+#define STEP_AMONG_MANY_NS UINT64_C(200000)
+#define STEP_AMONG_FEW_NS  UINT64_C(20000)
+
+/* When nobody else has written for so long, nobody does. */
+#define CONTENDED_NS UINT64_C(50000000)
 
 /* The index may grow by this part of the limit, so that a transaction has room to take more out. */
 #define ROOM_PART 64U
@@ -34,20 +47,51 @@
 /* A pass that takes longer is cut short, and the next one goes on with it. */
 #define PASS_MAX_NS UINT64_C(10000000000)
 
+/* Transactions of others since the last one of ours. */
+static uint64_t turns_count(struct janitor *janitor, uint64_t now_ns)
+{
+    struct pace *pace = &janitor->pace;
+    uint64_t n = index_last_number(&janitor->store->index) - pace->number;
+
+    if (n > 0)
+        pace->contended_until_ns = now_ns + CONTENDED_NS;
+    return n;
+}
+
+/* Whether a pause has gone on long enough, in which others have had n transactions. */
+static bool pause_is_over(const struct pace *pace, uint64_t duration_ns, uint64_t now_ns, uint64_t n)
+{
+    if (now_ns >= pace->contended_until_ns || n >= TURNS)
+        return true;
+    return duration_ns >= (n >= MANY_TURNS ? PAUSE_FOR_MANY_NS : PAUSE_FOR_FEW_NS);
+}
+
 /* Lets others have the lock. */
 static void turns_give(struct janitor *janitor)
 {
-    const struct index *index = &janitor->store->index;
     struct pace *pace = &janitor->pace;
     uint64_t since_ns = clock_exact_ns();
+    uint64_t now_ns = since_ns;
+    uint64_t n = turns_count(janitor, now_ns);
 
-    if (pace->number == 0)
+    if (now_ns >= pace->contended_until_ns && pace->burst_ns < BURST_NS)
         return;
-    clock_sleep_ns(PAUSE_NS);
-    pace->is_contended = index_last_number(index) != pace->number;
-    while (pace->is_contended && index_last_number(index) - pace->number < TURNS &&
-           clock_exact_ns() - since_ns < PAUSE_MAX_NS && !load_relaxed(&janitor->is_stopped))
+    do {
         clock_sleep_ns(PAUSE_NS);
+        now_ns = clock_exact_ns();
+        n = turns_count(janitor, now_ns);
+    } while (!pause_is_over(pace, now_ns - since_ns, now_ns, n) && !load_relaxed(&janitor->is_stopped));
+    pace->burst_ns = 0;
+    pace->is_among_many = n >= MANY_TURNS;
+}
+
+/* How long a transaction may go on. */
+static uint64_t duration_max_ns(const struct janitor *janitor, uint64_t now_ns)
+{
+    uint64_t step_ns = janitor->options.step_ns;
+    uint64_t polite_ns = janitor->pace.is_among_many ? STEP_AMONG_MANY_NS : STEP_AMONG_FEW_NS;
+
+    return now_ns < janitor->pace.contended_until_ns && step_ns > polite_ns ? polite_ns : step_ns;
 }
 
 /*
@@ -100,7 +144,6 @@ static int write_begin_roomy(struct janitor *janitor, struct step *step)
 
 int step_begin(struct janitor *janitor, struct step *step)
 {
-    uint64_t step_ns = janitor->options.step_ns;
     int result;
 
     turns_give(janitor);
@@ -111,12 +154,10 @@ int step_begin(struct janitor *janitor, struct step *step)
     result = write_begin_roomy(janitor, step);
     if (result < 0)
         return result;
-    if (janitor->pace.is_contended && step_ns > CONTENDED_STEP_NS)
-        step_ns = CONTENDED_STEP_NS;
     if (step->max_blobs > janitor->options.step_entries)
         step->max_blobs = janitor->options.step_entries;
     step->began_ns = clock_exact_ns();
-    step->deadline_ns = clock_add(step->began_ns, step_ns);
+    step->deadline_ns = clock_add(step->began_ns, duration_max_ns(janitor, step->began_ns));
     return ONECOPY_OK;
 }
 
@@ -128,6 +169,7 @@ int step_commit(struct janitor *janitor, struct step *step)
 
     if (duration_ns > pass->longest_step_ns)
         pass->longest_step_ns = duration_ns;
+    janitor->pace.burst_ns += duration_ns;
     step_count(janitor, 1);
     return result;
 }

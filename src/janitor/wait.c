@@ -3,8 +3,8 @@
  * a mark, those who ask for a pass, and this process's own threads and signal handlers. What it was, is found out
  * afterwards. shared/janitor.c has the protocol.
  *
- * A pass may leave a mark passed, when all that could go is in use. To wake for the next put at once would be of no use,
- * and neither would never be: so there is a rest first, longer after each pass that changed nothing.
+ * A pass may leave a mark passed, when all that could go is in use. To wake for the next put at once would be of no
+ * use, and neither would never be: so there is a rest first, longer after each pass that changed nothing.
  */
 #include "janitor/janitor.h"
 
@@ -17,7 +17,7 @@
 /* Whether there is a reason to go on, and which. */
 static bool cause_find(struct janitor *janitor, uint32_t *cause)
 {
-    const struct store *store = janitor->store;
+    struct store *store = janitor->store;
     uint32_t n_asked = load_acquire(&store->state.header->janitor.asked);
     bool is_rested = store_now(store) >= janitor->rested_ns;
     uint32_t woken = 1;
@@ -30,6 +30,8 @@ static bool cause_find(struct janitor *janitor, uint32_t *cause)
         *cause = ONECOPY_CAUSE_SHORT;
     else if (store_now(store) >= janitor->due_ns)
         *cause = ONECOPY_CAUSE_DUE;
+    else if (!janitor->options.dry_run && pressure_look(&janitor->pressure, janitor->store))
+        *cause = ONECOPY_CAUSE_PRESSURE;
     else
         return false;
     janitor->n_asked = n_asked;
@@ -47,8 +49,10 @@ static uint64_t sleep_ns(const struct janitor *janitor, uint64_t left_ns)
     uint64_t now_ns = store_now(janitor->store);
     uint64_t due_ns = less(janitor->due_ns, now_ns);
     uint64_t rest_ns = less(janitor->rested_ns, now_ns);
-    uint64_t duration_ns = left_ns < SLEEP_MAX_NS ? left_ns : SLEEP_MAX_NS;
+    uint64_t duration_ns = janitor->pressure.is_on ? PRESSURE_INTERVAL_NS : SLEEP_MAX_NS;
 
+    if (left_ns < duration_ns)
+        duration_ns = left_ns;
     if (due_ns < duration_ns)
         duration_ns = due_ns;
     return rest_ns > 0 && rest_ns < duration_ns ? rest_ns : duration_ns;

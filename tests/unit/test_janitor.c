@@ -741,13 +741,114 @@ START_TEST(the_next_pass_is_due_after_the_interval_or_when_many_have_expired)
 }
 END_TEST
 
+/* ---- memory pressure ---- */
+
+static void file_say(const char *name, const char *text)
+{
+    FILE *file = fopen(scratch_file(name), "w");
+
+    EXPECT(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void pressure_watch(void)
+{
+    struct onecopy_janitor_options options;
+    char pressure[256], events[256];
+
+    file_say("pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00\n");
+    file_say("events", "low 0\nhigh 3\nmax 0\noom 0\noom_kill 0\n");
+    snprintf(pressure, sizeof pressure, "%s", scratch_file("pressure"));
+    snprintf(events, sizeof events, "%s", scratch_file("events"));
+    onecopy_janitor_options_init(&options);
+    options.pressure_floor_percent = 50;
+    options.pressure_path = pressure;
+    options.pressure_events_path = events;
+    EXPECT_OK(onecopy_janitor_configure(janitor, &options));
+}
+
+static uint64_t pressure_limit(void)
+{
+    struct onecopy_janitor_status status;
+
+    EXPECT_OK(onecopy_janitor_status(cache, &status));
+    return status.pressure_limit_bytes;
+}
+
+START_TEST(pressure_lowers_the_limit_to_a_floor_and_calm_raises_it_again)
+{
+    put_series(0, LIMIT / MIB - 4, MIB, NULL);
+    pressure_watch();
+    EXPECT_EQUAL(evicted(pass()), 0);
+    EXPECT_EQUAL(pressure_limit(), ONECOPY_UNSET);
+    file_say("pressure", "some avg10=35.10 avg60=0.00 avg300=0.00 total=0\n");
+    clock_pass(2 * SECOND);
+    EXPECT_EQUAL(wait_cause(0), ONECOPY_CAUSE_PRESSURE);
+    EXPECT_EQUAL(pressure_limit(), LIMIT - LIMIT / 8);
+    pass();
+    EXPECT(last.evicted_blobs[ONECOPY_EVICTED_FOR_PRESSURE] > 0);
+    EXPECT_EQUAL(evicted(&last), last.evicted_blobs[ONECOPY_EVICTED_FOR_PRESSURE]);
+    EXPECT(stat_of(cache).used_bytes <= LIMIT - LIMIT / 8);
+    expect_within(LIMIT - LIMIT / 8);
+    for (int i = 0; i < 10; i++) {
+        clock_pass(2 * SECOND);
+        pass();
+    }
+    EXPECT_EQUAL(pressure_limit(), LIMIT / 100 * 50);
+    expect_within(LIMIT / 2);
+    put_content(cache, 1000, MIB); /* goes on, within the lowered limit */
+    expect_within(LIMIT / 2);
+    file_say("pressure", "some avg10=0.10 avg60=20.00 avg300=0.00 total=0\n");
+    clock_pass(2 * SECOND);
+    pass();
+    EXPECT_EQUAL(pressure_limit(), LIMIT / 100 * 50);
+    for (int i = 0; i < 6; i++) {
+        clock_pass(11 * SECOND);
+        pass();
+    }
+    EXPECT_EQUAL(pressure_limit(), ONECOPY_UNSET);
+}
+END_TEST
+
+START_TEST(new_events_of_the_cgroup_are_pressure_too)
+{
+    pressure_watch();
+    pass();
+    EXPECT_EQUAL(pressure_limit(), ONECOPY_UNSET); /* three were there before */
+    file_say("events", "low 0\nhigh 3\nmax 1\noom 0\noom_kill 0\n");
+    clock_pass(2 * SECOND);
+    pass();
+    EXPECT_EQUAL(pressure_limit(), LIMIT - LIMIT / 8);
+    clock_pass(2 * SECOND);
+    pass();
+    EXPECT_EQUAL(pressure_limit(), LIMIT - LIMIT / 8);
+    janitor = onecopy_janitor_end(janitor);
+    EXPECT_EQUAL(pressure_limit(), ONECOPY_UNSET); /* the limit is the janitor's */
+}
+END_TEST
+
+START_TEST(pressure_that_cannot_be_read_is_refused_at_the_beginning)
+{
+    struct onecopy_janitor_options options;
+
+    onecopy_janitor_options_init(&options);
+    options.pressure_floor_percent = 50;
+    options.pressure_path = "/nowhere/pressure";
+    EXPECT_REFUSED(onecopy_janitor_configure(janitor, &options), ONECOPY_ENOTFOUND, "/nowhere/pressure");
+    janitor = onecopy_janitor_end(janitor);
+    EXPECT_REFUSED(onecopy_janitor_begin(cache, &options, &janitor), ONECOPY_ENOTFOUND, "/nowhere/pressure");
+    options.pressure_floor_percent = 0; /* nobody wants to know */
+    EXPECT_OK(onecopy_janitor_begin(cache, &options, &janitor));
+}
+END_TEST
+
 SUITE(janitor)
 {
     TCase *place = tcase_create("place");
     TCase *first = tcase_create("first");
     TCase *passes = tcase_create("passes");
     TCase *waits = tcase_create("waits");
-    TCase *const cases[] = {place, passes, waits};
+    TCase *pressure = tcase_create("pressure");
+    TCase *const cases[] = {place, passes, waits, pressure};
 
     for (int i = 0; i < LENGTH_OF(cases); i++) {
         scratch_add(cases[i]);
@@ -785,4 +886,8 @@ SUITE(janitor)
     tcase_add_test(waits, a_client_that_passes_the_high_mark_wakes_the_janitor);
     tcase_add_test(waits, a_mark_that_cannot_be_helped_wakes_nobody_for_a_while);
     tcase_add_test(waits, the_next_pass_is_due_after_the_interval_or_when_many_have_expired);
+
+    tcase_add_test(pressure, pressure_lowers_the_limit_to_a_floor_and_calm_raises_it_again);
+    tcase_add_test(pressure, new_events_of_the_cgroup_are_pressure_too);
+    tcase_add_test(pressure, pressure_that_cannot_be_read_is_refused_at_the_beginning);
 }
