@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/system.h"
 #include "base/test_point.h"
+#include "files.h"
 #include "index/check.h"
 #include "shared/claims.h"
 #include "shared/clients.h"
@@ -28,7 +29,6 @@
 #include "store/space.h"
 #include "trust.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -37,9 +37,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* What a damaged index is called that was set aside; one that takes more than this part of the limit is not kept. */
+/* A damaged index that was set aside and takes more than this part of the limit is not kept. */
 #define ASIDE_SHARE 8U
-#define ASIDE_NAME  "data.mdb.damaged"
 
 #define OPENING_PATIENCE_NS UINT64_C(10000000000)
 #define ENDING_PATIENCE_NS  UINT64_C(1000000000)
@@ -82,30 +81,16 @@ static bool file_exists(const struct opening *opening, const char *name)
 /* A directory that is somebody's for something else is not made an environment. */
 static int directory_check_unused(const struct opening *opening)
 {
-    static const char *const expected[] = {".",        "..",       "state",    "arena",
-                                           "data.mdb", "lock.mdb", ASIDE_NAME, "lost+found"};
-    int fd = openat(opening->environment->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-    int result = ONECOPY_OK;
+    const struct environment *environment = opening->environment;
+    char first[65];
+    uint64_t n;
+    int result = files_foreign(environment->directory_fd, environment->path, &n, first, sizeof first);
 
-    if (!stream) {
-        result = error_system("cannot list %s", opening->environment->path);
-        if (fd >= 0)
-            close(fd);
-        return result;
-    }
-    for (const struct dirent *entry = readdir(stream); entry && result == ONECOPY_OK; entry = readdir(stream)) {
-        bool is_expected = false;
-
-        for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-            is_expected = is_expected || strcmp(entry->d_name, expected[i]) == 0;
-        if (!is_expected)
-            result = error_set(ONECOPY_EFORMAT,
-                               "%s is not an environment, and holds other files ('%.64s'): name an empty directory, or "
-                               "one that does not exist yet",
-                               opening->environment->path, entry->d_name);
-    }
-    closedir(stream);
+    if (result == ONECOPY_OK && n > 0)
+        result = error_set(ONECOPY_EFORMAT,
+                           "%s is not an environment, and holds other files ('%s'): name an empty directory, or one "
+                           "that does not exist yet",
+                           environment->path, first);
     return result;
 }
 
@@ -324,7 +309,7 @@ static int usage_read(struct environment *environment)
     if (load_relaxed(&header->index_end_bytes) == 0) /* its pages were allocated from the first on, without a gap */
         store_relaxed(&header->index_end_bytes, index / PAGE_BYTES * PAGE_BYTES);
     store_relaxed(&header->state_bytes, state);
-    if (fstatat(environment->directory_fd, ASIDE_NAME, &aside, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(environment->directory_fd, FILE_ASIDE, &aside, AT_SYMLINK_NOFOLLOW) < 0)
         aside.st_blocks = 0;
     store_relaxed(&header->lock_bytes, (uint64_t)(lock.st_blocks + aside.st_blocks) * 512);
     return ONECOPY_OK;
@@ -585,6 +570,8 @@ int environment_register(struct environment *environment)
                          "%s has %u clients, as many as it may: close some, or create it with a larger max_clients",
                          environment->path, store->state.max_clients);
     environment->has_client = result == ONECOPY_OK;
+    if (environment->has_client)
+        client_set_read_only(&store->state, store->client, store->is_read_only);
     store->index.client = store->client;
     return result;
 }
@@ -632,7 +619,7 @@ static int index_set_aside(struct environment *environment)
         index_close(&store->index);
     arena_unmap(&store->arena);
     state_unmap(&store->state);
-    if (renameat(environment->directory_fd, "data.mdb", environment->directory_fd, ASIDE_NAME) < 0 && errno != ENOENT)
+    if (renameat(environment->directory_fd, "data.mdb", environment->directory_fd, FILE_ASIDE) < 0 && errno != ENOENT)
         return error_system("%s/data.mdb is damaged, and cannot be set aside", environment->path);
     TEST_POINT("index_aside");
     return ONECOPY_OK;
@@ -652,9 +639,9 @@ static int environment_create_anew(struct opening *opening, const struct state_s
 
     if (result < 0)
         return result;
-    if (fstatat(environment->directory_fd, ASIDE_NAME, &aside, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (fstatat(environment->directory_fd, FILE_ASIDE, &aside, AT_SYMLINK_NOFOLLOW) == 0 &&
         (uint64_t)aside.st_blocks * 512 > earlier->max_bytes / ASIDE_SHARE)
-        unlinkat(environment->directory_fd, ASIDE_NAME, 0);
+        unlinkat(environment->directory_fd, FILE_ASIDE, 0);
     options.max_bytes = earlier->max_bytes;
     options.max_entries = earlier->max_entries;
     options.ttl_ns = earlier->ttl_ns;

@@ -67,8 +67,10 @@ static int child_register(struct environment *environment)
     if (result < 0)
         return result;
     result = client_register(&store->state, environment->child_fd, &environment->child_client);
-    if (result == ONECOPY_OK)
+    if (result == ONECOPY_OK) {
+        client_set_read_only(&store->state, environment->child_client, store->is_read_only);
         result = pins_copy(&store->state, store->client, environment->child_client);
+    }
     environment->has_child = result == ONECOPY_OK;
     return result;
 }

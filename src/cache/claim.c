@@ -18,7 +18,7 @@
 /* How long a claim's owner may be dead before those who wait for it look. */
 #define CLAIM_NAP_NS UINT64_C(40000000)
 
-/* Beside the public codes: the cache of what is waited for has been dropped; nothing is decided, and one looks again. */
+/* Beside the public codes: the cache of what is waited for has been dropped; nothing is decided, look again. */
 enum { LOOK_DROPPED = 1, LOOK_AGAIN = 2 };
 
 /* ---- waiting for entries ---- */
@@ -32,10 +32,11 @@ struct entries_look {
 };
 
 /*
- * What has become of the cache of a key that was not found. LOOK_DROPPED: it is no more. ONECOPY_ENOTFOUND: it is there,
- * or has not been yet. LOOK_AGAIN: it was not certain when the key was looked for. For a cache that is being made is
- * seen, and one that is being dropped is not, before the commit, and either transaction may be lost; so nothing follows
- * from what is seen until the one under way has ended. One that does not end, its process being stopped, tells nothing.
+ * What has become of the cache of a key that was not found. LOOK_DROPPED: it is no more. ONECOPY_ENOTFOUND: it is
+ * there, or has not been yet. LOOK_AGAIN: it was not certain when the key was looked for. For a cache that is being
+ * made is seen, and one that is being dropped is not, before the commit, and either transaction may be lost; so nothing
+ * follows from what is seen until the one under way has ended. One that does not end, its process being stopped, tells
+ * nothing.
  */
 static int cache_look(struct store *store, struct awaited *awaited)
 {
@@ -183,7 +184,7 @@ static bool entry_is_whole(const struct store *store, const struct index_write *
                            const struct entry_record *record)
 {
     return status_is_final(record->status) && record->cache_serial == cache->serial &&
-           record->expires_ns >= store_now(store) && entry_has_its_blob(write, record);
+           record->expires_ns >= store_now(store) && entry_has_its_blob(write->index, write->txn, record);
 }
 
 /*
@@ -214,7 +215,12 @@ static int claim_decide(struct claim_try *try, const struct index_write *write)
         return ONECOPY_ENOTFOUND;
     default:
         store_relaxed(&store->has_claimed, true); /* from now on sets look whether they end a claim */
-        return claim_take(&store->state, store->client, &try->awaited.cache, &key->hash);
+        return claim_take(&store->state, store->client,
+                          &(struct claimed){.cache = &try->awaited.cache,
+                                            .hash = &key->hash,
+                                            .key = key->bytes,
+                                            .key_bytes = key->n_bytes,
+                                            .since_ns = store_now(store)});
     }
 }
 

@@ -17,6 +17,8 @@
 #include "store/rebuild.h"
 #include "store/room.h"
 
+#include <string.h>
+
 /* Matches that one transaction takes out, and keys that one read looks at; more than can have one hash. */
 #define MATCHES_MAX 48U
 #define LOOKED_MAX  4096U
@@ -71,14 +73,6 @@ static int walk_read(struct store *store, struct walk *walk)
     return result;
 }
 
-/* For what mends a lack of room, there is a reserve. */
-static int removing_begin(struct store *store, uint32_t n, struct index_write *write)
-{
-    int result = room_write_begin(store, n, write);
-
-    return result == ONECOPY_EFULL ? write_begin(store, write) : result;
-}
-
 /*
  * The same for up to n entries, each of which may have a blob: as many as the index has room to take out as it is, so
  * that nothing is evicted for it. *allowed: how many.
@@ -94,7 +88,7 @@ static int batch_begin(struct store *store, uint32_t n, struct index_write *writ
         return ONECOPY_OK;
     index_abort(write);
     *allowed = 1;
-    return removing_begin(store, 2, write);
+    return room_removal_begin(store, 2, write);
 }
 
 struct tally {
@@ -187,7 +181,8 @@ int entries_invalidate(struct store *store, const struct cache_found *cache, con
     return result;
 }
 
-int entry_invalidate(struct store *store, const struct entry_key *key)
+/* Takes an entry out, whatever it is, or if it is still what this record says. */
+static int entry_out(struct store *store, const struct entry_key *key, const struct entry_record *only)
 {
     struct removal removal = {0};
     struct tally tally = {0};
@@ -198,7 +193,7 @@ int entry_invalidate(struct store *store, const struct entry_key *key)
 
     if (!cache_find(&store->state, key->cache, &cache))
         return entry_not_there(key);
-    result = removing_begin(store, 2, &write);
+    result = room_removal_begin(store, 2, &write);
     if (result < 0)
         return result;
     spot.cache = cache.number;
@@ -207,10 +202,22 @@ int entry_invalidate(struct store *store, const struct entry_key *key)
     if (result == ONECOPY_OK)
         result = index_entry_find(write.index, write.txn, cache.number, &key->hash, key->bytes, key->n_bytes,
                                   &spot.found, &spot.ordinal);
+    if (result == ONECOPY_OK && only && memcmp(&spot.found.record, only, sizeof *only) != 0)
+        result = ONECOPY_ENOTFOUND;
     if (result == ONECOPY_OK)
         result = spot_take(store, &write, &spot, &removal, &tally);
     if (result == ONECOPY_OK)
         result = removal_settle(store, &write, &removal);
     result = tally_commit(store, &write, cache.number, result, &tally);
     return result == ONECOPY_ENOTFOUND || (result == ONECOPY_OK && tally.n_live == 0) ? entry_not_there(key) : result;
+}
+
+int entry_invalidate(struct store *store, const struct entry_key *key)
+{
+    return entry_out(store, key, NULL);
+}
+
+int entry_forget(struct store *store, const struct entry_key *key, const struct entry_record *record)
+{
+    return entry_out(store, key, record);
 }

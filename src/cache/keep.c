@@ -20,7 +20,7 @@
 static uint64_t kept_length(const struct index_write *write, const struct slot *slot, uint32_t number)
 {
     uint32_t word = load_relaxed(&slot->kind);
-    onecopy_ref ref = slot->ref;
+    onecopy_ref ref = slot_ref(slot);
     struct blob_record record;
     struct entry_found found;
     uint32_t ordinal;

@@ -213,7 +213,7 @@ static int room_prepare(const struct setting *setting, struct index_write *write
     if (result < 0)
         return result;
     if (setting->value->flags & ONECOPY_ONLY_IF_ABSENT && was_there && present->record.expires_ns >= store_now(store) &&
-        entry_has_its_blob(write, &present->record))
+        entry_has_its_blob(write->index, write->txn, &present->record))
         return entry_is_present(setting);
     result = cache_check_size(store, setting->cache.number, n_bytes);
     if (result < 0)
@@ -262,7 +262,7 @@ static int entry_file(struct setting *setting, struct index_write *write, const 
     }
     slot = slot_at(state, record->slot);
     record->generation = load_relaxed(&slot->generation);
-    slot->link = record->blob_slot;
+    store_relaxed(&slot->link, record->blob_slot);
     store_relaxed(&slot->expires_ns, gone_ns(setting));
     store_relaxed(&slot->accessed_ns, record->stored_ns);
     store_relaxed(&slot->verified, load_relaxed(&state->header->cold_opens));

@@ -44,8 +44,13 @@ static void counters_fill(struct onecopy_cache_stat *stat, const uint64_t counts
 static void cache_add(const struct store *store, uint32_t number, struct onecopy_cache_stat *stat)
 {
     const struct cache *cache = cache_at(&store->state, number);
+    uint64_t since_ns = load_relaxed(&cache->counted_since_ns);
     uint64_t counts[COUNTERS];
 
+    if (since_ns == 0) /* kept in memory: made in an earlier boot */
+        since_ns = store->state.header->made_ns;
+    if (stat->counted_since_ns == 0 || since_ns < stat->counted_since_ns)
+        stat->counted_since_ns = since_ns;
     counters_sum_cache(&store->state, number, counts);
     for (int i = 0; i < COUNTERS; i++) {
         uint64_t baseline = load_relaxed(&cache->baseline[i]);
@@ -140,15 +145,9 @@ int cache_reset(struct store *store, const char *name)
         return result;
     if (name && (strlen(name) > CACHE_NAME_MAX || !cache_find(&store->state, name, &found)))
         result = cache_not_there(name);
-    for (uint32_t number = 0; result == ONECOPY_OK && cache_is_known(&store->state, number); number++) {
-        uint64_t sums[COUNTERS];
-
-        if (name ? number != found.number : !cache_name(&store->state, number, known))
-            continue;
-        counters_sum_cache(&store->state, number, sums);
-        for (int i = 0; i < COUNTERS; i++)
-            store_relaxed(&cache_at(&store->state, number)->baseline[i], sums[i]);
-    }
+    for (uint32_t number = 0; result == ONECOPY_OK && cache_is_known(&store->state, number); number++)
+        if (name ? number == found.number : cache_name(&store->state, number, known))
+            counters_reset(&store->state, number, store_now(store));
     index_abort(&write);
     return result;
 }

@@ -3,8 +3,8 @@
  * command takes, and the values that several of them take. A command loops over arguments_next() for its own options
  * and then finds its operands counted and in place.
  *
- * A value is turned into a number here and nowhere else, so that every command understands the same sizes and times and
- * complains of a malformed one in the same way: the option, the text in quotes, and why.
+ * A value is turned into a number, a word's place or a key here and nowhere else, so that every command understands the
+ * same sizes and times and complains of a malformed one in the same way: the option, the text in quotes, and why.
  */
 #include <ctype.h>
 #include <errno.h>

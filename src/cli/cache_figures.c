@@ -114,14 +114,6 @@ enum status caches_list(onecopy *cache, struct onecopy_cache_stat **stats, size_
     return STATUS_OK;
 }
 
-enum status cache_check(onecopy *cache, const char *name)
-{
-    struct onecopy_cache_stat stat;
-    int result = onecopy_cache_stat(cache, name, &stat);
-
-    return result < 0 ? report_failure(result, name) : STATUS_OK;
-}
-
 enum status entries_gone_print(onecopy *cache, const char *name, uint64_t n, const char *how, bool is_json)
 {
     char text[TEXT_BYTES];

@@ -116,4 +116,7 @@ void help_print(const struct command *command);
  */
 enum status environment_open_existing(const struct arguments *arguments, bool is_reading, onecopy **cache);
 
+/* Whether there is a named cache of that name: to many calls, one that is not there is one without entries. */
+enum status cache_check(onecopy *cache, const char *name);
+
 #endif

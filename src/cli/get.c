@@ -2,10 +2,10 @@
  * The command `get`: the bytes of a blob, or of the value of an entry, to standard output or a file. Nothing is
  * written, and no file is made, before it is found.
  */
-#include "cache_figures.h"
 #include "cleanup.h"
 #include "commands.h"
 #include "output.h"
+#include "print.h"
 
 struct asked {
     struct output output;

@@ -2,9 +2,9 @@
  * The command `keep`: has a blob or an entry not be evicted for a time, because it is certain to be asked for. Promises
  * are not shortened by later ones; 0 takes them all back.
  */
-#include "cache_figures.h"
 #include "cleanup.h"
 #include "commands.h"
+#include "print.h"
 
 static const uint64_t default_ns = UINT64_C(3600) * NS_PER_SECOND;
 

@@ -102,8 +102,9 @@ int index_sync(const struct index *index);
 /* The number of the last transaction that was committed, by whomever. At any time. */
 uint64_t index_last_number(const struct index *index);
 
-/* Pages of the file up to the last one used. */
+/* Pages of the file up to the last one used: in a transaction, and as the last one has left it. */
 uint64_t index_used_pages(const struct index_write *write);
+uint64_t index_last_pages(const struct index *index);
 /* Pages that the file has allocated beyond the last one used. */
 uint64_t index_ahead_pages(const struct index_write *write);
 
@@ -226,8 +227,8 @@ int index_pending_next(const struct index_write *write, uint32_t client, uint64_
 typedef int index_pending_visit(void *context, const struct pending *pending);
 int index_pendings_visit(const struct index *index, index_txn *txn, index_pending_visit *visit, void *context);
 
-/* Empties the tables of extents. */
-int index_extents_clear(const struct index_write *write);
+/* Empties the tables of extents: of all, or of the free ones alone. */
+int index_extents_clear(const struct index_write *write, bool is_all);
 
 enum extent_table { TABLE_FREE, TABLE_LIMBO, TABLE_PENDING };
 

@@ -33,7 +33,7 @@ static uint64_t record_pages(const struct blob_record *record)
 static int entry_weigh(const struct store *store, index_txn *txn, const struct slot *slot, uint32_t number,
                        struct weight *weight)
 {
-    onecopy_ref hash = slot->ref;
+    onecopy_ref hash = slot_ref(slot);
     struct entry_found found;
     struct blob_record blob;
     uint32_t ordinal;
@@ -66,7 +66,7 @@ static int slot_weigh(struct store *store, uint32_t number, struct weight *weigh
         result = entry_weigh(store, lane->reader, slot, number, weight);
         index_reader_end(lane->reader);
     } else if (result == ONECOPY_OK) {
-        onecopy_ref ref = slot->ref;
+        onecopy_ref ref = slot_ref(slot);
         struct blob_record record;
 
         result = index_blob_get(&store->index, lane->reader, &ref, &record, NULL);

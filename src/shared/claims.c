@@ -119,24 +119,37 @@ static struct claim_cell *cell_choose(const struct state *state, uint32_t client
     return chosen;
 }
 
-int claim_take(struct state *state, uint32_t client, const struct cache_found *cache, const onecopy_ref *hash)
+/* The beginning of a key is for people: which key takes so long? */
+static void key_note(struct claim_cell *cell, const struct claimed *claimed)
 {
-    struct claim_cell *cell = cell_choose(state, client, cache, hash);
+    uint64_t words[CLAIM_KEY_WORDS] = {0};
+
+    memcpy(words, claimed->key, claimed->key_bytes < sizeof words ? claimed->key_bytes : sizeof words);
+    store_relaxed(&cell->key_bytes, (uint64_t)claimed->key_bytes);
+    for (uint32_t i = 0; i < CLAIM_KEY_WORDS; i++)
+        store_relaxed(&cell->key[i], words[i]);
+}
+
+int claim_take(struct state *state, uint32_t client, const struct claimed *claimed)
+{
+    struct claim_cell *cell = cell_choose(state, client, claimed->cache, claimed->hash);
     uint64_t words[2];
     uint32_t uses;
 
     if (!cell)
         return error_set(ONECOPY_EBUSY, "too many keys are claimed at once: try again when some are set");
-    hash_words(hash, words);
+    hash_words(claimed->hash, words);
     uses = USES(load_relaxed(&cell->owner)) + 0x10000U;
     store_relaxed(&cell->owner, uses);
     atomic_thread_fence(memory_order_release);
-    store_relaxed(&cell->cache, cache->number);
-    store_relaxed(&cell->cache_serial, cache->serial);
+    store_relaxed(&cell->cache, claimed->cache->number);
+    store_relaxed(&cell->cache_serial, claimed->cache->serial);
     store_relaxed(&cell->hash[0], words[0]);
     store_relaxed(&cell->hash[1], words[1]);
     store_relaxed(&cell->serial, load_relaxed(&state->clients[client].serial));
     store_relaxed(&cell->thread, thread_number());
+    store_relaxed(&cell->since_ns, claimed->since_ns);
+    key_note(cell, claimed);
     store_release(&cell->owner, uses | (client + 1));
     return ONECOPY_OK;
 }
@@ -169,6 +182,31 @@ bool claim_end(struct state *state, uint32_t client, const struct cache_found *c
             return cell_end(state, cell, word);
     }
     return false;
+}
+
+/*
+ * The first word counts what the cell was used for, so one that is the same before and after says that what was read in
+ * between belongs together. Pairs with claim_take(), which takes the owner out of it before it writes the rest.
+ */
+bool claim_read(const struct state *state, uint32_t number, struct claim *claim)
+{
+    const struct claim_cell *cell = &state->claims[number % CLAIM_CELLS];
+    uint32_t word = load_acquire(&cell->owner);
+    uint64_t words[CLAIM_KEY_WORDS];
+
+    if (OWNER(word) == 0)
+        return false;
+    *claim = (struct claim){.client = OWNER(word) - 1,
+                            .cache = load_relaxed(&cell->cache),
+                            .serial = load_relaxed(&cell->serial),
+                            .since_ns = load_relaxed(&cell->since_ns),
+                            .thread = load_relaxed(&cell->thread),
+                            .key_bytes = load_relaxed(&cell->key_bytes)};
+    for (uint32_t i = 0; i < CLAIM_KEY_WORDS; i++)
+        words[i] = load_relaxed(&cell->key[i]);
+    memcpy(claim->key, words, sizeof claim->key);
+    atomic_thread_fence(memory_order_acquire);
+    return load_relaxed(&cell->owner) == word;
 }
 
 uint32_t claims_end_all(struct state *state, uint32_t client)

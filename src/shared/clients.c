@@ -151,6 +151,11 @@ void client_describe(struct state *state, uint32_t client)
            strnlen(program_invocation_short_name, sizeof record->command - 1));
 }
 
+void client_set_read_only(struct state *state, uint32_t client, bool is_read_only)
+{
+    store_relaxed(&state->clients[client].is_read_only, is_read_only ? 1U : 0U);
+}
+
 bool client_seize_dead(struct state *state, uint32_t client)
 {
     if (load_acquire(&state->clients[client].status) == CLIENT_FREE) /* a damaged status counts as live */

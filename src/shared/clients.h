@@ -30,8 +30,9 @@ bool clients_any_alive(int state_fd);
  */
 int client_register(struct state *state, int fd, uint32_t *client);
 
-/* Says who a client is: the calling process. */
+/* Says who a client is: the calling process; and whether it is a reader only. */
 void client_describe(struct state *state, uint32_t client);
+void client_set_read_only(struct state *state, uint32_t client, bool is_read_only);
 
 /*
  * Takes over a client whose process is dead: true when there is one there and it is. The caller clears what it left,

@@ -37,8 +37,10 @@
  */
 static void slot_copy(struct slot *to, const struct slot *from)
 {
-    to->ref = from->ref;
-    to->link = from->link;
+    onecopy_ref ref = slot_ref(from);
+
+    slot_set_ref(to, &ref);
+    store_relaxed(&to->link, load_relaxed(&from->link));
     store_relaxed(&to->accessed_ns, load_relaxed(&from->accessed_ns));
     store_relaxed(&to->expires_ns, load_relaxed(&from->expires_ns));
     store_relaxed(&to->keep_until_ns, load_relaxed(&from->keep_until_ns));
@@ -63,13 +65,15 @@ static void word_raise(_Atomic uint64_t *word, uint64_t least)
  */
 static void slot_restore(struct slot *slot, const struct slot *before)
 {
-    if (load_relaxed(&before->kind) != SLOT_FREE && memcmp(&slot->ref, &before->ref, sizeof slot->ref) == 0) {
+    onecopy_ref ref = slot_ref(before);
+
+    if (load_relaxed(&before->kind) != SLOT_FREE && slot_is_of(slot, &ref)) {
         word_raise(&slot->accessed_ns, load_relaxed(&before->accessed_ns));
         if (SLOT_KIND(load_relaxed(&before->kind)) == SLOT_ENTRY) /* only ever changed under the write lock */
             store_relaxed(&slot->expires_ns, load_relaxed(&before->expires_ns));
         else
             word_raise(&slot->expires_ns, load_relaxed(&before->expires_ns));
-        slot->link = before->link;
+        store_relaxed(&slot->link, load_relaxed(&before->link));
         store_relaxed(&slot->kind, load_relaxed(&before->kind));
         store_exact(&slot->generation, load_relaxed(&before->generation));
     } else {
@@ -77,7 +81,7 @@ static void slot_restore(struct slot *slot, const struct slot *before)
     }
 }
 
-static void totals_copy(struct totals *to, const struct totals *from)
+void totals_copy(struct totals *to, const struct totals *from)
 {
     store_relaxed(&to->entries, load_relaxed(&from->entries));
     store_relaxed(&to->results, load_relaxed(&from->results));
@@ -102,6 +106,9 @@ void journal_begin(struct state *state, uint32_t client, uint64_t number)
 {
     struct journal *journal = state->journal;
 
+    /* Before anything is changed: pairs with the fence in store/snapshot.c. */
+    add_relaxed(&journal->n_begun, 1U);
+    atomic_thread_fence(memory_order_release);
     store_relaxed(&journal->n_records, 0U);
     store_relaxed(&journal->n_caches, 0U);
     store_relaxed(&journal->is_overflowed, 0U);
@@ -212,7 +219,7 @@ int slot_take(struct state *state, uint32_t kind, const onecopy_ref *ref, uint32
 
     if (taken < load_relaxed(&totals->slot_high)) {
         journal_save(state, taken);
-        store_relaxed(&totals->slot_free_head, slot_at(state, taken)->link);
+        store_relaxed(&totals->slot_free_head, load_relaxed(&slot_at(state, taken)->link));
     } else {
         int result = slot_take_unused(state, &taken);
 
@@ -220,8 +227,8 @@ int slot_take(struct state *state, uint32_t kind, const onecopy_ref *ref, uint32
             return result;
     }
     slot = slot_at(state, taken);
-    slot->ref = *ref;
-    slot->link = 0;
+    slot_set_ref(slot, ref);
+    store_relaxed(&slot->link, 0U);
     store_relaxed(&slot->hits, 0U);
     store_relaxed(&slot->verified, load_relaxed(&state->header->cold_opens));
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
@@ -237,7 +244,7 @@ static void slot_release(struct state *state, uint32_t index)
     struct slot *slot = slot_at(state, index);
 
     store_relaxed(&slot->kind, (uint32_t)SLOT_FREE);
-    slot->link = load_relaxed(&totals->slot_free_head);
+    store_relaxed(&slot->link, load_relaxed(&totals->slot_free_head));
     store_relaxed(&totals->slot_free_head, index);
 }
 

@@ -42,8 +42,9 @@ static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uin
 }
 
 /*
- * Sixteen bytes that differ from boot to boot. Zeros where the kernel does not tell (/proc is not mounted): then a
- * state on disk is taken to be of this boot when it is not. That is bearable: nobody is in it when that happens, so
+ * Sixteen bytes that differ from boot to boot. Zeros where the kernel does not tell (/proc is not mounted, or shows no
+ * more than processes): that agrees with any other, so that such a process and the rest of the host can share a state,
+ * and one on disk may be taken to be of this boot when it is not. That is bearable: nobody is in it when that happens, so
  * bytes are checked before their first use, and slots that contradict the index have the state made anew. What stays
  * wrong is the clock, which goes back by the time that the machine was up (blobs live longer), and pages lost in a
  * crash count as resident.
@@ -65,6 +66,13 @@ static void read_boot_id(uint8_t boot_id[16])
         boot_id[n++] = (uint8_t)byte;
         at++;
     }
+}
+
+static bool boot_ids_agree(const uint8_t one[16], const uint8_t other[16])
+{
+    static const uint8_t unknown[16];
+
+    return memcmp(one, other, 16) == 0 || memcmp(one, unknown, 16) == 0 || memcmp(other, unknown, 16) == 0;
 }
 
 static int state_map_length(int fd, struct offsets at, struct state *state)
@@ -113,6 +121,7 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
     header->identity = shape->identity;
     read_boot_id(header->boot_id);
     header->clock_base_ns = clock_start_ns - clock_tick_ns();
+    header->made_ns = clock_start_ns;
     header->max_clients = shape->max_clients;
     header->max_pins = shape->max_pins;
     header->max_slots = shape->max_slots;
@@ -133,6 +142,14 @@ static bool state_is_in_phase(int fd, enum state_phase phase)
 
     return pread(fd, &header, sizeof header, 0) == (ssize_t)sizeof header && header.magic == STATE_MAGIC &&
            header.phase == (uint32_t)phase;
+}
+
+bool state_has_magic(int fd)
+{
+    uint64_t magic;
+
+    return pread(fd, &magic, sizeof magic, offsetof(struct state_header, magic)) == (ssize_t)sizeof magic &&
+           magic == STATE_MAGIC;
 }
 
 bool state_is_being_created(int fd)
@@ -156,7 +173,7 @@ static bool header_is_good(const struct state_header *header, uint64_t identity)
 
     read_boot_id(boot_id);
     return header->magic == STATE_MAGIC && header->version == FORMAT_VERSION && header->phase == STATE_READY &&
-           (identity == 0 || header->identity == identity) && memcmp(header->boot_id, boot_id, sizeof boot_id) == 0 &&
+           (identity == 0 || header->identity == identity) && boot_ids_agree(header->boot_id, boot_id) &&
            header->max_clients > 0 && header->max_clients <= MAX_CLIENTS && header->max_pins > 0 &&
            header->max_pins <= MAX_PINS && header->max_slots > 0 && header->max_slots <= MAX_SLOTS;
 }

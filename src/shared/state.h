@@ -50,6 +50,9 @@ bool state_peek_earlier(int fd, struct state_shape *shape);
 /* Whether the file says that it is the finished state of an environment; no more than its first page is looked at. */
 bool state_is_ready(int fd);
 
+/* Whether the file begins as a state does, whatever has become of the rest. */
+bool state_has_magic(int fd);
+
 /* Marks a new state as finished: from now on others may use it. */
 void state_finish(struct state *state);
 

@@ -44,6 +44,9 @@ bool blob_is_argument(struct store *store, const onecopy_ref *ref, const struct 
 /* Whether what a record says may be followed into the arena and the table of slots: ONECOPY_ECORRUPT if not. */
 int blob_record_check(const struct store *store, const struct blob_record *record);
 
+/* Whether bytes that were held are what the ref says. */
+bool blob_matches(const struct store *store, const onecopy_ref *ref, const struct held *held);
+
 /* Checks bytes that were held; when they are not what the ref says, the blob is removed: ONECOPY_ECORRUPT. */
 int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *held);
 

@@ -55,16 +55,16 @@ void blob_event(struct store *store, enum onecopy_event_kind kind, const onecopy
 void blob_link(struct store *store, uint32_t slot)
 {
     journal_save(&store->state, slot);
-    slot_at(&store->state, slot)->link++;
+    add_relaxed(&slot_at(&store->state, slot)->link, 1U);
 }
 
-bool entry_has_its_blob(const struct index_write *write, const struct entry_record *record)
+bool entry_has_its_blob(const struct index *index, index_txn *txn, const struct entry_record *record)
 {
     struct blob_record blob;
 
     return record->blob_slot == NO_SLOT ||
-           (index_blob_get(write->index, write->txn, &record->ref, &blob, NULL) == ONECOPY_OK &&
-            blob.slot == record->blob_slot && blob.generation == record->blob_generation);
+           (index_blob_get(index, txn, &record->ref, &blob, NULL) == ONECOPY_OK && blob.slot == record->blob_slot &&
+            blob.generation == record->blob_generation);
 }
 
 /* Whether there is a reason for a blob to be there, beside the entries that have it. */
@@ -92,10 +92,10 @@ int blob_unlink(struct store *store, struct index_write *write, const struct ent
     if (blob.slot != record->blob_slot || blob.generation != record->blob_generation || blob.slot >= state->max_slots)
         return ONECOPY_OK;
     slot = slot_at(state, blob.slot);
-    if (load_relaxed(&slot->generation) != blob.generation || slot->link == 0)
+    if (load_relaxed(&slot->generation) != blob.generation || load_relaxed(&slot->link) == 0)
         return slots_disagree(write);
     journal_save(state, blob.slot);
-    if (--slot->link > 0 || blob_has_other_use(store, &blob))
+    if (subtract_relaxed(&slot->link, 1U) > 1 || blob_has_other_use(store, &blob))
         return ONECOPY_OK;
     slot_retire(state, blob.slot);
     return removal_add(store, write, &record->ref, &blob, removal);
@@ -112,7 +112,7 @@ static int blob_discard_within(struct store *store, struct index_write *write, c
     if (result < 0)
         return result;
     if (blob.slot != place->slot || blob.generation != place->generation || blob.slot >= store->state.max_slots ||
-        slot_at(&store->state, blob.slot)->link > 0 || blob_has_other_use(store, &blob))
+        load_relaxed(&slot_at(&store->state, blob.slot)->link) > 0 || blob_has_other_use(store, &blob))
         return ONECOPY_ENOTFOUND;
     slot_retire(&store->state, blob.slot);
     result = removal_add(store, write, ref, &blob, &removal);

@@ -37,7 +37,7 @@ void blob_event(struct store *store, enum onecopy_event_kind kind, const onecopy
 void blob_link(struct store *store, uint32_t slot);
 
 /* Whether an entry has its value still: a blob may have been removed by its ref. */
-bool entry_has_its_blob(const struct index_write *write, const struct entry_record *record);
+bool entry_has_its_blob(const struct index *index, index_txn *txn, const struct entry_record *record);
 
 /*
  * One entry less has the blob that its record names, if that is there still; it goes when nothing has it any more,

@@ -82,6 +82,7 @@ static bool cache_evicts_nothing(const struct cache *cache)
 static bool slot_is_wanted(const struct eviction_rule *rule, uint32_t index, const struct slot *slot)
 {
     uint32_t word = load_relaxed(&slot->kind);
+    uint32_t link = load_relaxed(&slot->link);
     const struct cache *cache = cache_at(&rule->store->state, SLOT_CACHE(word));
 
     switch (SLOT_KIND(word)) {
@@ -90,10 +91,10 @@ static bool slot_is_wanted(const struct eviction_rule *rule, uint32_t index, con
             return SLOT_CACHE(word) == rule->cache &&
                    (rule->policy != ONECOPY_POLICY_NONE || eviction_is_expired(rule, slot));
         return (!cache_evicts_nothing(cache) || eviction_is_expired(rule, slot)) &&
-               (slot->link == NO_SLOT || !slot_is_pinned(rule, slot->link));
+               (link == NO_SLOT || !slot_is_pinned(rule, link));
     case SLOT_SMALL_BLOB:
     case SLOT_BLOB:
-        return rule->cache == 0 && slot->link == 0 && (!rule->is_small || SLOT_KIND(word) == SLOT_SMALL_BLOB) &&
+        return rule->cache == 0 && link == 0 && (!rule->is_small || SLOT_KIND(word) == SLOT_SMALL_BLOB) &&
                !slot_is_pinned(rule, index);
     default:
         return false;
@@ -315,7 +316,7 @@ static int entry_evict(struct eviction *eviction, uint32_t number)
     struct store *store = eviction->store;
     const struct slot *slot = slot_at(&store->state, number);
     bool is_expired = eviction_is_expired(&eviction->rule, slot);
-    struct entry_spot spot = {.cache = SLOT_CACHE(load_relaxed(&slot->kind)), .hash = slot->ref};
+    struct entry_spot spot = {.cache = SLOT_CACHE(load_relaxed(&slot->kind)), .hash = slot_ref(slot)};
     int result = index_entry_find_slot(eviction->write->index, eviction->write->txn, spot.cache, &spot.hash, number,
                                        &spot.found, &spot.ordinal);
 
@@ -339,7 +340,7 @@ static int candidate_evict(struct eviction *eviction, const struct queue_record 
     struct state *state = &eviction->store->state;
     struct slot *slot = slot_at(state, candidate->slot);
     bool is_expired = eviction_is_expired(&eviction->rule, slot);
-    onecopy_ref ref = slot->ref;
+    onecopy_ref ref = slot_ref(slot);
     struct blob_record record;
     int result;
 

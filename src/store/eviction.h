@@ -68,8 +68,8 @@ int eviction_commit(struct store *store, struct index_write *write, const struct
                     uint64_t *n_evicted);
 
 /*
- * Within the transaction that sets it: an entry of a cache goes by the slot's expiry now, and by policy "ttl" may be one
- * of the next to go.
+ * Within the transaction that sets an entry: its slot has another expiry now, and where the policy is "ttl" it may be
+ * one of the next to go.
  */
 void eviction_note(struct store *store, uint32_t cache, uint32_t slot);
 

@@ -12,7 +12,6 @@
 #include "base/hash.h"
 #include "base/test_point.h"
 #include "store/entry.h"
-#include "store/rebuild.h"
 #include "store/room.h"
 
 #include <string.h>
@@ -142,7 +141,7 @@ int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, en
     return ONECOPY_ENOTFOUND;
 }
 
-static bool hash_matches(const struct store *store, const onecopy_ref *ref, const struct held *held)
+bool blob_matches(const struct store *store, const onecopy_ref *ref, const struct held *held)
 {
     const struct iovec part = {(void *)(uintptr_t)held->data, held->length_bytes};
 
@@ -161,7 +160,7 @@ int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *
     struct slot *slot = slot_at(&store->state, held->slot);
     char text[ONECOPY_REF_TEXT_BYTES];
 
-    if (hash_matches(store, ref, held)) {
+    if (blob_matches(store, ref, held)) {
         /*
          * Should the slot be another's by now, that one was stored in this life of the environment, and verified as
          * well.
@@ -275,10 +274,7 @@ int blob_remove(struct store *store, const onecopy_ref *ref)
     struct index_write write;
     struct blob_record record;
     bool was_live;
-    int result = room_write_begin(store, 1, &write);
-
-    if (result == ONECOPY_EFULL) /* a removal mends that, and there is a reserve */
-        result = write_begin(store, &write);
+    int result = room_removal_begin(store, 1, &write);
 
     if (result < 0)
         return result;

@@ -61,7 +61,6 @@ static int cache_begin(struct store *store, const struct index_write *write, uin
 {
     struct state *state = &store->state;
     struct cache *cache = cache_at(state, number);
-    uint64_t sums[COUNTERS];
     int result = cache_allocate(state, number);
 
     if (result == ONECOPY_OK)
@@ -70,9 +69,7 @@ static int cache_begin(struct store *store, const struct index_write *write, uin
         return result;
     cache_save(state, number);
     cache_fill(cache, record);
-    counters_sum_cache(state, number, sums);
-    for (int i = 0; i < COUNTERS; i++)
-        store_relaxed(&cache->baseline[i], sums[i]);
+    counters_reset(state, number, store_now(store));
     return ONECOPY_OK;
 }
 

@@ -314,3 +314,10 @@ int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *
             return result;
     }
 }
+
+int room_removal_begin(struct store *store, uint32_t n_blobs, struct index_write *write)
+{
+    int result = room_write_begin(store, n_blobs, write);
+
+    return result == ONECOPY_EFULL ? write_begin(store, write) : result;
+}

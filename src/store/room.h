@@ -12,6 +12,12 @@
  */
 int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *write);
 
+/*
+ * The same for a transaction that only removes. Where there is no room it begins all the same: a removal mends that,
+ * and there is a reserve.
+ */
+int room_removal_begin(struct store *store, uint32_t n_blobs, struct index_write *write);
+
 /* How many blobs the transaction may remove, given the room it has. */
 uint32_t room_eviction_allowance(const struct index_write *write);
 

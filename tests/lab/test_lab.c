@@ -1,12 +1,12 @@
 /*
  * The crash lab: rounds of a few seconds in which processes of every kind work on one cache, and everything happens to
- * them, at moments that the round's seed decides: they are killed, at a test point or anywhere; stopped for a while; the
- * file system fills up; system calls fail; the directory is removed; the wall clock is set. After each round a process
- * that had no part in it looks whether everything is in order (process/aftermath.h); what is read is compared as it is
- * read (process/workload.h); and whoever does not come to the end of a step in time fails the round.
+ * them, at moments that the round's seed decides: they are killed, at a test point or anywhere; stopped for a while;
+ * the file system fills up; system calls fail; the directory is removed; the wall clock is set. After each round a
+ * process that had no part in it looks whether everything is in order (process/aftermath.h); what is read is compared
+ * as it is read (process/workload.h); and whoever does not come to the end of a step in time fails the round.
  *
- * ONECOPY_LAB_SECONDS says for how long to go on. A failure names the seed of its round; with that as ONECOPY_SEED, the
- * first round is that one. What the scheduler does is not repeated, so it may take a few times.
+ * ONECOPY_LAB_SECONDS says for how long to go on. A failure names the seed of its round; with that as ONECOPY_SEED,
+ * the first round is that one. What the scheduler does is not repeated, so it may take a few times.
  */
 #include "lab/trouble.h"
 #include "process/aftermath.h"
@@ -72,10 +72,9 @@ static onecopy *lab_open(void)
     struct onecopy_options options;
     onecopy *cache = NULL;
     uint64_t since = expect_now_ns();
-    int result;
 
     lab_options(&options);
-    while ((result = onecopy_open(scratch_path(), &options, &cache)) < 0) {
+    while (onecopy_open(scratch_path(), &options, &cache) < 0) {
         EXPECT_MSG(expect_now_ns() - since < patience_ns(20), "the cache cannot be opened: %s", onecopy_last_error());
         expect_pause();
     }

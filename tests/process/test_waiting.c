@@ -472,6 +472,8 @@ START_TEST(a_child_can_free_a_notifier_however_it_was_made)
     onecopy_key key = key_of("results", "key");
     struct process child;
 
+    if (_i == 1 && is_sanitized()) /* which believe that the thread is in the child as well */
+        return;
     EXPECT_OK(onecopy_notifier_new(handle, &inherited));
     EXPECT_OK(onecopy_notifier_add(inherited, &key, 1));
     child = _i == 0 ? process_start(free_inherited, NULL) : process_start_unnoticed(free_inherited, NULL);
