@@ -23,7 +23,7 @@ enum { N_TABLES = sizeof tables / sizeof *tables };
 
 #define MUST(call) EXPECT_MSG((call) == MDB_SUCCESS, "%s", #call)
 
-/* The n-th record of a table, by any number. False: it has none. In the first table, names of others are passed over. */
+/* The n-th record of a table, by any number; names of other tables are none. False: it has none. */
 static bool record_find(MDB_txn *txn, MDB_dbi table, MDB_cursor *cursor, unsigned n, MDB_val *key, MDB_val *value)
 {
     MDB_stat stat;

@@ -9,7 +9,8 @@
  *
  * Of a point that is passed many times, in a loop, the first and the last passes are taken and some between; under a
  * sanitizer, where processes are slow to make, the first, the last, and the one between. How often it is passed depends
- * on the hashes, too, whose seed is each environment's own: a pass that further environments do not come to is left out.
+ * on the hashes, too, whose seed is each environment's own: a pass that further environments do not come to is left
+ * out.
  */
 #include "onecopy.h"
 #include "process/aftermath.h"

@@ -1,6 +1,6 @@
 /*
- * Records of the index that make no sense, in a file whose pages are sound: the check of data.mdb knows nothing of them.
- * They are made by the index's own functions. What tests/fuzz has found is kept away here.
+ * Records of the index that make no sense, in a file whose pages are sound: the check of data.mdb knows nothing of
+ * them. They are made by the index's own functions. What tests/fuzz has found is kept away here.
  */
 #include "index/entries.h"
 #include "shared/caches.h"

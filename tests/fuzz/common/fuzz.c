@@ -1,7 +1,8 @@
 /*
- * AddressSanitizer knows nothing of mapped files: what is read beyond one may lie in the next map. So each map of a file
- * gets an inaccessible page before and behind it, which stay when the library unmaps it, until the next input. Only what
- * the library maps itself comes here: LMDB's map is longer than its file, and what is read beyond that is a SIGBUS.
+ * AddressSanitizer knows nothing of mapped files: what is read beyond one may lie in the next map. So each map of a
+ * file gets an inaccessible page before and behind it, which stay when the library unmaps it, until the next input.
+ * Only what the library maps itself comes here: LMDB's map is longer than its file, and what is read beyond that is a
+ * SIGBUS.
  */
 #include "fuzz/common/fuzz.h"
 

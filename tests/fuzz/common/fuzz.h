@@ -32,7 +32,8 @@ const uint8_t *input_bytes(struct input *input, size_t *n);
 void sandbox_begin(void);
 
 /*
- * Before each input: files are mapped with nothing before and behind them, so that each byte read beyond one is a fault.
+ * Before each input: files are mapped with nothing before and behind them, so that each byte read beyond one is a
+ * fault.
  */
 void sandbox_clear(void);
 
