@@ -293,24 +293,16 @@ model: $(MODELS:tests/model/%.pml=build/model/%/sound/pan.out) \
 tidy = printf '%s\n' $(1) | xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- $(LANGUAGE) $(WARNINGS) $(2) \
     $(call pkg,--cflags,$(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS)) 2>/dev/null
 PROGRAM_INCLUDES := -Isrc -Isrc/cli -Isrc/program
-ALL_TESTS        := $(sort $(TEST_SOURCES) $(MACHINE_SOURCES))
+ALL_TESTS        := $(sort $(TEST_SOURCES) $(FUZZ_SOURCES) $(MACHINE_SOURCES))
 
 # readdir() of a stream that no other thread has is safe in glibc, which cppcheck does not know.
 
 ## lint: checks the format (clang-format, width), compiles with -Werror, and runs clang-tidy, cppcheck and shellcheck.
 .PHONY: lint
-<<<<<<< HEAD
-lint: need-lint $(LIBRARY_SOURCES:src/%.c=build/lint/obj/%.o) $(CLI_SOURCES:src/%.c=build/lint/obj/%.o) \
-    $(patsubst tests/%.c,build/lint/test/obj/tests/%.o,$(sort $(TEST_SOURCES) $(FUZZ_SOURCES))) \
-    $(LIBRARY_SOURCES:src/%.c=build/lint/test/obj/src/%.o) \
-    $(BENCH_SOURCES:bench/%.c=build/lint/bench/obj/%.o)
-	$(call say,FORMAT,include src tests bench)
-=======
 lint: need-lint $(patsubst src/%.c,build/lint/obj/%.o,$(LIBRARY_SOURCES) $(CLI_SOURCES) $(PROGRAM_SOURCES)) \
     $(DAEMON_SOURCES:%.c=build/lint/obj/%.o) $(LIBRARY_SOURCES:src/%.c=build/lint/test/obj/src/%.o) \
     $(ALL_TESTS:tests/%.c=build/lint/test/obj/tests/%.o) $(BENCH_SOURCES:bench/%.c=build/lint/bench/obj/%.o)
 	$(call say,FORMAT,include src daemon tests bench)
->>>>>>> h/dmn
 	$(Q)clang-format --dry-run -Werror $(FORMATTED)
 	$(Q)awk 'length > 120 { print FILENAME ":" FNR ": more than 120 columns"; bad = 1 } END { exit bad }' $(FORMATTED)
 	$(call say,TIDY,src daemon)
@@ -318,22 +310,13 @@ lint: need-lint $(patsubst src/%.c,build/lint/obj/%.o,$(LIBRARY_SOURCES) $(CLI_S
 	$(call say,TIDY,bench)
 	$(Q)$(call tidy,$(BENCH_SOURCES),-Ibench)
 	$(call say,TIDY,tests)
-<<<<<<< HEAD
-	$(Q)$(call tidy,$(sort $(TEST_SOURCES) $(FUZZ_SOURCES)),-DONECOPY_TESTING -Isrc -Itests)
-	$(call say,CPPCHECK,src tests bench)
-	$(Q)cppcheck --quiet -j $$(nproc) --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-	    --suppress=readdirCalled --std=c11 --library=posix,gnu -Iinclude -Isrc -Itests -Ibench $(filter %.c,$(FORMATTED))
-	$(call say,SHELL,.ci/run tests/fuzz/run)
-	$(Q)shellcheck .ci/run tests/fuzz/run
-=======
 	$(Q)$(call tidy,$(ALL_TESTS),-DONECOPY_TESTING -Isrc -Itests)
 	$(call say,CPPCHECK,src daemon tests bench)
 	$(Q)cppcheck --quiet -j $$(nproc) --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=readdirCalled --std=c11 --library=posix,gnu -Iinclude $(PROGRAM_INCLUDES) -Itests -Ibench \
 	    $(filter %.c,$(FORMATTED))
-	$(call say,SHELL,.ci tests/systemd)
-	$(Q)shellcheck .ci/run tests/systemd/machine
->>>>>>> h/dmn
+	$(call say,SHELL,.ci tests/fuzz tests/systemd)
+	$(Q)shellcheck .ci/run tests/fuzz/run tests/systemd/machine
 
 # $(call unit,SOURCE,NAME,ENVIRONMENT,CONFIGURATION,VARIABLES): installs a unit below $(PREFIX)/lib/systemd.
 unit = sed 's|@BINDIR@|$(PREFIX)/bin|; s|@ENVIRONMENT@|$(3)|; s|@CONFIG@|$(4)|; s|@VARIABLES@|$(strip $(5))|' \
@@ -384,23 +367,16 @@ help:
 
 # Installs what is missing, or says how. Order-only prerequisites of all that needs it: asking costs a few milliseconds,
 # and nothing is built again.
-<<<<<<< HEAD
-.PHONY: need-build need-lint need-model need-fuzz need-valgrind need-coverage
+NEED_TARGETS := need-build need-lint need-model need-fuzz need-valgrind need-coverage need-systemd
+.PHONY: $(NEED_TARGETS)
 need-build: NEEDS := $(BUILD_NEEDS)
 need-lint: NEEDS := $(LINT_NEEDS)
 need-model: NEEDS := $(MODEL_NEEDS)
-need-fuzz:  NEEDS := $(FUZZ_NEEDS)
+need-fuzz: NEEDS := $(FUZZ_NEEDS)
 need-valgrind: NEEDS := $(VALGRIND_NEEDS)
 need-coverage: NEEDS := $(COVERAGE_NEEDS)
-need-build need-lint need-model need-fuzz need-valgrind need-coverage:
-=======
-.PHONY: need-build need-lint need-model need-systemd
-need-build: NEEDS := $(BUILD_NEEDS)
-need-lint: NEEDS := $(LINT_NEEDS)
-need-model: NEEDS := $(MODEL_NEEDS)
 need-systemd: NEEDS := $(SYSTEMD_NEEDS)
-need-build need-lint need-model need-systemd:
->>>>>>> h/dmn
+$(NEED_TARGETS):
 	@missing=; \
 	for need in $(NEEDS); do \
 	    case $$need in \
