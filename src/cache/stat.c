@@ -11,13 +11,19 @@
 
 #include <string.h>
 
+/* Rounded to two decimals, as far as there can be any: the counters are only as good as the state file. */
 static double percent(uint64_t part, uint64_t whole)
 {
-    return whole > 0 ? (double)(uint64_t)((double)part * 10000.0 / (double)whole + 0.5) / 100.0 : 0.0;
+    double hundredths = whole > 0 ? (double)part * 10000.0 / (double)whole + 0.5 : 0.0;
+
+    return (hundredths < 1e15 ? (double)(uint64_t)hundredths : hundredths) / 100.0;
 }
 
 static void counters_fill(struct onecopy_cache_stat *stat, const uint64_t counts[COUNTERS], bool is_arguments)
 {
+    uint64_t *reasons = stat->evictions_by_reason;
+    uint64_t others;
+
     stat->hits += counts[COUNTER_HITS];
     stat->misses += counts[COUNTER_MISSES];
     stat->sets += counts[COUNTER_PUTS];
@@ -29,6 +35,12 @@ static void counters_fill(struct onecopy_cache_stat *stat, const uint64_t counts
     stat->dedup_saved_bytes += counts[COUNTER_DEDUP_SAVED_BYTES];
     stat->claims += counts[COUNTER_CLAIMS];
     stat->waits += counts[COUNTER_WAITS];
+    reasons[ONECOPY_EVICTED_FOR_ENTRIES] += counts[COUNTER_EVICTIONS_FOR_ENTRIES];
+    reasons[ONECOPY_EVICTED_FOR_CACHE] += counts[COUNTER_EVICTIONS_FOR_CACHE];
+    reasons[ONECOPY_EVICTED_FOR_PRESSURE] += counts[COUNTER_EVICTIONS_FOR_PRESSURE];
+    others = reasons[ONECOPY_EVICTED_FOR_ENTRIES] + reasons[ONECOPY_EVICTED_FOR_CACHE] +
+             reasons[ONECOPY_EVICTED_FOR_PRESSURE];
+    reasons[ONECOPY_EVICTED_FOR_BYTES] = stat->evictions > others ? stat->evictions - others : 0;
 }
 
 /* Adds what one cache holds and has counted. */

@@ -9,11 +9,6 @@
 
 enum { COLUMNS = 9 };
 
-static const char *text_of_ttl(uint64_t ttl_ns, char text[TEXT_BYTES])
-{
-    return ttl_ns ? text_of_age(ttl_ns, text) : "-";
-}
-
 static void cache_row(const struct column columns[COLUMNS], const struct onecopy_cache_stat *stat)
 {
     char ttl[TEXT_BYTES], size[TEXT_BYTES], max_size[TEXT_BYTES], bytes[TEXT_BYTES], max_bytes[TEXT_BYTES];
@@ -21,7 +16,7 @@ static void cache_row(const struct column columns[COLUMNS], const struct onecopy
     const char *const cells[COLUMNS] = {
         stat->name,
         stat->policy < N_POLICY_WORDS ? policy_words[stat->policy] : "?",
-        text_of_ttl(stat->ttl_ns, ttl),
+        stat->ttl_ns ? text_of_age(stat->ttl_ns, ttl) : "-",
         text_of_number(stat->size, size),
         text_of_number(stat->max_size, max_size),
         text_of_bytes(stat->bytes, bytes),

@@ -107,6 +107,6 @@ void check_expirations(const struct snapshot *snapshot, struct verdicts *verdict
                     "Cache %s: %s expired, and there were %s hits: most goes before anybody asks for it. Time to live, "
                     "unless set with another: %s.",
                     cache->name, text_of_number(cache->expirations, expirations), text_of_number(cache->hits, hits),
-                    cache->ttl_ns ? text_of_age(cache->ttl_ns, ttl) : "none");
+                    text_of_ttl(cache->ttl_ns, ttl));
     }
 }

@@ -5,9 +5,11 @@
  */
 #include "interrupt.h"
 
+#include <poll.h>
 #include <signal.h>
 
 #include "print.h"
+#include "steady.h"
 
 static onecopy_canceller *interrupt_canceller;
 static volatile sig_atomic_t interrupted;
@@ -36,4 +38,25 @@ enum status interrupt_catch(onecopy_canceller **canceller)
 bool is_interrupted(void)
 {
     return interrupted;
+}
+
+/* A signal that comes after the last look at the flag must not be slept over, so it comes in only while we sleep. */
+bool interrupt_sleep_until(uint64_t time_ns)
+{
+    uint64_t now_ns;
+    sigset_t signals, before;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, &before);
+    while (!interrupted && (now_ns = clock_now()) < time_ns) {
+        struct timespec left = {.tv_sec = (time_t)((time_ns - now_ns) / NS_PER_SECOND),
+                                .tv_nsec = (long)((time_ns - now_ns) % NS_PER_SECOND)};
+
+        ppoll(NULL, 0, &left, &before);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return !interrupted;
 }

@@ -13,4 +13,7 @@ enum status interrupt_catch(onecopy_canceller **canceller);
 /* Whether one of them has come. */
 bool is_interrupted(void);
 
+/* Sleeps until this time of the steady clock; false when one of them has come, then or before. */
+bool interrupt_sleep_until(uint64_t time_ns);
+
 #endif

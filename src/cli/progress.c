@@ -5,23 +5,15 @@
 #include "progress.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "print.h"
+#include "steady.h"
 
 enum { BAR_COLUMNS = 30 };
 
 static const uint64_t silent_ns = NS_PER_SECOND / 2;
 static const uint64_t interval_ns = NS_PER_SECOND / 10;
-
-static uint64_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * NS_PER_SECOND + (uint64_t)time.tv_nsec;
-}
 
 static void bar_print(uint64_t done_bytes, uint64_t total_bytes)
 {
@@ -43,7 +35,7 @@ static void rate_print(const struct progress *progress, uint64_t done_bytes, uin
 
 void progress_show(struct progress *progress, uint64_t done_bytes, uint64_t total_bytes)
 {
-    uint64_t now_ns = now();
+    uint64_t now_ns = clock_now();
 
     if (progress->began_ns == 0)
         progress->began_ns = progress->shown_ns = now_ns;

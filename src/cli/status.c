@@ -103,7 +103,7 @@ static void place_print(const struct snapshot *snapshot)
            text_of_bytes(snapshot->place.file_system_bytes, size));
     heading_print("Limits");
     printf("%s, %s blobs and entries, time to live %s\n", text_of_bytes(stat->max_bytes, bytes),
-           text_of_number(stat->max_entries, entries), stat->ttl_ns ? text_of_age(stat->ttl_ns, age) : "none");
+           text_of_number(stat->max_entries, entries), text_of_ttl(stat->ttl_ns, age));
 }
 
 static const struct column columns[] = {

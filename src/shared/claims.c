@@ -17,6 +17,7 @@
 
 #include "base/atomic.h"
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/clients.h"
 #include "shared/waiting.h"
 
@@ -141,6 +142,7 @@ int claim_take(struct state *state, uint32_t client, const struct claimed *claim
     hash_words(claimed->hash, words);
     uses = USES(load_relaxed(&cell->owner)) + 0x10000U;
     store_relaxed(&cell->owner, uses);
+    TEST_POINT("claim_opened");
     atomic_thread_fence(memory_order_release);
     store_relaxed(&cell->cache, claimed->cache->number);
     store_relaxed(&cell->cache_serial, claimed->cache->serial);
@@ -150,6 +152,7 @@ int claim_take(struct state *state, uint32_t client, const struct claimed *claim
     store_relaxed(&cell->thread, thread_number());
     store_relaxed(&cell->since_ns, claimed->since_ns);
     key_note(cell, claimed);
+    TEST_POINT("claim_filled");
     store_release(&cell->owner, uses | (client + 1));
     return ONECOPY_OK;
 }
@@ -166,6 +169,7 @@ static bool cell_end(struct state *state, struct claim_cell *cell, uint32_t word
     memcpy(hash.bytes, words, sizeof hash.bytes);
     if (!replace_exact(&cell->owner, &word, USES(word)))
         return false;
+    TEST_POINT("claim_ended");
     waiting_wake(state, bucket_of(&hash));
     return true;
 }
@@ -209,14 +213,28 @@ bool claim_read(const struct state *state, uint32_t number, struct claim *claim)
     return load_relaxed(&cell->owner) == word;
 }
 
-void claims_end_all(struct state *state, uint32_t client)
+uint32_t claims_end_all(struct state *state, uint32_t client)
 {
+    uint32_t n_ended = 0;
+
     for (uint32_t i = 0; i < CLAIM_CELLS; i++) {
         uint32_t word = load_acquire(&state->claims[i].owner);
 
-        if (OWNER(word) == client + 1)
+        if (OWNER(word) == client + 1) {
             cell_end(state, &state->claims[i], word);
+            n_ended++;
+        }
     }
+    return n_ended;
+}
+
+uint32_t claims_count(const struct state *state, uint32_t client)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < CLAIM_CELLS; i++)
+        n += OWNER(load_acquire(&state->claims[i].owner)) == client + 1;
+    return n;
 }
 
 void claims_end_cache(struct state *state, uint32_t cache)

@@ -167,15 +167,38 @@ void state_finish(struct state *state)
     store_release(&state->header->phase, (uint32_t)STATE_READY);
 }
 
-static bool header_is_good(const struct state_header *header, uint64_t identity)
+static bool header_is_of_this_boot(const struct state_header *header)
 {
     uint8_t boot_id[16];
 
     read_boot_id(boot_id);
+    return boot_ids_agree(header->boot_id, boot_id);
+}
+
+static bool header_is_good(const struct state_header *header, uint64_t identity)
+{
     return header->magic == STATE_MAGIC && header->version == FORMAT_VERSION && header->phase == STATE_READY &&
-           (identity == 0 || header->identity == identity) && boot_ids_agree(header->boot_id, boot_id) &&
-           header->max_clients > 0 && header->max_clients <= MAX_CLIENTS && header->max_pins > 0 &&
-           header->max_pins <= MAX_PINS && header->max_slots > 0 && header->max_slots <= MAX_SLOTS;
+           (identity == 0 || header->identity == identity) && header->max_clients > 0 &&
+           header->max_clients <= MAX_CLIENTS && header->max_pins > 0 && header->max_pins <= MAX_PINS &&
+           header->max_slots > 0 && header->max_slots <= MAX_SLOTS;
+}
+
+bool state_peek_earlier(int fd, struct state_shape *shape)
+{
+    struct state_header header;
+
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || !header_is_good(&header, 0) ||
+        header_is_of_this_boot(&header))
+        return false;
+    *shape = (struct state_shape){.max_bytes = load_relaxed(&header.max_bytes),
+                                  .max_entries = load_relaxed(&header.max_entries),
+                                  .ttl_ns = load_relaxed(&header.ttl_ns),
+                                  .max_kept_bytes = load_relaxed(&header.max_kept_bytes),
+                                  .max_clients = header.max_clients,
+                                  .max_pins = header.max_pins,
+                                  .max_slots = header.max_slots,
+                                  .is_protected = header.is_protected};
+    return true;
 }
 
 int state_map(int fd, uint64_t identity, struct state *state)
@@ -189,7 +212,8 @@ int state_map(int fd, uint64_t identity, struct state *state)
         return error_system("cannot examine the state file");
     if ((uint64_t)status.st_size < PAGE_BYTES)
         return ONECOPY_ECORRUPT;
-    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || !header_is_good(&header, identity))
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || !header_is_good(&header, identity) ||
+        !header_is_of_this_boot(&header))
         return ONECOPY_ECORRUPT;
     at = state_offsets(header.max_clients, header.max_pins, header.max_slots);
     if ((uint64_t)status.st_size != at.end)

@@ -1,9 +1,10 @@
 /*
  * Everything in the state file follows from the index, but for accesses, extensions of expiry, hits, counters and pins,
- * which are lost with it: in an environment on disk a blob expires after a reboot as it was first put. So a state that
- * is lost (a reboot, a damaged file) or doubtful (a transaction too large for the journal that was lost with its
- * process) is made again by one walk over the blobs, in which every record claims its slot. What does not fit, in an
- * index that was damaged, is taken out.
+ * which are lost with it, save what a checkpoint has put down of them (store/hot.c): in an environment on disk a blob
+ * expires after a reboot as it was first put, or as it was to at the last checkpoint. So a state that is lost (a
+ * reboot, a damaged file) or doubtful (a transaction too large for the journal that was lost with its process) is made
+ * again by one walk over the blobs, in which every record claims its slot. What does not fit, in an index that was
+ * damaged, is taken out.
  *
  * In a new state no blob counts as verified: its bytes are checked against its hash before their first use. Free space
  * is made anew too, from the gaps between the blobs, and is given back: after a reboot nobody can vouch that pages
@@ -17,8 +18,10 @@
 
 #include "base/error.h"
 #include "base/system.h"
+#include "base/test_point.h"
 #include "shared/caches.h"
 #include "store/entry.h"
+#include "store/hot.h"
 #include "store/namespace.h"
 
 #include <stdlib.h>
@@ -121,7 +124,7 @@ static int rebuild_visit(void *context, const onecopy_ref *ref, const struct blo
     int result;
 
     if (record->slot >= store->state.max_slots || rebuild->is_claimed[record->slot] ||
-        (record->page != BLOB_IN_INDEX && !arena_contains(&store->arena, record->page, n_pages)))
+        (record->page != BLOB_IN_INDEX && (n_pages == 0 || !arena_contains(&store->arena, record->page, n_pages))))
         return misfit_note(rebuild, ref);
     result = slots_allocate(&store->state, record->slot + 1);
     if (result < 0)
@@ -164,6 +167,7 @@ static void caches_forget(const struct rebuild *rebuild)
 {
     struct state *state = &rebuild->store->state;
 
+    TEST_POINT("caches_rebuilt");
     for (uint32_t number = 0; cache_is_known(state, number); number++)
         if (!rebuild->has_cache[number]) {
             cache_set_name(cache_at(state, number), NULL);
@@ -302,6 +306,7 @@ static int totals_rebuild(struct rebuild *rebuild, const struct index_write *wri
         store_relaxed(&slot->link, head);
         head = i - 1;
     }
+    TEST_POINT("slots_rebuilt");
     store_relaxed(&totals->entries, rebuild->entries);
     store_relaxed(&totals->results, rebuild->results);
     store_relaxed(&totals->content_bytes, rebuild->content_bytes);
@@ -404,6 +409,7 @@ static int gap_free(struct store *store, const struct index_write *write, uint64
     if (gap.n_pages == 0)
         return ONECOPY_OK;
     result = arena_punch(&store->arena, gap);
+    TEST_POINT("gap_punched");
     return result == ONECOPY_OK ? index_extent_free(write, COLD, gap) : result;
 }
 
@@ -525,6 +531,8 @@ int rebuild_slots(struct store *store, struct index_write *write, enum rebuild_m
         result = index_blobs_visit(write->index, write->txn, NULL, rebuild_visit, &rebuild);
     if (result == ONECOPY_OK)
         result = entries_rebuild(&rebuild, write);
+    if (result == ONECOPY_OK && mode == REBUILD_ANEW)
+        result = hot_restore(store, write, &rebuild.latest_ns);
     if (result == ONECOPY_OK && mode != REBUILD_KEEP)
         result = index_prepare(&rebuild, write);
     if (result == ONECOPY_OK && mode != REBUILD_KEEP)

@@ -1,4 +1,4 @@
-/* The words for statuses, policies, places of values and kinds of findings. */
+/* The words for statuses and policies, for where a value is, and for what verifying finds. */
 #include "words.h"
 
 #include <assert.h>
