@@ -13,7 +13,7 @@ LIBDIR ?= $(PREFIX)/lib
 # All that is needed beyond gcc and make. A word with a colon is a pkg-config module and the Debian package that has it,
 # one with an equals sign a command and its package; a word without either is a command and the package of that name.
 LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
-CLI_NEEDS     := jansson:libjansson-dev libarchive:libarchive-dev
+CLI_NEEDS     := jansson:libjansson-dev libarchive:libarchive-dev ncursesw:libncurses-dev
 DAEMON_NEEDS  := inih:libinih-dev libsystemd:libsystemd-dev
 TEST_NEEDS    := check:check jansson:libjansson-dev
 BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))

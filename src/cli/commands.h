@@ -23,6 +23,7 @@ extern const struct command command_cache;
 extern const struct command command_caches;
 extern const struct command command_ls;
 extern const struct command command_show;
+extern const struct command command_top;
 extern const struct command command_stat;
 extern const struct command command_events;
 extern const struct command command_pins;
