@@ -23,6 +23,7 @@
 #include "index/check.h"
 #include "shared/claims.h"
 #include "shared/clients.h"
+#include "store/coherence.h"
 #include "store/namespace.h"
 #include "store/reap.h"
 #include "store/rebuild.h"
@@ -447,6 +448,16 @@ static bool identity_is_sound(const struct index_identity *identity)
            identity->max_pins <= MAX_PINS && identity->max_slots > 0 && identity->max_slots <= MAX_SLOTS;
 }
 
+/* ONECOPY_ECORRUPT: slots and free space have to be made anew, and the state is not mapped any more. */
+static int index_verify(struct store *store)
+{
+    int result = coherence_check(store);
+
+    if (result == ONECOPY_ECORRUPT)
+        state_unmap(&store->state);
+    return result;
+}
+
 /* A state of this index, as it was or made anew. */
 static int state_attach_cold(struct opening *opening, const struct index_identity *identity)
 {
@@ -456,6 +467,8 @@ static int state_attach_cold(struct opening *opening, const struct index_identit
     struct index_write write;
     int result = state_map(environment->state_fd, identity->identity, &store->state);
 
+    if (result == ONECOPY_OK && !opening->is_read_only)
+        result = index_verify(store);
     if (result == ONECOPY_OK) {
         add_relaxed(&store->state.header->cold_opens, 1U);
         return ONECOPY_OK;

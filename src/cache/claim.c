@@ -179,12 +179,17 @@ struct claim_try {
     struct entry_seen *seen;
 };
 
-/* Under the write lock: whether an entry that was found has all that a look demands. */
+/*
+ * Under the write lock: whether an entry that was found has all that a look demands. It must be all, even of files that
+ * were damaged: what a look does not find and this does would be looked for without end.
+ */
 static bool entry_is_whole(const struct store *store, const struct index_write *write, const struct cache_found *cache,
                            const struct entry_record *record)
 {
     return status_is_final(record->status) && record->cache_serial == cache->serial &&
-           record->expires_ns >= store_now(store) && entry_has_its_blob(write->index, write->txn, record);
+           record->expires_ns >= store_now(store) && entry_has_its_blob(write->index, write->txn, record) &&
+           (record->blob_slot == NO_SLOT ||
+            load_relaxed(&slot_at(&store->state, record->blob_slot)->generation) == record->blob_generation);
 }
 
 /*

@@ -228,6 +228,10 @@ static int room_prepare(const struct setting *setting, struct index_write *write
         return SET_AGAIN; /* what was to be replaced has itself gone: the room needed is another */
     if (result == ONECOPY_OK && !present->is_there) {
         result = space_admit_blob(store, write);
+        if (result == ONECOPY_EFULL && write->n_evicted > 0) {
+            *n_evicted = write->n_evicted;
+            return SET_AGAIN;
+        }
         if (result == ONECOPY_OK)
             result = present_find_again(setting, write, present);
     }
@@ -260,6 +264,7 @@ static int entry_file(struct setting *setting, struct index_write *write, const 
                                            : result;
         add_relaxed(&store_totals(store)->results, 1U);
     }
+    TEST_POINT("entry_slotted");
     slot = slot_at(state, record->slot);
     record->generation = load_relaxed(&slot->generation);
     store_relaxed(&slot->link, record->blob_slot);
@@ -269,6 +274,7 @@ static int entry_file(struct setting *setting, struct index_write *write, const 
     eviction_note(store, setting->cache.number, record->slot);
     cache_change(state, setting->cache.number, CACHE_GAINS, record->status, entry_bytes(record));
     entry_event(store, ONECOPY_EVENT_SET, setting->cache.number, record, setting->key->bytes);
+    TEST_POINT("entry_filled");
     return index_entry_put(write, setting->cache.number, &setting->key->hash, present->ordinal, record,
                            setting->key->bytes, value->content_type, bytes);
 }

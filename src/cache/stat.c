@@ -11,9 +11,12 @@
 
 #include <string.h>
 
+/* Rounded to two decimals, as far as there can be any: the counters are only as good as the state file. */
 static double percent(uint64_t part, uint64_t whole)
 {
-    return whole > 0 ? (double)(uint64_t)((double)part * 10000.0 / (double)whole + 0.5) / 100.0 : 0.0;
+    double hundredths = whole > 0 ? (double)part * 10000.0 / (double)whole + 0.5 : 0.0;
+
+    return (hundredths < 1e15 ? (double)(uint64_t)hundredths : hundredths) / 100.0;
 }
 
 static void counters_fill(struct onecopy_cache_stat *stat, const uint64_t counts[COUNTERS], bool is_arguments)

@@ -7,15 +7,15 @@
  * Options before the command are those that are every command's as well, so `onecopy -e PATH ls` and `onecopy ls -e
  * PATH` are the same. What comes after the command's name is the command's to read.
  *
- * Two things are put right before anything else. A descriptor 0, 1 or 2 that the caller has closed is taken up, so that
- * no file of an environment is opened under a number to which somebody prints. And SIGPIPE is ignored, so that a reader
- * that has left shows as EPIPE, which is not an error (see print.c).
+ * Two things are put right before anything else. A descriptor 0, 1 or 2 that the caller has closed is taken up: see
+ * descriptors.c. And SIGPIPE is ignored, so that a reader that has left shows as EPIPE, which is not an error (see
+ * print.c).
  */
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
 #include "commands.h"
+#include "descriptors.h"
 #include "print.h"
 
 const struct command *const commands[] = {
@@ -23,16 +23,6 @@ const struct command *const commands[] = {
     &command_invalidate, &command_keep, &command_cache,   &command_caches,      &command_ls,  &command_stat,
     &command_demo,       &command_help, &command_version, &command_demo_worker, NULL,
 };
-
-/* Reads and writes on what is taken up here fail as they would have on the closed descriptor. */
-static void descriptors_take_up(void)
-{
-    int taken = 0;
-
-    for (int fd = 0; fd <= 2 && taken >= 0; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            taken = open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
-}
 
 static enum status command_run(const struct command *command, const char *environment, int argc, char **argv)
 {

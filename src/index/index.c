@@ -386,6 +386,7 @@ void index_abort(struct index_write *write)
     if (!write->txn)
         return;
     journal_abort(write->state);
+    TEST_POINT("before_abort");
     mdb_txn_abort(write->txn);
     write->txn = NULL;
 }
@@ -400,10 +401,12 @@ int index_grow(const struct index_write *write, uint64_t n_bytes)
 
     if (end < used)
         end = used;
+    TEST_POINT("index_growing");
     if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes, NULL) < 0)
         result = error_system("cannot allocate %llu more bytes for the index", (unsigned long long)n_bytes);
     else
         store_relaxed(&header->index_end_bytes, end + n_bytes);
+    TEST_POINT("index_grown");
     /* After a failure too: a part may have been allocated. */
     if (system_file_usage(write->index->data_fd, &n_usage) == 0)
         store_relaxed(&header->index_bytes, n_usage);

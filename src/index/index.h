@@ -79,7 +79,9 @@ struct index_write {
     struct index *index;
     struct state *state;
     index_txn *txn;
-    bool must_rebuild; /* the slots have to be made anew from the index before anything else */
+    bool must_rebuild;  /* the slots have to be made anew from the index before anything else */
+    uint32_t n_own;     /* what its beginner is going to put or remove, for which there is room */
+    uint32_t n_evicted; /* what has been evicted in it */
 };
 
 /* How many pages a transaction may take beyond those that LMDB finds free, at most. */

@@ -17,6 +17,7 @@
 
 #include "base/atomic.h"
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/clients.h"
 #include "shared/waiting.h"
 
@@ -141,6 +142,7 @@ int claim_take(struct state *state, uint32_t client, const struct claimed *claim
     hash_words(claimed->hash, words);
     uses = USES(load_relaxed(&cell->owner)) + 0x10000U;
     store_relaxed(&cell->owner, uses);
+    TEST_POINT("claim_opened");
     atomic_thread_fence(memory_order_release);
     store_relaxed(&cell->cache, claimed->cache->number);
     store_relaxed(&cell->cache_serial, claimed->cache->serial);
@@ -150,6 +152,7 @@ int claim_take(struct state *state, uint32_t client, const struct claimed *claim
     store_relaxed(&cell->thread, thread_number());
     store_relaxed(&cell->since_ns, claimed->since_ns);
     key_note(cell, claimed);
+    TEST_POINT("claim_filled");
     store_release(&cell->owner, uses | (client + 1));
     return ONECOPY_OK;
 }
@@ -166,6 +169,7 @@ static bool cell_end(struct state *state, struct claim_cell *cell, uint32_t word
     memcpy(hash.bytes, words, sizeof hash.bytes);
     if (!replace_exact(&cell->owner, &word, USES(word)))
         return false;
+    TEST_POINT("claim_ended");
     waiting_wake(state, bucket_of(&hash));
     return true;
 }

@@ -20,6 +20,7 @@
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/counters.h"
 
 #include <errno.h>
@@ -127,7 +128,9 @@ int client_register(struct state *state, int fd, uint32_t *out)
             while (seen <= client && !replace_exact(&state->header->clients_high, &seen, client + 1))
                 ;
             client_describe(state, client);
+            TEST_POINT("client_described");
             store_release(&record->status, (uint32_t)CLIENT_LIVE);
+            TEST_POINT("client_registered");
             *out = client;
             return ONECOPY_OK;
         }
@@ -181,6 +184,7 @@ void client_unseize(struct state *state, uint32_t client)
 void client_unregister(struct state *state, int fd, uint32_t client)
 {
     store_release(&state->clients[client].status, (uint32_t)CLIENT_FREE);
+    TEST_POINT("client_freed");
     byte_lock(fd, CLIENT_BYTE(client), F_UNLCK);
 }
 

@@ -12,6 +12,7 @@
 #include "shared/events.h"
 
 #include "base/atomic.h"
+#include "base/test_point.h"
 
 #include <string.h>
 
@@ -33,7 +34,9 @@ void event_write(struct state *state, const struct event *event)
     atomic_thread_fence(memory_order_release); /* pairs with the second look in event_read() */
     for (uint32_t i = 0; i < EVENT_WORDS - 1; i++)
         store_relaxed(&cell->words[1 + i], words[i]);
+    TEST_POINT("event_writing");
     store_release(&cell->words[0], number + 1);
+    TEST_POINT("event_written");
     store_relaxed(&state->header->events_tail, number + 1);
 }
 

@@ -72,6 +72,7 @@ void pin_publish(struct state *state, uint32_t client, uint32_t cell, const stru
     store_relaxed(&at->n_pages, pin->n_pages);
     store_relaxed(&at->slot, pin->slot);
     store_relaxed(&at->since_s, pin->since_s);
+    TEST_POINT("pin_filled");
     store_exact(&at->page, pin->page + 1);
     TEST_POINT("pin_published");
 }
@@ -103,6 +104,7 @@ int pins_allocate(struct state *state, uint32_t client, uint32_t cell)
     if (wanted == n)
         return ONECOPY_OK;
     result = state_allocate(state, cell_at(state, client, n), (wanted - n) * sizeof(struct pin_cell));
+    TEST_POINT("cells_allocated");
     if (result == ONECOPY_OK)
         store_release(&record->cells_allocated, wanted);
     return result;
@@ -122,6 +124,7 @@ int pins_copy(struct state *state, uint32_t from, uint32_t to)
         if (cell_read(cell_at(state, from, cell), from, &pin))
             pin_publish(state, to, cell, &pin);
     }
+    TEST_POINT("pins_copied");
     add_exact(&state->header->pins_copied, 1U);
     return ONECOPY_OK;
 }

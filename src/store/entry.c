@@ -11,6 +11,7 @@
 #include "store/entry.h"
 
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/caches.h"
 #include "shared/events.h"
 #include "store/rebuild.h"
@@ -56,6 +57,7 @@ void blob_link(struct store *store, uint32_t slot)
 {
     journal_save(&store->state, slot);
     add_relaxed(&slot_at(&store->state, slot)->link, 1U);
+    TEST_POINT("blob_linked");
 }
 
 bool entry_has_its_blob(const struct index *index, index_txn *txn, const struct entry_record *record)
@@ -80,6 +82,7 @@ int blob_unlink(struct store *store, struct index_write *write, const struct ent
     struct state *state = &store->state;
     struct blob_record blob;
     struct slot *slot;
+    bool is_linked;
     int result;
 
     if (record->blob_slot == NO_SLOT)
@@ -95,7 +98,9 @@ int blob_unlink(struct store *store, struct index_write *write, const struct ent
     if (load_relaxed(&slot->generation) != blob.generation || load_relaxed(&slot->link) == 0)
         return slots_disagree(write);
     journal_save(state, blob.slot);
-    if (subtract_relaxed(&slot->link, 1U) > 1 || blob_has_other_use(store, &blob))
+    is_linked = subtract_relaxed(&slot->link, 1U) > 1;
+    TEST_POINT("blob_unlinked");
+    if (is_linked || blob_has_other_use(store, &blob))
         return ONECOPY_OK;
     slot_retire(state, blob.slot);
     return removal_add(store, write, &record->ref, &blob, removal);
@@ -151,6 +156,7 @@ int blob_promote(struct store *store, const onecopy_ref *ref, const struct blob_
     }
     journal_save(&store->state, place->slot);
     store_relaxed(&slot->kind, load_relaxed(&slot->kind) | SLOT_IS_ARGUMENT);
+    TEST_POINT("blob_promoted");
     cache_change(&store->state, CACHE_ARGUMENTS, CACHE_GAINS, ONECOPY_SUCCESS, record.length_bytes);
     blob_event(store, ONECOPY_EVENT_SET, ref, record.length_bytes);
     result = index_blob_set_flags(&write, ref, SLOT_IS_ARGUMENT);
@@ -179,8 +185,10 @@ int entry_take_out(struct store *store, struct index_write *write, const struct 
     result = index_entry_delete(write, spot->cache, &spot->hash, spot->ordinal);
     if (result < 0)
         return result == ONECOPY_ENOTFOUND ? error_set(ONECOPY_ECORRUPT, "the index has lost an entry") : result;
+    TEST_POINT("entry_deleted");
     cache_change(state, spot->cache, CACHE_LOSES, record->status, entry_bytes(record));
     subtract_relaxed(&store_totals(store)->results, 1U);
+    TEST_POINT("entry_taken_out");
     removal->n_blobs++;
     credit_take(state, INDEX_PAGES_EACH);
     return blob_unlink(store, write, record, removal);

@@ -431,6 +431,7 @@ int eviction_run(struct store *store, struct index_write *write, const struct ev
     if (goal->sum)
         sum_add(goal->sum, sum);
     *n_evicted = removal->n_blobs + removal->n_freed;
+    write->n_evicted += (uint32_t)*n_evicted;
     return ONECOPY_OK;
 }
 
@@ -441,6 +442,7 @@ int eviction_commit(struct store *store, struct index_write *write, const struct
 
     *n_evicted = 0;
     result = eviction_run(store, write, goal, n_evicted);
+    *n_evicted = write->n_evicted; /* with what its beginning has */
     if (result == ONECOPY_OK && *n_evicted > 0)
         return index_commit(write);
     index_abort(write);

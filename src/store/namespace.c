@@ -10,6 +10,7 @@
 #include "store/namespace.h"
 
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/claims.h"
 #include "shared/counters.h"
 
@@ -67,6 +68,7 @@ static int cache_begin(struct store *store, const struct index_write *write, uin
         result = index_cache_put(write, number, record);
     if (result < 0)
         return result;
+    TEST_POINT("cache_recorded");
     cache_save(state, number);
     cache_fill(cache, record);
     counters_reset(state, number, store_now(store));
@@ -150,6 +152,7 @@ int namespace_drop(struct store *store, const struct index_write *write, uint32_
 
     cache_save(&store->state, number);
     cache_set_name(cache, NULL);
+    TEST_POINT("cache_nameless");
     store_relaxed(&cache->status, (uint32_t)CACHE_DROPPING);
     record = record_of(cache, "");
     return index_cache_put(write, number, &record);
@@ -158,8 +161,10 @@ int namespace_drop(struct store *store, const struct index_write *write, uint32_
 int namespace_end(struct store *store, const struct index_write *write, uint32_t number)
 {
     claims_end_cache(&store->state, number); /* whether or not this commits: the cache is dropped already */
+    TEST_POINT("cache_claims_ended");
     cache_save(&store->state, number);
     store_relaxed(&cache_at(&store->state, number)->status, (uint32_t)CACHE_FREE);
+    TEST_POINT("cache_freed");
     return index_cache_delete(write, number);
 }
 

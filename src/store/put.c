@@ -202,11 +202,13 @@ static int blob_file(const struct put *put, struct index_write *write, uint64_t 
     record.generation = load_relaxed(&slot->generation);
     store_relaxed(&slot->expires_ns, put->expires_ns);
     store_relaxed(&slot->accessed_ns, put->now_ns);
+    TEST_POINT("blob_slotted");
     result = index_blob_put(write, &put->ref, &record, put->value->parts, put->value->n_parts);
     if (result < 0)
         return result;
     add_relaxed(&totals->entries, 1U);
     add_relaxed(&totals->content_bytes, record.length_bytes);
+    TEST_POINT("blob_counted");
     if (put->place) {
         *put->place = (struct blob_place){.slot = record.slot, .generation = record.generation};
     } else {

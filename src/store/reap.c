@@ -24,6 +24,7 @@ static int pending_return(struct store *store, struct index_write *write, const 
     /* Filled, half filled or still a hole, nobody knows: a hole is certain, and punching twice does no harm. */
     if (temperature == COLD)
         result = arena_punch(&store->arena, pending->extent);
+    TEST_POINT("pending_punched");
     if (result == ONECOPY_OK)
         result = index_pending_delete(write, pending);
     if (result == ONECOPY_OK)
@@ -32,6 +33,7 @@ static int pending_return(struct store *store, struct index_write *write, const 
         return result;
     subtract_relaxed(pending->kind == PENDING_PUNCH ? &totals->punching_pages : &totals->pending_pages,
                      pending->extent.n_pages);
+    TEST_POINT("pending_moving");
     add_relaxed(temperature == WARM ? &totals->warm_pages : &totals->cold_pages, pending->extent.n_pages);
     return ONECOPY_OK;
 }
@@ -170,16 +172,21 @@ static int dead_clients_clear(struct store *store, struct reaped *reaped)
         TEST_POINT("dead_client_seized");
         /* First of all: once the client is free, nothing would point to a reader that it has left. */
         reaped->n_readers += index_clear_stale_readers(&store->index);
+        TEST_POINT("readers_cleared");
         reaped->n_pins += pins_clear_all(&store->state, client);
+        TEST_POINT("pins_cleared");
         reaped->n_claims += claims_end_all(&store->state, client);
+        TEST_POINT("claims_cleared");
         janitor_forget(&store->state, client);
         result = reap_pending(store, client, &reaped->n_pages);
         if (result < 0) {
             client_unseize(&store->state, client);
             return result;
         }
+        TEST_POINT("pending_returned");
         add_relaxed(&header->dead_clients, 1U);
         reaped->n_clients++;
+        TEST_POINT("dead_client_counted");
         client_release_dead(&store->state, client);
     }
     return ONECOPY_OK;

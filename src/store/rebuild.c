@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/system.h"
+#include "base/test_point.h"
 #include "shared/caches.h"
 #include "store/entry.h"
 #include "store/hot.h"
@@ -123,7 +124,7 @@ static int rebuild_visit(void *context, const onecopy_ref *ref, const struct blo
     int result;
 
     if (record->slot >= store->state.max_slots || rebuild->is_claimed[record->slot] ||
-        (record->page != BLOB_IN_INDEX && !arena_contains(&store->arena, record->page, n_pages)))
+        (record->page != BLOB_IN_INDEX && (n_pages == 0 || !arena_contains(&store->arena, record->page, n_pages))))
         return misfit_note(rebuild, ref);
     result = slots_allocate(&store->state, record->slot + 1);
     if (result < 0)
@@ -166,6 +167,7 @@ static void caches_forget(const struct rebuild *rebuild)
 {
     struct state *state = &rebuild->store->state;
 
+    TEST_POINT("caches_rebuilt");
     for (uint32_t number = 0; cache_is_known(state, number); number++)
         if (!rebuild->has_cache[number]) {
             cache_set_name(cache_at(state, number), NULL);
@@ -304,6 +306,7 @@ static int totals_rebuild(struct rebuild *rebuild, const struct index_write *wri
         store_relaxed(&slot->link, head);
         head = i - 1;
     }
+    TEST_POINT("slots_rebuilt");
     store_relaxed(&totals->entries, rebuild->entries);
     store_relaxed(&totals->results, rebuild->results);
     store_relaxed(&totals->content_bytes, rebuild->content_bytes);
@@ -406,6 +409,7 @@ static int gap_free(struct store *store, const struct index_write *write, uint64
     if (gap.n_pages == 0)
         return ONECOPY_OK;
     result = arena_punch(&store->arena, gap);
+    TEST_POINT("gap_punched");
     return result == ONECOPY_OK ? index_extent_free(write, COLD, gap) : result;
 }
 

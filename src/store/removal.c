@@ -25,10 +25,12 @@ int removal_add(struct store *store, struct index_write *write, const onecopy_re
 
     if (result < 0)
         return result == ONECOPY_ENOTFOUND ? error_set(ONECOPY_ECORRUPT, "the index has lost a blob") : result;
+    TEST_POINT("blob_deleted");
     subtract_relaxed(&totals->entries, 1U);
     subtract_relaxed(&totals->content_bytes, record->length_bytes);
     if (record->flags & SLOT_IS_ARGUMENT)
         cache_change(&store->state, CACHE_ARGUMENTS, CACHE_LOSES, ONECOPY_SUCCESS, record->length_bytes);
+    TEST_POINT("removal_counted");
     removal->n_blobs++;
     credit_take(&store->state, INDEX_PAGES_EACH);
     if (record->page != BLOB_IN_INDEX) {
@@ -56,6 +58,7 @@ static int limbo_leave(struct store *store, struct index_write *write, struct ex
         result = index_extent_free(write, WARM, extent);
     if (result < 0)
         return result;
+    TEST_POINT("limbo_extent_freed");
     subtract_relaxed(&totals->limbo_pages, extent.n_pages);
     add_relaxed(&totals->warm_pages, extent.n_pages);
     return ONECOPY_OK;
@@ -115,6 +118,7 @@ static int extents_settle(struct store *store, struct index_write *write, const 
 
         if (result < 0)
             return result;
+        TEST_POINT("extent_settled");
         subtract_relaxed(&totals->live_pages, extent.n_pages);
         add_relaxed(is_pinned ? &totals->limbo_pages : &totals->warm_pages, extent.n_pages);
     }

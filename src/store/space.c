@@ -74,6 +74,7 @@ static int punches_gather(struct store *store, struct index_write *write, struct
             result = index_pending_add(write, &punch);
         if (result < 0)
             return result;
+        TEST_POINT("punch_filed");
         totals_move(&totals->warm_pages, &totals->pending_pages, punch.extent.n_pages);
         punches->extents[punches->n++] = punch.extent;
         *n_pages -= punch.extent.n_pages;
@@ -94,6 +95,7 @@ static int punches_cover(struct store *store, struct index_write *write, struct 
             result = index_pending_add(write, &punch);
         if (result < 0)
             return result;
+        TEST_POINT("punch_covered");
         totals_move(&totals->pending_pages, &totals->punching_pages, punch.extent.n_pages);
     }
     punches->is_covering = true;
@@ -110,6 +112,7 @@ static int punches_carry_out(const struct store *store, struct punches *punches)
 
     for (punches->n_cold = 0; punches->n_cold < punches->n; punches->n_cold++) {
         result = arena_punch(&store->arena, punches->extents[punches->n_cold]);
+        TEST_POINT("punched");
         if (result < 0)
             break;
     }
@@ -136,6 +139,7 @@ static int punches_file(struct store *store, struct index_write *write, const st
             result = index_extent_free(write, is_cold ? COLD : WARM, punch.extent);
         if (result < 0)
             return result;
+        TEST_POINT("punch_ended");
         totals_move(punches->is_covering ? &totals->punching_pages : &totals->pending_pages,
                     is_cold ? &totals->cold_pages : &totals->warm_pages, punch.extent.n_pages);
     }
@@ -223,6 +227,7 @@ static int pending_file(struct store *store, struct index_write *write, struct r
         result = index_pending_add(write, &pending);
     if (result < 0)
         return result;
+    TEST_POINT("pending_filed");
     totals_move(temperature == WARM ? &totals->warm_pages : &totals->cold_pages, &totals->pending_pages, n_pages);
     reservation->extent = pending.extent;
     reservation->kind = pending.kind;
@@ -284,7 +289,7 @@ static int reserve_step(struct store *store, uint64_t n_pages, struct reservatio
 {
     struct index_write write;
     uint64_t n_evicted = 0;
-    int result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+    int result = room_eviction_begin(store, &write);
 
     if (result < 0)
         return result;
@@ -295,7 +300,7 @@ static int reserve_step(struct store *store, uint64_t n_pages, struct reservatio
         result = eviction_run(store, &write, &goal, &n_evicted);
         if (result == ONECOPY_OK)
             result = extent_reserve(store, &write, n_pages, n_evicted > 0, reservation);
-        if (result == ONECOPY_ENOTFOUND && n_evicted == 0 && reservation->punches.n == 0)
+        if (result == ONECOPY_ENOTFOUND && write.n_evicted == 0 && reservation->punches.n == 0)
             result = ONECOPY_EFULL;
     }
     if (result == ONECOPY_OK || result == ONECOPY_ENOTFOUND)
@@ -372,7 +377,7 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
     uint64_t n_evicted = 0;
     uint64_t n_given = 0;
     uint64_t warm;
-    int result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+    int result = room_eviction_begin(store, &write);
 
     *has_helped = false;
     if (result < 0)
@@ -443,6 +448,7 @@ int space_publish(struct store *store, struct index_write *write, const struct r
 
     if (result < 0)
         return result;
+    TEST_POINT("pending_ended");
     totals_move(&totals->pending_pages, &totals->live_pages, reservation->extent.n_pages);
     return punches_file(store, write, &reservation->punches);
 }
@@ -472,6 +478,7 @@ static int extent_file(struct store *store, struct index_write *write, const str
 
     if (result == ONECOPY_OK)
         result = index_extent_free(write, temperature, pending.extent);
+    TEST_POINT("reservation_filed");
     if (result == ONECOPY_OK)
         totals_move(&totals->pending_pages, temperature == WARM ? &totals->warm_pages : &totals->cold_pages,
                     pending.extent.n_pages);
@@ -488,6 +495,7 @@ int space_return(struct store *store, const struct reservation *reservation)
     if (reservation->client != store->client)
         return ONECOPY_OK; /* a parent's, in its child */
     is_settled = extent_settle(store, reservation, &temperature);
+    TEST_POINT("reservation_settled");
     result = room_write_begin(store, 1, &write);
     if (result == ONECOPY_EFULL || result == ONECOPY_EBUSY || result == ONECOPY_ENOSPACE)
         /* This is what may mend it, and there is a reserve. */
@@ -509,6 +517,7 @@ int space_take(struct store *store, struct index_write *write, uint64_t n_pages,
     struct totals *totals = store_totals(store);
     int result = index_extent_take(write, WARM, n_pages, page);
 
+    TEST_POINT("extent_taken");
     if (result == ONECOPY_OK)
         totals_move(&totals->warm_pages, &totals->live_pages, n_pages);
     return result;
@@ -529,7 +538,7 @@ int space_enforce_limit(struct store *store)
 
         if (resident <= budget)
             return ONECOPY_OK;
-        result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+        result = room_eviction_begin(store, &write);
         if (result < 0)
             return result;
         if (load_relaxed(&store_totals(store)->warm_pages) > 0) {

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Set by programs that are no tests: is told of a failure, and does not return. */
+extern void (*expect_fail_hook)(const char *text);
+
 /* Ends the test as failed, or, in a process that process_start() made, that process. Does not return. */
 __attribute__((noreturn, format(printf, 3, 4))) void expect_fail(const char *file, int line, const char *format, ...);
 

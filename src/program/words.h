@@ -1,6 +1,6 @@
 /* The words for what the library numbers, as options take them and as they are shown. */
-#ifndef ONECOPY_CLI_WORDS_H
-#define ONECOPY_CLI_WORDS_H
+#ifndef ONECOPY_PROGRAM_WORDS_H
+#define ONECOPY_PROGRAM_WORDS_H
 
 enum { N_STATUS_WORDS = 5, N_POLICY_WORDS = 4 };
 

@@ -1,6 +1,6 @@
 /* Bytes of strangers as text that can go to a terminal. */
-#ifndef ONECOPY_CLI_ESCAPE_H
-#define ONECOPY_CLI_ESCAPE_H
+#ifndef ONECOPY_PROGRAM_ESCAPE_H
+#define ONECOPY_PROGRAM_ESCAPE_H
 
 #include <onecopy.h>
 
