@@ -790,8 +790,8 @@ START_TEST(every_test_point_is_passed_by_an_operation_that_is_killed_there)
                 is_passed[at] = is_passed[at] || strcmp(points[at], trial->passes.points[i].name) == 0;
     }
     for (size_t at = 0; at < n; at++)
-        if (!is_passed[at] && strlen(missing) + strlen(points[at]) + 2 < sizeof missing)
-            strcat(strcat(missing, " "), points[at]);
+        if (!is_passed[at])
+            snprintf(missing + strlen(missing), sizeof missing - strlen(missing), " %s", points[at]);
     EXPECT_MSG(!*missing, "no operation passes the test points%s", missing);
 }
 END_TEST
