@@ -175,6 +175,7 @@ struct onecopy_stat {
     uint64_t max_bytes, max_entries, ttl_ns, max_clients, max_pins; /* the limits in force; ttl_ns 0: none */
     uint64_t max_kept_bytes;
     bool is_protected, is_read_only;
+    bool is_on_disk; /* not on a tmpfs: survives a reboot */
 
     uint64_t used_bytes;     /* arena, index and state together; never above max_bytes */
     uint64_t index_bytes;    /* of those: data.mdb and lock.mdb */
@@ -446,25 +447,26 @@ struct onecopy_cache_stat {
     uint64_t ttl_ns, grace_ns;             /* 0: none */
     uint32_t policy;
     uint32_t padding;
-    uint64_t size;              /* entries; those that have expired count until they are swept */
-    uint64_t max_size;          /* the limit of entries: its own, or the environment's where it has none */
-    uint64_t bytes;             /* of keys and values */
-    uint64_t max_bytes;         /* likewise */
-    double utilization_percent; /* of max_size or of max_bytes, whichever is fuller */
-    uint64_t hits, misses;      /* gets that found something, or not */
-    double hit_rate_percent;    /* 0 when nothing has been asked for */
-    uint64_t sets;              /* and, in "args", puts */
-    uint64_t evictions;         /* entries that went for a limit */
-    uint64_t expirations;       /* entries that went after their time */
-    uint64_t invalidations;     /* entries that somebody took out */
-    uint64_t total_requests;    /* hits and misses */
-    uint64_t bypasses;          /* gets with ONECOPY_BYPASS */
-    uint64_t dedup_hits;        /* values that were stored already */
-    uint64_t dedup_saved_bytes; /* and their lengths */
-    uint64_t by_status[5];      /* of the entries: by enum onecopy_status */
-    uint64_t claims;            /* that were given */
-    uint64_t waits;             /* that had to wait */
-    uint64_t counted_since_ns;  /* the counters were 0 then: when it was made or last reset; of the sum, the earliest */
+    uint64_t size;                   /* entries; those that have expired count until they are swept */
+    uint64_t max_size;               /* the limit of entries: its own, or the environment's where it has none */
+    uint64_t bytes;                  /* of keys and values */
+    uint64_t max_bytes;              /* likewise */
+    double utilization_percent;      /* of max_size or of max_bytes, whichever is fuller */
+    uint64_t hits, misses;           /* gets that found something, or not */
+    double hit_rate_percent;         /* 0 when nothing has been asked for */
+    uint64_t sets;                   /* and, in "args", puts */
+    uint64_t evictions;              /* entries that went for a limit */
+    uint64_t expirations;            /* entries that went after their time */
+    uint64_t invalidations;          /* entries that somebody took out */
+    uint64_t total_requests;         /* hits and misses */
+    uint64_t bypasses;               /* gets with ONECOPY_BYPASS */
+    uint64_t dedup_hits;             /* values that were stored already */
+    uint64_t dedup_saved_bytes;      /* and their lengths */
+    uint64_t by_status[5];           /* of the entries: by enum onecopy_status */
+    uint64_t claims;                 /* that were given */
+    uint64_t waits;                  /* that had to wait */
+    uint64_t evictions_by_reason[4]; /* of the evictions: by enum onecopy_eviction_reason */
+    uint64_t counted_since_ns;       /* the counters were 0 then: when made or last reset; of the sum, the earliest */
 };
 
 /*
@@ -784,6 +786,202 @@ int onecopy_events_next(onecopy_follower *follower, uint64_t timeout_ns, onecopy
 
 /* Ends it; NULL does nothing. Returns NULL. */
 onecopy_follower *onecopy_follower_free(onecopy_follower *follower);
+
+/* ---- house-keeping ---- */
+
+/*
+ * A janitor does ahead of time what callers would otherwise do when they come to it: it sweeps what has expired, evicts
+ * before a limit is reached, clears what dead processes left, and gives memory back. Everything works without one.
+ * There is one janitor per environment at a time, in any process; it may end or be killed at any moment, and loses
+ * nothing.
+ *
+ *     onecopy_janitor_begin(handle, NULL, &janitor);
+ *     do
+ *         onecopy_janitor_pass(janitor, &pass);
+ *     while (onecopy_janitor_wait(janitor, ONECOPY_FOREVER, &cause) == ONECOPY_OK);
+ *     onecopy_janitor_end(janitor);
+ *
+ * A janitor is used by one thread at a time, but for onecopy_janitor_wake() and onecopy_janitor_stop(), and only by the
+ * process that began it: in a child made by fork() it can only be ended. Its handle must stay open until then.
+ */
+typedef struct onecopy_janitor onecopy_janitor;
+
+/*
+ * How a janitor works. Always begin with onecopy_janitor_options_init(), which sets the defaults that are named here.
+ *
+ * The marks are in percent of what the environment may hold, in bytes of large values (max_bytes, less what index and
+ * state take) as well as in blobs and entries (max_entries). When one is passed, the oldest go until the low one is
+ * reached, so that puts find warm space. Values that live in the index alone are only evicted for max_entries.
+ */
+struct onecopy_janitor_options {
+    size_t struct_bytes; /* set by onecopy_janitor_options_init() */
+
+    uint64_t sweep_interval_ns; /* the longest time between two passes: 60 s */
+    uint64_t step_ns;           /* how long a transaction, for which writers wait, may go on: 2 ms */
+    uint64_t warm_bytes;   /* free memory to keep for the next puts; ONECOPY_UNSET: what the low mark leaves free */
+    uint32_t step_entries; /* blobs and entries that one transaction takes out at most, 1 to 128: 128 */
+    uint32_t high_percent; /* 98; at most 100 */
+    uint32_t low_percent;  /* 95; at least 1, at most high_percent */
+    uint32_t dry_run;      /* 1: passes change nothing, and report what they would do. Needs no lock: 0 */
+
+    /*
+     * Under memory pressure the limit in bytes is lowered step by step down to a floor, in percent of max_bytes, and
+     * raised again afterwards. 0: not at all.
+     */
+    uint32_t pressure_floor_percent;
+    uint32_t pressure_percent; /* pressure is a "some avg10" of this: 10. New events "high", "max" or "oom" are, too */
+    const char *pressure_path; /* NULL: memory.pressure of this process's cgroup, else /proc/pressure/memory */
+    const char *pressure_events_path; /* NULL: memory.events of this process's cgroup */
+};
+
+/* What made room for others: which limit something was evicted for, by a janitor or by a caller that needed space. */
+enum onecopy_eviction_reason {
+    ONECOPY_EVICTED_FOR_BYTES = 0,   /* max_bytes; or the index's share of it */
+    ONECOPY_EVICTED_FOR_ENTRIES = 1, /* max_entries */
+    ONECOPY_EVICTED_FOR_CACHE = 2,   /* a limit of its cache */
+    ONECOPY_EVICTED_FOR_PRESSURE = 3,
+};
+#define ONECOPY_EVICTION_REASONS 4
+
+/* What one pass did; or, in a dry run, what it would have done. */
+struct onecopy_pass {
+    uint64_t began_ns; /* on the environment's clock */
+    uint64_t duration_ns;
+
+    uint64_t expired_entries, expired_blobs;            /* went after their time */
+    uint64_t evicted_entries[ONECOPY_EVICTION_REASONS]; /* of named caches, by enum onecopy_eviction_reason */
+    uint64_t evicted_blobs[ONECOPY_EVICTION_REASONS];   /* that were put by themselves */
+    uint64_t removed_values;                            /* blobs that went with the last entry that had them */
+    uint64_t dropped_entries;                           /* of caches whose dropping was broken off */
+    uint64_t dead_clients, dead_pins, dead_claims;      /* cleared, and what they held */
+    uint64_t stale_readers;                             /* of the index, cleared */
+    uint64_t returned_bytes;                            /* that dead clients were filling, free now */
+    uint64_t limbo_bytes;                               /* released since they were removed, free now */
+    uint64_t freed_bytes;                               /* of what expired or was evicted; in limbo, if in view */
+    uint64_t punched_bytes;                             /* given back to the file system */
+
+    uint64_t steps;           /* transactions */
+    uint64_t longest_step_ns; /* for which the write lock was held */
+    uint64_t in_use_bytes;    /* of the arena, afterwards: not free */
+    uint64_t warm_bytes;      /* free and resident, afterwards */
+    uint64_t limit_bytes;     /* of the arena: what both marks are of */
+    uint64_t next_due_ns;     /* when the next pass is due: the sweep interval is over, or many have expired */
+    uint64_t is_above_mark;   /* 1: the high mark is passed still, as all that could go is in use */
+};
+
+/* Why onecopy_janitor_wait() has returned. */
+enum onecopy_janitor_cause {
+    ONECOPY_CAUSE_TIMEOUT = 0,  /* its own timeout is over */
+    ONECOPY_CAUSE_DUE = 1,      /* the sweep interval is over, or many entries have expired */
+    ONECOPY_CAUSE_SHORT = 2,    /* a client has passed the high mark */
+    ONECOPY_CAUSE_ASKED = 3,    /* onecopy_janitor_ask() */
+    ONECOPY_CAUSE_WOKEN = 4,    /* onecopy_janitor_wake() */
+    ONECOPY_CAUSE_PRESSURE = 5, /* memory pressure begins, goes on, or is over */
+};
+
+/*
+ * Sets the defaults. Cost: none.
+ */
+void onecopy_janitor_options_init(struct onecopy_janitor_options *options);
+
+/*
+ * Becomes the environment's janitor. options: NULL means the defaults; nothing of them is kept. *janitor: the caller's;
+ * ends with onecopy_janitor_end(), at the latest when the process dies.
+ *
+ * EBUSY: there is a janitor already; the message names its pid. (Not with dry_run.) EINVALID: an option makes no sense;
+ * the message names it. ENOTFOUND: memory pressure is to be watched, and cannot be. EREADONLY: the handle is read-only,
+ * and this is no dry run. Cost: some system calls.
+ */
+int onecopy_janitor_begin(onecopy *handle, const struct onecopy_janitor_options *options, onecopy_janitor **janitor);
+
+/*
+ * Changes the options of a janitor. After a failure the old ones are in force. EINVALID, ENOTFOUND, as above; EINVALID
+ * also when dry_run differs.
+ */
+int onecopy_janitor_configure(onecopy_janitor *janitor, const struct onecopy_janitor_options *options);
+
+/*
+ * Makes one pass: clears dead clients, stale readers of the index and limbo; takes out what has expired; enforces the
+ * limits of caches; evicts from the high mark to the low one; punches free memory beyond what is to be kept warm. It
+ * does what was to be done when it began, so it ends however much others put meanwhile; after ten seconds it leaves the
+ * rest to the next one, which is then due at once.
+ *
+ * *pass: what it did, also after a failure, up to that; NULL: do not tell.
+ *
+ * ECANCELLED: onecopy_janitor_stop(). Others: a part of the pass could not be done, the message says why; the other
+ * parts have been. EFULL is none of them: see is_above_mark.
+ *
+ * Cost: one look at the table of slots (64 bytes for each blob and entry), with no lock held; a transaction for some
+ * dozens of those that go, with pauses between them in which writers have the lock; a system call for each client.
+ */
+int onecopy_janitor_pass(onecopy_janitor *janitor, struct onecopy_pass *pass);
+
+/*
+ * Waits until there is something to do: see enum onecopy_janitor_cause. At once, if there is. timeout_ns: 0 looks once;
+ * ONECOPY_FOREVER has no end of its own. *cause: an enum onecopy_janitor_cause; NULL: do not tell.
+ *
+ * ECANCELLED: onecopy_janitor_stop(). ESTALE: the directory was removed or replaced. Cost: sleeps in the kernel; looks
+ * once in ten seconds whether the directory is still there.
+ */
+int onecopy_janitor_wait(onecopy_janitor *janitor, uint64_t timeout_ns, uint32_t *cause);
+
+/*
+ * Ends the present or the next wait, with ONECOPY_CAUSE_WOKEN. Any thread, and a signal handler.
+ */
+void onecopy_janitor_wake(onecopy_janitor *janitor);
+
+/*
+ * Ends the present wait at once and the present pass or checkpoint after its transaction, and every later one at its
+ * beginning, with ECANCELLED. Any thread, and a signal handler.
+ */
+void onecopy_janitor_stop(onecopy_janitor *janitor);
+
+/* What one checkpoint did. */
+struct onecopy_checkpoint {
+    uint64_t began_ns;
+    uint64_t duration_ns;
+    uint64_t records; /* of hot metadata that had changed */
+    uint64_t steps;   /* transactions */
+};
+
+/*
+ * Brings what an environment on disk holds to the disk: the bytes of blobs, then times of access and expiry, then the
+ * index. After a reboot everything up to here is there, unless the index was changed and the machine then crashed.
+ * In memory (tmpfs) there is nothing to do. *checkpoint: NULL: do not tell.
+ *
+ * ECANCELLED. ENOSPACE, EFULL: there was no room for the metadata; all else is on disk. ESYSTEM: the disk has failed.
+ *
+ * Cost: fdatasync() of arena and index, with no lock held; a look at all slots; a transaction for some thousands of
+ * changed ones.
+ */
+int onecopy_janitor_checkpoint(onecopy_janitor *janitor, struct onecopy_checkpoint *checkpoint);
+
+/*
+ * Ends a janitor: another may begin. NULL does nothing. Returns NULL.
+ */
+onecopy_janitor *onecopy_janitor_end(onecopy_janitor *janitor);
+
+/* Whether an environment has a janitor, and what it does. */
+struct onecopy_janitor_status {
+    bool is_alive;
+    pid_t pid; /* of the one that is alive, or was the last one; 0: there was none since the state file was made */
+    uint64_t started_ns;
+    uint64_t passes;               /* that this one has finished */
+    struct onecopy_pass last_pass; /* all zeros before its first one */
+    uint64_t checkpointed_ns;      /* when the last checkpoint ended; 0: there was none since the state file was made */
+    uint64_t pressure_limit_bytes; /* what memory pressure has lowered max_bytes to; ONECOPY_UNSET: it has not */
+};
+
+/*
+ * Tells of the environment's janitor, whichever process that is. Cost: a system call.
+ */
+int onecopy_janitor_status(onecopy *handle, struct onecopy_janitor_status *status);
+
+/*
+ * Asks the environment's janitor, whichever process that is, for a pass: it ends its wait with ONECOPY_CAUSE_ASKED. It
+ * is there when `passes` of its status has risen. ENOTFOUND: there is no janitor. Cost: two system calls.
+ */
+int onecopy_janitor_ask(onecopy *handle);
 
 /* ---- looking inside ---- */
 

@@ -8,6 +8,11 @@
  * If not, the environment is opened cold, and nobody has watched its files: the index is checked before LMDB sees it; a
  * state that is not this index's, or not of this boot, is made anew; every blob's bytes are checked before their first
  * use. And if there is no index, or a creation that was never finished, the environment is created.
+ *
+ * On a disk the files outlive a crash of the machine, which may leave the index in any state (LMDB does not sync it on
+ * its own). One that is damaged after another boot is set aside, and the environment is created anew with the limits
+ * that it had. One that is damaged in the same boot is not: something else is wrong then, and nobody shall lose more by
+ * it.
  */
 #include "environment.h"
 
@@ -32,6 +37,9 @@
 #include <sys/random.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+/* A damaged index that was set aside and takes more than this part of the limit is not kept. */
+#define ASIDE_SHARE 8U
 
 #define OPENING_PATIENCE_NS UINT64_C(10000000000)
 #define ENDING_PATIENCE_NS  UINT64_C(1000000000)
@@ -293,6 +301,7 @@ static int usage_read(struct environment *environment)
     uint64_t index = 0;
     uint64_t state = 0;
     struct stat lock;
+    struct stat aside;
 
     if (system_file_usage(store->index.data_fd, &index) < 0 || system_file_usage(environment->state_fd, &state) < 0 ||
         fstatat(environment->directory_fd, "lock.mdb", &lock, AT_SYMLINK_NOFOLLOW) < 0)
@@ -301,7 +310,9 @@ static int usage_read(struct environment *environment)
     if (load_relaxed(&header->index_end_bytes) == 0) /* its pages were allocated from the first on, without a gap */
         store_relaxed(&header->index_end_bytes, index / PAGE_BYTES * PAGE_BYTES);
     store_relaxed(&header->state_bytes, state);
-    store_relaxed(&header->lock_bytes, (uint64_t)lock.st_blocks * 512);
+    if (fstatat(environment->directory_fd, FILE_ASIDE, &aside, AT_SYMLINK_NOFOLLOW) < 0)
+        aside.st_blocks = 0;
+    store_relaxed(&header->lock_bytes, (uint64_t)(lock.st_blocks + aside.st_blocks) * 512);
     return ONECOPY_OK;
 }
 
@@ -610,13 +621,61 @@ static bool is_half_made(const struct opening *opening)
             fstatat(environment->directory_fd, "data.mdb", &index, AT_SYMLINK_NOFOLLOW) == 0 && index.st_size == 0);
 }
 
+/* ---- after a crash of the machine ---- */
+
+/* Closes what opening a damaged index has left open, and gives the file another name. */
+static int index_set_aside(struct environment *environment)
+{
+    struct store *store = &environment->store;
+
+    if (store->index.environment)
+        index_close(&store->index);
+    arena_unmap(&store->arena);
+    state_unmap(&store->state);
+    if (renameat(environment->directory_fd, "data.mdb", environment->directory_fd, FILE_ASIDE) < 0 && errno != ENOENT)
+        return error_system("%s/data.mdb is damaged, and cannot be set aside", environment->path);
+    TEST_POINT("index_aside");
+    return ONECOPY_OK;
+}
+
+/*
+ * Creates an environment anew whose index was damaged in a crash; what it held is lost. Its share of the limit is what
+ * the damaged file leaves, as long as that is there; when that is too much, it goes.
+ */
+static int environment_create_anew(struct opening *opening, const struct state_shape *earlier)
+{
+    struct environment *environment = opening->environment;
+    struct onecopy_options options = *opening->options;
+    const struct onecopy_options *asked = opening->options;
+    struct stat aside;
+    int result = index_set_aside(environment);
+
+    if (result < 0)
+        return result;
+    if (fstatat(environment->directory_fd, FILE_ASIDE, &aside, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (uint64_t)aside.st_blocks * 512 > earlier->max_bytes / ASIDE_SHARE)
+        unlinkat(environment->directory_fd, FILE_ASIDE, 0);
+    options.max_bytes = earlier->max_bytes;
+    options.max_entries = earlier->max_entries;
+    options.ttl_ns = earlier->ttl_ns;
+    options.max_kept_bytes = earlier->max_kept_bytes;
+    options.max_clients = earlier->max_clients;
+    options.max_pins = earlier->max_pins;
+    options.protect = earlier->is_protected != 0;
+    opening->options = &options;
+    result = environment_create(opening);
+    opening->options = asked;
+    return result;
+}
+
 /* ONECOPY_EBUSY: the directory was removed while we waited for its lock. */
 static int attach_locked(struct opening *opening)
 {
     struct environment *environment = opening->environment;
+    struct state_shape earlier;
     struct stat state;
     bool is_cold = false;
-    bool exists;
+    bool exists, may_renew;
     int result;
 
     if (fstat(environment->state_fd, &state) == 0 && state.st_nlink == 0)
@@ -625,6 +684,8 @@ static int attach_locked(struct opening *opening)
     if (result < 0)
         return result;
     exists = file_exists(opening, "data.mdb") && !(is_cold && is_half_made(opening));
+    may_renew = is_cold && environment->store.is_on_disk && !opening->is_read_only &&
+                state_peek_earlier(environment->state_fd, &earlier);
     if (exists)
         result = environment_open_existing(opening, is_cold);
     else if (!is_cold)
@@ -638,6 +699,8 @@ static int attach_locked(struct opening *opening)
         result = environment_missing(environment->path);
     else
         result = environment_create(opening);
+    if (may_renew && (result == ONECOPY_ECORRUPT || result == ONECOPY_EFORMAT))
+        result = environment_create_anew(opening, &earlier);
     return result == ONECOPY_OK ? environment_join(opening) : result;
 }
 
@@ -672,12 +735,13 @@ int environment_attach(struct environment *environment, const struct onecopy_opt
 static void client_leave(struct environment *environment)
 {
     struct store *store = &environment->store;
+    uint64_t n_pages = 0;
 
     if (!environment->has_client)
         return;
     if (store->index.environment && !store->is_read_only &&
         load_relaxed(&environment->fork_page->presence) == PRESENCE_HERE)
-        reap_pending(store, store->client);
+        reap_pending(store, store->client, &n_pages);
     pins_clear_all(&store->state, store->client);
     claims_end_all(&store->state, store->client);
     client_unregister(&store->state, environment->state_fd, store->client);

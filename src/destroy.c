@@ -109,6 +109,7 @@ static int files_remove(const struct destruction *destruction)
 {
     static const enum file_name order[] = {FILE_INDEX, FILE_LOCK, FILE_ARENA, FILE_STATE};
 
+    unlinkat(destruction->directory_fd, FILE_ASIDE, 0);
     for (size_t i = 0; i < FILE_NAMES; i++)
         if (unlinkat(destruction->directory_fd, file_names[order[i]], 0) < 0 && errno != ENOENT)
             return error_system("cannot remove %s/%s", destruction->path, file_names[order[i]]);

@@ -39,7 +39,7 @@ int files_directory_open(const char *path, int *out)
 
 static bool name_is_expected(const char *name)
 {
-    static const char *const others[] = {".", "..", "lost+found"};
+    static const char *const others[] = {".", "..", "lost+found", FILE_ASIDE};
     bool is_expected = false;
 
     for (size_t i = 0; i < FILE_NAMES; i++)

@@ -8,6 +8,9 @@
 enum file_name { FILE_STATE, FILE_ARENA, FILE_INDEX, FILE_LOCK, FILE_NAMES };
 extern const char *const file_names[FILE_NAMES];
 
+/* What a damaged index is called that was set aside. */
+#define FILE_ASIDE "data.mdb.damaged"
+
 /*
  * Opens a directory that is there. ONECOPY_EUNTRUSTED: a symbolic link; ONECOPY_EFORMAT: no directory;
  * ONECOPY_ENOTFOUND: nothing of that name.

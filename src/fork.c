@@ -145,6 +145,7 @@ static void inherited_forget(struct environment *environment)
     index_abandon(environment);
     arena_forget_writable(&store->arena);
     environment->incarnation++;
+    environment->has_janitor = false;
 }
 
 void fork_child(struct environment *environment)

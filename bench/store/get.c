@@ -140,7 +140,7 @@ static void get_latency(struct get *get, const char *p50, const char *p99)
     struct latency latency;
 
     batch_draw(get, &get->our_random);
-    latency = latency_run(BATCH, one_get, get);
+    latency = latency_run(BATCH, 0, one_get, get);
     report(p50, latency.p50_ns, "ns", NULL, BAR_NONE, 0, "each get timed by itself");
     report(p99, latency.p99_ns, "ns", NULL, BAR_NONE, 0, " ");
 }

@@ -30,6 +30,7 @@ const struct system_calls system_calls = {
     .mmap = mmap,
     .calloc = calloc,
     .read = read,
+    .fdatasync = fdatasync,
 };
 
 int system_allocate(int fd, int mode, uint64_t offset, uint64_t length, uint64_t *n_done)

@@ -20,6 +20,7 @@ struct system_calls {
     void *(*mmap)(void *address, size_t length, int protection, int flags, int fd, off_t offset);
     void *(*calloc)(size_t n, size_t size);
     ssize_t (*read)(int fd, void *buffer, size_t length);
+    int (*fdatasync)(int fd);
 };
 
 #ifdef ONECOPY_TESTING

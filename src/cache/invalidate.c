@@ -17,6 +17,8 @@
 #include "store/rebuild.h"
 #include "store/room.h"
 
+#include <string.h>
+
 /* Matches that one transaction takes out, and keys that one read looks at; more than can have one hash. */
 #define MATCHES_MAX 48U
 #define LOOKED_MAX  4096U
@@ -179,7 +181,8 @@ int entries_invalidate(struct store *store, const struct cache_found *cache, con
     return result;
 }
 
-int entry_invalidate(struct store *store, const struct entry_key *key)
+/* Takes an entry out, whatever it is, or if it is still what this record says. */
+static int entry_out(struct store *store, const struct entry_key *key, const struct entry_record *only)
 {
     struct removal removal = {0};
     struct tally tally = {0};
@@ -199,10 +202,22 @@ int entry_invalidate(struct store *store, const struct entry_key *key)
     if (result == ONECOPY_OK)
         result = index_entry_find(write.index, write.txn, cache.number, &key->hash, key->bytes, key->n_bytes,
                                   &spot.found, &spot.ordinal);
+    if (result == ONECOPY_OK && only && memcmp(&spot.found.record, only, sizeof *only) != 0)
+        result = ONECOPY_ENOTFOUND;
     if (result == ONECOPY_OK)
         result = spot_take(store, &write, &spot, &removal, &tally);
     if (result == ONECOPY_OK)
         result = removal_settle(store, &write, &removal);
     result = tally_commit(store, &write, cache.number, result, &tally);
     return result == ONECOPY_ENOTFOUND || (result == ONECOPY_OK && tally.n_live == 0) ? entry_not_there(key) : result;
+}
+
+int entry_invalidate(struct store *store, const struct entry_key *key)
+{
+    return entry_out(store, key, NULL);
+}
+
+int entry_forget(struct store *store, const struct entry_key *key, const struct entry_record *record)
+{
+    return entry_out(store, key, record);
 }

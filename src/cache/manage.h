@@ -14,6 +14,9 @@ int cache_create(struct store *store, const char *name, const struct onecopy_cac
 /* Drops a cache. *n: how many entries went. ONECOPY_ENOTFOUND. */
 int cache_drop(struct store *store, const char *name, uint64_t *n);
 
+/* Goes on where a process that was dropping a cache was killed. Adds to *n how many entries went. */
+int caches_sweep(struct store *store, uint64_t *n);
+
 /* There is no cache of that name: sets the message and returns ONECOPY_ENOTFOUND. */
 int cache_not_there(const char *name);
 

@@ -21,6 +21,9 @@ static double percent(uint64_t part, uint64_t whole)
 
 static void counters_fill(struct onecopy_cache_stat *stat, const uint64_t counts[COUNTERS], bool is_arguments)
 {
+    uint64_t *reasons = stat->evictions_by_reason;
+    uint64_t others;
+
     stat->hits += counts[COUNTER_HITS];
     stat->misses += counts[COUNTER_MISSES];
     stat->sets += counts[COUNTER_PUTS];
@@ -32,6 +35,12 @@ static void counters_fill(struct onecopy_cache_stat *stat, const uint64_t counts
     stat->dedup_saved_bytes += counts[COUNTER_DEDUP_SAVED_BYTES];
     stat->claims += counts[COUNTER_CLAIMS];
     stat->waits += counts[COUNTER_WAITS];
+    reasons[ONECOPY_EVICTED_FOR_ENTRIES] += counts[COUNTER_EVICTIONS_FOR_ENTRIES];
+    reasons[ONECOPY_EVICTED_FOR_CACHE] += counts[COUNTER_EVICTIONS_FOR_CACHE];
+    reasons[ONECOPY_EVICTED_FOR_PRESSURE] += counts[COUNTER_EVICTIONS_FOR_PRESSURE];
+    others = reasons[ONECOPY_EVICTED_FOR_ENTRIES] + reasons[ONECOPY_EVICTED_FOR_CACHE] +
+             reasons[ONECOPY_EVICTED_FOR_PRESSURE];
+    reasons[ONECOPY_EVICTED_FOR_BYTES] = stat->evictions > others ? stat->evictions - others : 0;
 }
 
 /* Adds what one cache holds and has counted. */

@@ -19,6 +19,7 @@
 #include "base/system.h"
 #include "base/test_point.h"
 #include "index/order.h"
+#include "shared/janitor.h"
 #include "shared/slots.h"
 #include "shared/waiting.h"
 
@@ -304,11 +305,11 @@ void index_reader_end(MDB_txn *reader)
     mdb_txn_reset(reader);
 }
 
-void index_clear_stale_readers(const struct index *index)
+uint32_t index_clear_stale_readers(const struct index *index)
 {
-    int n_dead;
+    int n_dead = 0;
 
-    mdb_reader_check(index->environment, &n_dead);
+    return mdb_reader_check(index->environment, &n_dead) == MDB_SUCCESS ? (uint32_t)n_dead : 0;
 }
 
 int index_write_begin(struct index *index, struct state *state, struct index_write *write)
@@ -329,6 +330,18 @@ int index_write_begin(struct index *index, struct state *state, struct index_wri
 uint64_t index_write_number(const struct index_write *write)
 {
     return mdb_txn_id(write->txn);
+}
+
+int index_sync(const struct index *index)
+{
+    return index_error(mdb_env_sync(index->environment, 1), "writing it to the disk");
+}
+
+uint64_t index_last_number(const struct index *index)
+{
+    MDB_envinfo info;
+
+    return mdb_env_info(index->environment, &info) == MDB_SUCCESS ? info.me_last_txnid : 0;
 }
 
 /*
@@ -360,6 +373,7 @@ int index_commit(struct index_write *write)
     }
     TEST_POINT("after_commit");
     journal_commit(write->state, number, events_tail);
+    janitor_call_if_short(write->state);
     return ONECOPY_OK;
 }
 

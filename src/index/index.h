@@ -64,8 +64,8 @@ int index_reader_begin(const struct index *index, index_txn **reader); /* makes 
 void index_reader_end(index_txn *reader);
 void index_reader_free(index_txn *reader);
 
-/* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. */
-void index_clear_stale_readers(const struct index *index);
+/* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. Returns how many. */
+uint32_t index_clear_stale_readers(const struct index *index);
 
 /* ---- writing ---- */
 
@@ -96,6 +96,12 @@ void index_abort(struct index_write *write);
 /* The number of the transaction: no committed one ever has the same. */
 uint64_t index_write_number(const struct index_write *write);
 
+/* Brings the file to the disk: all that was committed before. ONECOPY_ESYSTEM. */
+int index_sync(const struct index *index);
+
+/* The number of the last transaction that was committed, by whomever. At any time. */
+uint64_t index_last_number(const struct index *index);
+
 /* Pages of the file up to the last one used: in a transaction, and as the last one has left it. */
 uint64_t index_used_pages(const struct index_write *write);
 uint64_t index_last_pages(const struct index *index);
@@ -118,6 +124,13 @@ int index_grow(const struct index_write *write, uint64_t n_bytes);
 
 /* Changes the index, to the effect of nothing: for a transaction that has to be committed all the same. */
 int index_touch(const struct index_write *write);
+
+/*
+ * Parts of the hot metadata, by their numbers (hot.c). ONECOPY_ENOTFOUND, without a message: there is none of that
+ * number, or it has another length.
+ */
+int index_hot_put(const struct index_write *write, uint32_t number, const void *bytes, size_t n_bytes);
+int index_hot_get(const struct index *index, index_txn *txn, uint32_t number, void *bytes, size_t n_bytes);
 
 int index_identity_write(const struct index_write *write, const struct index_identity *identity);
 

@@ -175,7 +175,7 @@ int entry_describe(struct store *store, const struct entry_key *key, struct onec
 {
     struct pin_list pins = {0};
     struct gathering gathering = {.store = store, .pins = &pins, .now_ns = store_now(store)};
-    struct onecopy_entry_info described;
+    struct onecopy_entry_info described = {0};
     struct cache_found cache;
     struct entry_found found;
     struct lane *lane;

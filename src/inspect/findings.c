@@ -68,6 +68,13 @@ void findings_note(void *context, const struct onecopy_finding *finding)
     findings->end = &noted->next;
 }
 
+void findings_forget(struct findings *findings)
+{
+    findings_tell(findings, NULL, NULL);
+    memset(findings->report->findings, 0, sizeof findings->report->findings);
+    findings->report->n_findings = 0;
+}
+
 int findings_tell(struct findings *findings, void (*tell)(void *context, const struct onecopy_finding *finding),
                   void *context)
 {

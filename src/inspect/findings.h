@@ -18,6 +18,9 @@ void findings_begin(struct findings *findings, struct onecopy_verify_report *rep
 /* Counts a finding, and keeps a copy: an audit_tell, whose context are the findings. */
 void findings_note(void *context, const struct onecopy_finding *finding);
 
+/* Lets go of all, as if nothing had been found yet. */
+void findings_forget(struct findings *findings);
+
 /* Tells what was kept, and lets it go. tell: NULL to let it go only. ONECOPY_ENOMEMORY: not all could be kept. */
 int findings_tell(struct findings *findings, void (*tell)(void *context, const struct onecopy_finding *finding),
                   void *context);

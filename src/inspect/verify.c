@@ -140,8 +140,10 @@ static int structure_verify(struct verification *verification, bool *is_sound)
     enum snapshot_mode mode = n_records <= verify_locked_max ? SNAPSHOT_LOCKED : SNAPSHOT_FREE;
     int result = snapshot_verify(verification, mode, is_sound);
 
-    if (result == ONECOPY_EBUSY && verification->options->repair)
+    if (result == ONECOPY_EBUSY && verification->options->repair) {
+        findings_forget(&verification->findings);
         result = snapshot_verify(verification, SNAPSHOT_LOCKED, is_sound);
+    }
     if (result == ONECOPY_EBUSY) {
         *is_sound = verification->report->is_partial = true;
         return ONECOPY_OK;

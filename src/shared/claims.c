@@ -213,14 +213,28 @@ bool claim_read(const struct state *state, uint32_t number, struct claim *claim)
     return load_relaxed(&cell->owner) == word;
 }
 
-void claims_end_all(struct state *state, uint32_t client)
+uint32_t claims_end_all(struct state *state, uint32_t client)
 {
+    uint32_t n_ended = 0;
+
     for (uint32_t i = 0; i < CLAIM_CELLS; i++) {
         uint32_t word = load_acquire(&state->claims[i].owner);
 
-        if (OWNER(word) == client + 1)
+        if (OWNER(word) == client + 1) {
             cell_end(state, &state->claims[i], word);
+            n_ended++;
+        }
     }
+    return n_ended;
+}
+
+uint32_t claims_count(const struct state *state, uint32_t client)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < CLAIM_CELLS; i++)
+        n += OWNER(load_acquire(&state->claims[i].owner)) == client + 1;
+    return n;
 }
 
 void claims_end_cache(struct state *state, uint32_t cache)

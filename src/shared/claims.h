@@ -48,8 +48,11 @@ struct claim {
 /* Reads one of CLAIM_CELLS cells, without a lock; false when it is free, or changes hands just then. */
 bool claim_read(const struct state *state, uint32_t cell, struct claim *claim);
 
-/* Ends all claims of a client that is dead, or that is the caller. */
-void claims_end_all(struct state *state, uint32_t client);
+/* Ends all claims of a client that is dead, or that is the caller; returns how many. */
+uint32_t claims_end_all(struct state *state, uint32_t client);
+
+/* How many claims a client has. */
+uint32_t claims_count(const struct state *state, uint32_t client);
 
 /* Under the write lock: ends all claims on keys of a cache that is no more, before another has its number. */
 void claims_end_cache(struct state *state, uint32_t cache);

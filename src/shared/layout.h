@@ -68,6 +68,10 @@ enum counter {
     COUNTER_BYPASSES,
     COUNTER_CLAIMS,
     COUNTER_WAITS,
+    /* Evictions that count as such as well; all others are for the limit in bytes. */
+    COUNTER_EVICTIONS_FOR_ENTRIES,
+    COUNTER_EVICTIONS_FOR_CACHE,
+    COUNTER_EVICTIONS_FOR_PRESSURE,
     COUNTERS,
 };
 
@@ -99,6 +103,28 @@ struct totals {
 };
 static_assert(sizeof(struct totals) == 80, "shared layout");
 static_assert(offsetof(struct totals, pending_pages) == 56 && offsetof(struct totals, slot_free_head) == 72,
+              "shared layout");
+
+/* What the janitor says of a pass, in words: struct onecopy_pass. */
+#define PASS_WORDS (sizeof(struct onecopy_pass) / sizeof(uint64_t))
+static_assert(sizeof(struct onecopy_pass) % sizeof(uint64_t) == 0, "a pass is told in whole words");
+
+/* The environment's janitor, for those who want it to wake or to know of it: see janitor.c. All zeros at first. */
+struct janitor_record {
+    _Atomic uint32_t word;       /* what it sleeps on: counts calls */
+    _Atomic uint32_t is_waiting; /* it sleeps, or is about to */
+    _Atomic uint32_t asked;      /* counts requests for a pass */
+    _Atomic uint32_t client;     /* 1 + its number; 0: there is none */
+    int32_t pid;
+    uint32_t padding;
+    _Atomic uint64_t mark_pages, mark_entries; /* whoever passes one of these high marks calls it */
+    _Atomic uint64_t started_ns;
+    _Atomic uint64_t passes;
+    _Atomic uint64_t checkpointed_ns;
+    _Atomic uint64_t version; /* of what follows: odd while it is written */
+    _Atomic uint64_t last_pass[PASS_WORDS];
+};
+static_assert(offsetof(struct janitor_record, mark_pages) == 24 && offsetof(struct janitor_record, last_pass) == 72,
               "shared layout");
 
 /* A process that is killed while it makes a state leaves it in one of the first two phases. */
@@ -162,9 +188,12 @@ struct state_header {
 
     struct totals totals;
 
-    uint64_t made_ns; /* when this file was made: its counters count from there */
+    uint64_t made_ns;                /* when this file was made: its counters count from there */
+    _Atomic uint64_t pressure_bytes; /* under memory pressure, the limit in bytes while the janitor lives; 0: none */
+    struct janitor_record janitor;
 };
-static_assert(sizeof(struct state_header) == 344 && sizeof(struct state_header) <= PAGE_BYTES, "it has one page");
+static_assert(offsetof(struct state_header, janitor) == 352 && sizeof(struct state_header) <= PAGE_BYTES,
+              "it has one page");
 static_assert(offsetof(struct state_header, phase) == 12 && offsetof(struct state_header, clock_base_ns) == 40 &&
                   offsetof(struct state_header, files) == 64,
               "shared layout");
@@ -270,7 +299,7 @@ struct cache {
     _Atomic uint64_t by_status[N_STATUSES];
     _Atomic uint64_t baseline[COUNTERS]; /* what the counters were when they were last reset */
     _Atomic uint64_t counted_since_ns;   /* when that was, or when the cache was made */
-    uint64_t reserved[28];
+    uint64_t reserved[25];
 };
 static_assert(sizeof(struct cache) == 512, "shared layout");
 

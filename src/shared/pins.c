@@ -129,13 +129,17 @@ int pins_copy(struct state *state, uint32_t from, uint32_t to)
     return ONECOPY_OK;
 }
 
-void pins_clear_all(struct state *state, uint32_t client)
+uint32_t pins_clear_all(struct state *state, uint32_t client)
 {
     uint32_t n = cells_used(state, client);
+    uint32_t n_cleared = 0;
 
     for (uint32_t cell = 0; cell < n; cell++)
-        if (load_relaxed(&cell_at(state, client, cell)->page) > 0)
+        if (load_relaxed(&cell_at(state, client, cell)->page) > 0) {
             pin_clear(state, client, cell);
+            n_cleared++;
+        }
+    return n_cleared;
 }
 
 static int pin_list_add(struct pin_list *list, struct pin pin)

@@ -42,8 +42,9 @@ static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uin
 }
 
 /*
- * Sixteen bytes that differ from boot to boot. Zeros where the kernel does not tell (/proc is not mounted): then a
- * state on disk is taken to be of this boot when it is not. That is bearable: nobody is in it when that happens, so
+ * Sixteen bytes that differ from boot to boot. Zeros where the kernel does not tell (/proc is not mounted, or shows no
+ * more than processes): that agrees with any other, so that such a process and the rest of the host can share a state,
+ * and one on disk may be taken to be of this boot when it is not. That is bearable: nobody is in it when that happens, so
  * bytes are checked before their first use, and slots that contradict the index have the state made anew. What stays
  * wrong is the clock, which goes back by the time that the machine was up (blobs live longer), and pages lost in a
  * crash count as resident.
@@ -65,6 +66,13 @@ static void read_boot_id(uint8_t boot_id[16])
         boot_id[n++] = (uint8_t)byte;
         at++;
     }
+}
+
+static bool boot_ids_agree(const uint8_t one[16], const uint8_t other[16])
+{
+    static const uint8_t unknown[16];
+
+    return memcmp(one, other, 16) == 0 || memcmp(one, unknown, 16) == 0 || memcmp(other, unknown, 16) == 0;
 }
 
 static int state_map_length(int fd, struct offsets at, struct state *state)
@@ -165,9 +173,33 @@ static bool header_is_good(const struct state_header *header, uint64_t identity)
 
     read_boot_id(boot_id);
     return header->magic == STATE_MAGIC && header->version == FORMAT_VERSION && header->phase == STATE_READY &&
-           (identity == 0 || header->identity == identity) && memcmp(header->boot_id, boot_id, sizeof boot_id) == 0 &&
+           (identity == 0 || header->identity == identity) && boot_ids_agree(header->boot_id, boot_id) &&
            header->max_clients > 0 && header->max_clients <= MAX_CLIENTS && header->max_pins > 0 &&
            header->max_pins <= MAX_PINS && header->max_slots > 0 && header->max_slots <= MAX_SLOTS;
+}
+
+bool state_peek_earlier(int fd, struct state_shape *shape)
+{
+    struct state_header header;
+    uint8_t boot_id[16];
+
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header)
+        return false;
+    read_boot_id(boot_id);
+    if (memcmp(header.boot_id, boot_id, sizeof boot_id) == 0)
+        return false;
+    memcpy(header.boot_id, boot_id, sizeof boot_id);
+    if (!header_is_good(&header, 0))
+        return false;
+    *shape = (struct state_shape){.max_bytes = load_relaxed(&header.max_bytes),
+                                  .max_entries = load_relaxed(&header.max_entries),
+                                  .ttl_ns = load_relaxed(&header.ttl_ns),
+                                  .max_kept_bytes = load_relaxed(&header.max_kept_bytes),
+                                  .max_clients = header.max_clients,
+                                  .max_pins = header.max_pins,
+                                  .max_slots = header.max_slots,
+                                  .is_protected = header.is_protected};
+    return true;
 }
 
 int state_map(int fd, uint64_t identity, struct state *state)

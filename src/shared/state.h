@@ -41,6 +41,12 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
  */
 bool state_is_being_created(int fd);
 
+/*
+ * What an earlier boot's finished state was made for: false, and nothing written, if the file does not say that it is
+ * one. No more than its first page is looked at, and nothing of that is certain: the machine may have crashed.
+ */
+bool state_peek_earlier(int fd, struct state_shape *shape);
+
 /* Whether the file says that it is the finished state of an environment; no more than its first page is looked at. */
 bool state_is_ready(int fd);
 

@@ -162,6 +162,7 @@ int inspect_stat(struct store *store, struct onecopy_stat *stat)
                                   .is_protected = header->is_protected != 0,
                                   .is_read_only = store->is_read_only,
                                   .counted_since_ns = header->made_ns,
+                                  .is_on_disk = store->is_on_disk,
                                   .clients = clients_count(&store->state),
                                   .pins = pins.n,
                                   .pinned_bytes = pin_list_bytes(&pins)};

@@ -9,6 +9,7 @@
 #include "base/test_point.h"
 #include "shared/claims.h"
 #include "shared/clients.h"
+#include "shared/janitor.h"
 #include "store/rebuild.h"
 
 /* Extents returned in one transaction. */
@@ -40,13 +41,14 @@ static int pending_return(struct store *store, struct index_write *write, const 
 /* Those that are punched to make room for another go first: that one's share of the budget is theirs. */
 enum reap_pass { PASS_PUNCHES, PASS_ALL };
 
-/* Returns up to a batch; *n: how many. */
+/* Returns up to a batch; *n: how many, *n_pages: how much. */
 static int pending_return_some(struct store *store, uint32_t client, enum reap_pass pass, struct index_write *write,
-                               uint32_t *n)
+                               uint32_t *n, uint64_t *n_pages)
 {
     struct pending pending = {0};
 
     *n = 0;
+    *n_pages = 0;
     while (*n < PENDING_BATCH) {
         int result = index_pending_next(write, client, pending.extent.page + pending.extent.n_pages, &pending);
 
@@ -59,13 +61,15 @@ static int pending_return_some(struct store *store, uint32_t client, enum reap_p
         if (result < 0)
             return result;
         ++*n;
+        *n_pages += pending.extent.n_pages;
     }
     return ONECOPY_OK;
 }
 
-static int pending_pass(struct store *store, uint32_t client, enum reap_pass pass)
+static int pending_pass(struct store *store, uint32_t client, enum reap_pass pass, uint64_t *n_pages)
 {
     uint32_t n = PENDING_BATCH;
+    uint64_t n_returned;
 
     while (n == PENDING_BATCH) {
         struct index_write write;
@@ -73,7 +77,7 @@ static int pending_pass(struct store *store, uint32_t client, enum reap_pass pas
 
         if (result < 0)
             return result;
-        result = pending_return_some(store, client, pass, &write, &n);
+        result = pending_return_some(store, client, pass, &write, &n, &n_returned);
         if (result < 0 || n == 0) {
             index_abort(&write);
             return result;
@@ -81,19 +85,20 @@ static int pending_pass(struct store *store, uint32_t client, enum reap_pass pas
         result = index_commit(&write);
         if (result < 0)
             return result;
+        *n_pages += n_returned;
     }
     return ONECOPY_OK;
 }
 
-int reap_pending(struct store *store, uint32_t client)
+int reap_pending(struct store *store, uint32_t client, uint64_t *n_pages)
 {
-    int result = pending_pass(store, client, PASS_PUNCHES);
+    int result = pending_pass(store, client, PASS_PUNCHES, n_pages);
 
-    return result == ONECOPY_OK ? pending_pass(store, client, PASS_ALL) : result;
+    return result == ONECOPY_OK ? pending_pass(store, client, PASS_ALL, n_pages) : result;
 }
 
 /* With reap_mutex held. */
-static int dead_clients_clear(struct store *store)
+static int dead_clients_clear(struct store *store, struct reaped *reaped)
 {
     struct state_header *header = store->state.header;
     uint32_t n = clients_high(&store->state);
@@ -105,13 +110,14 @@ static int dead_clients_clear(struct store *store)
             continue;
         TEST_POINT("dead_client_seized");
         /* First of all: once the client is free, nothing would point to a reader that it has left. */
-        index_clear_stale_readers(&store->index);
+        reaped->n_readers += index_clear_stale_readers(&store->index);
         TEST_POINT("readers_cleared");
-        pins_clear_all(&store->state, client);
+        reaped->n_pins += pins_clear_all(&store->state, client);
         TEST_POINT("pins_cleared");
-        claims_end_all(&store->state, client);
+        reaped->n_claims += claims_end_all(&store->state, client);
         TEST_POINT("claims_cleared");
-        result = reap_pending(store, client);
+        janitor_forget(&store->state, client);
+        result = reap_pending(store, client, &reaped->n_pages);
         if (result < 0) {
             client_unseize(&store->state, client);
             return result;
@@ -119,27 +125,39 @@ static int dead_clients_clear(struct store *store)
         TEST_POINT("pending_returned");
         add_relaxed(&header->dead_clients, 1U);
         TEST_POINT("dead_client_counted");
+        reaped->n_clients++;
         client_release_dead(&store->state, client);
     }
     return ONECOPY_OK;
 }
 
-int reap_dead_clients(struct store *store, uint64_t interval_ns)
+/*
+ * The lock of a dead client's byte keeps other processes away, not other threads of this one, which share its
+ * descriptor: without the mutex, the slower of two would clear whoever has taken the number since.
+ */
+static int reap(struct store *store, struct reaped *reaped)
 {
-    struct state_header *header = store->state.header;
-    uint64_t now_ns = store_now(store);
     int result;
 
-    if (store->is_read_only ||
-        (interval_ns > 0 && now_ns < clock_add(load_relaxed(&header->reaped_at_ns), interval_ns)))
-        return ONECOPY_OK;
-    /*
-     * The lock of a dead client's byte keeps other processes away, not other threads of this one, which share its
-     * descriptor: without the mutex, the slower of two would clear whoever has taken the number since.
-     */
     pthread_mutex_lock(&store->reap_mutex);
-    store_relaxed(&header->reaped_at_ns, now_ns);
-    result = dead_clients_clear(store);
+    store_relaxed(&store->state.header->reaped_at_ns, store_now(store));
+    result = dead_clients_clear(store, reaped);
     pthread_mutex_unlock(&store->reap_mutex);
     return result;
+}
+
+int reap_dead_clients(struct store *store, uint64_t interval_ns)
+{
+    uint64_t reaped_ns = load_relaxed(&store->state.header->reaped_at_ns);
+    struct reaped ignored = {0};
+
+    if (store->is_read_only || (interval_ns > 0 && store_now(store) < clock_add(reaped_ns, interval_ns)))
+        return ONECOPY_OK;
+    return reap(store, &ignored);
+}
+
+int reap_all(struct store *store, struct reaped *reaped)
+{
+    *reaped = (struct reaped){.n_readers = index_clear_stale_readers(&store->index)};
+    return reap(store, reaped);
 }

@@ -1,9 +1,10 @@
 /*
  * Everything in the state file follows from the index, but for accesses, extensions of expiry, hits, counters and pins,
- * which are lost with it: in an environment on disk a blob expires after a reboot as it was first put. So a state that
- * is lost (a reboot, a damaged file) or doubtful (a transaction too large for the journal that was lost with its
- * process) is made again by one walk over the blobs, in which every record claims its slot. What does not fit, in an
- * index that was damaged, is taken out.
+ * which are lost with it, save what a checkpoint has put down of them (store/hot.c): in an environment on disk a blob
+ * expires after a reboot as it was first put, or as it was to at the last checkpoint. So a state that is lost (a
+ * reboot, a damaged file) or doubtful (a transaction too large for the journal that was lost with its process) is made
+ * again by one walk over the blobs, in which every record claims its slot. What does not fit, in an index that was
+ * damaged, is taken out.
  *
  * In a new state no blob counts as verified: its bytes are checked against its hash before their first use. Free space
  * is made anew too, from the gaps between the blobs, and is given back: after a reboot nobody can vouch that pages
@@ -20,6 +21,7 @@
 #include "base/test_point.h"
 #include "shared/caches.h"
 #include "store/entry.h"
+#include "store/hot.h"
 #include "store/namespace.h"
 
 #include <stdlib.h>
@@ -529,6 +531,8 @@ int rebuild_slots(struct store *store, struct index_write *write, enum rebuild_m
         result = index_blobs_visit(write->index, write->txn, NULL, rebuild_visit, &rebuild);
     if (result == ONECOPY_OK)
         result = entries_rebuild(&rebuild, write);
+    if (result == ONECOPY_OK && mode == REBUILD_ANEW)
+        result = hot_restore(store, write, &rebuild.latest_ns);
     if (result == ONECOPY_OK && mode != REBUILD_KEEP)
         result = index_prepare(&rebuild, write);
     if (result == ONECOPY_OK && mode != REBUILD_KEEP)

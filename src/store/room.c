@@ -156,6 +156,7 @@ static int room_make(struct search *search, struct index_write *write)
     uint64_t n_pages = step_bytes(search) / PAGE_BYTES;
     struct eviction_goal goal = {.n_pages = n_pages, .n_blobs = EVICTION_BLOBS_MAX};
     uint64_t n_evicted;
+    uint64_t n_given = 0;
     int result;
 
     if (!index_may_grow(search)) {
@@ -165,7 +166,7 @@ static int room_make(struct search *search, struct index_write *write)
         search->ignores_share = true;
     }
     if (load_relaxed(&store_totals(store)->warm_pages) > 0)
-        return space_give_back(store, write, n_pages);
+        return space_give_back(store, write, n_pages, &n_given);
     goal.max_blobs = room_eviction_allowance(write);
     result = eviction_commit(store, write, &goal, &n_evicted);
     return result == ONECOPY_OK && n_evicted == 0 ? budget_full(store, "the index") : result;
@@ -291,6 +292,7 @@ int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *
     for (;;) {
         struct index_room room;
         uint64_t n_claimed;
+        uint64_t n_given = 0;
         bool is_begun = true;
         int result = write_begin(store, write);
 
@@ -307,7 +309,7 @@ int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *
         n_claimed = slots_claim_pages(store);
         if (n_claimed == 0)
             return ONECOPY_OK;
-        result = space_give_back(store, write, n_claimed);
+        result = space_give_back(store, write, n_claimed, &n_given);
         if (result < 0)
             return result;
     }

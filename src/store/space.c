@@ -167,7 +167,7 @@ static int punches_finish(struct store *store, struct punches *punches)
     return result == ONECOPY_OK ? failure : result;
 }
 
-int space_give_back(struct store *store, struct index_write *write, uint64_t n_pages)
+int space_give_back(struct store *store, struct index_write *write, uint64_t n_pages, uint64_t *n_given)
 {
     struct punches punches = {0};
     int result = punches_gather(store, write, &punches, &n_pages);
@@ -179,7 +179,12 @@ int space_give_back(struct store *store, struct index_write *write, uint64_t n_p
         return result;
     }
     result = index_commit(write);
-    return result == ONECOPY_OK ? punches_finish(store, &punches) : result;
+    TEST_POINT("punches_gathered");
+    if (result == ONECOPY_OK)
+        result = punches_finish(store, &punches);
+    for (uint32_t i = 0; i < punches.n_cold && result == ONECOPY_OK; i++)
+        *n_given += punches.extents[i].n_pages;
+    return result;
 }
 
 /* ---- entries ---- */
@@ -197,6 +202,7 @@ int space_admit_blob(struct store *store, struct index_write *write)
         return ONECOPY_OK;
     goal.n_blobs = (entries < limit ? 0 : entries - limit) + 1 + minimum(limit / 64, EVICTION_BLOBS_MAX - 1);
     goal.max_blobs = room_eviction_allowance(write);
+    goal.reason = entries < limit ? ONECOPY_EVICTED_FOR_BYTES : ONECOPY_EVICTED_FOR_ENTRIES;
     result = eviction_run(store, write, &goal, &n_evicted);
     if (result < 0)
         return result;
@@ -369,6 +375,7 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
 {
     struct index_write write;
     uint64_t n_evicted = 0;
+    uint64_t n_given = 0;
     uint64_t warm;
     int result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
 
@@ -384,7 +391,7 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
         return result;
     }
     *has_helped = true;
-    return space_give_back(store, &write, n_pages);
+    return space_give_back(store, &write, n_pages, &n_given);
 }
 
 /* Gives pages of our own back to a file system that is full, for n_pages more. ONECOPY_ENOTFOUND: there are none. */
@@ -526,6 +533,7 @@ int space_enforce_limit(struct store *store)
         struct index_write write;
         struct eviction_goal goal;
         uint64_t n_evicted = 0;
+        uint64_t n_given = 0;
         int result;
 
         if (resident <= budget)
@@ -534,7 +542,7 @@ int space_enforce_limit(struct store *store)
         if (result < 0)
             return result;
         if (load_relaxed(&store_totals(store)->warm_pages) > 0) {
-            result = space_give_back(store, &write, resident - budget);
+            result = space_give_back(store, &write, resident - budget, &n_given);
         } else {
             goal = (struct eviction_goal){.n_pages = resident - budget, .max_blobs = room_eviction_allowance(&write)};
             result = eviction_commit(store, &write, &goal, &n_evicted);

@@ -81,7 +81,7 @@ void trouble_meet(struct trouble *trouble, struct chance chance)
     met = trouble;
     own_chance = chance;
     system_calls = (struct system_calls){failing_fallocate, failing_ftruncate, failing_fstat, failing_fstatfs,
-                                         failing_mmap,      failing_calloc,    failing_read};
+                                         failing_mmap,      failing_calloc,    failing_read,  fdatasync};
 }
 
 /* ---- the file system ---- */

@@ -528,6 +528,32 @@ static void expect_reaped(void)
     EXPECT_EQUAL(stat_of(cache).clients, 1);
 }
 
+/* ---- the janitor ---- */
+
+/* Something in limbo that can go, and more than the marks allow. */
+static void arrange_untidy(void)
+{
+    arrange_full();
+    refs[0] = put_content(cache, 1, LARGE);
+    held = get_content(cache, &refs[0], 1);
+    EXPECT_OK(onecopy_remove(cache, &refs[0]));
+    onecopy_release(&held);
+}
+
+static void perform_tidy(void)
+{
+    struct onecopy_janitor_options options;
+    onecopy_janitor *janitor;
+
+    onecopy_janitor_options_init(&options);
+    options.high_percent = 70;
+    options.low_percent = 60;
+    options.warm_bytes = 0;
+    EXPECT_OK(onecopy_janitor_begin(cache, &options, &janitor));
+    EXPECT_OK(onecopy_janitor_pass(janitor, NULL));
+    onecopy_janitor_end(janitor);
+}
+
 /* ---- lost transactions ---- */
 
 static void die_before_commit(void *context)
@@ -611,6 +637,7 @@ static const struct operation operations[] = {
     {"open with a lost state", arrange_lost_state, perform_open, NULL, true},
     {"clear a dead client", arrange_dead_client, perform_reap, expect_reaped, false},
     {"clear one that was punching", arrange_dead_puncher, perform_reap, expect_reaped, false},
+    {"tidy up", arrange_untidy, perform_tidy, NULL, false},
     {"undo a removal", arrange_lost_removal, perform_put_small, expect_put, false},
     {"undo a drop", arrange_lost_drop, perform_put_small, expect_put, false},
     {"undo what overflowed", arrange_lost_batch, perform_put_small, expect_put, false},
@@ -774,7 +801,12 @@ START_TEST(an_operation_killed_at_any_step_leaves_nothing_behind_and_can_be_done
 }
 END_TEST
 
-/* Of the two processes that a wait or a signal is between, the one that is killed is the other suites' business. */
+/* What needs a disk, or a file damaged on one, is killed in tests/unit/test_reboot.c. */
+static bool is_elsewhere(const char *point)
+{
+    return strcmp(point, "bytes_synced") == 0 || strcmp(point, "index_aside") == 0;
+}
+
 START_TEST(every_test_point_is_passed_by_an_operation_that_is_killed_there)
 {
     static bool is_passed[1024];
@@ -790,7 +822,7 @@ START_TEST(every_test_point_is_passed_by_an_operation_that_is_killed_there)
                 is_passed[at] = is_passed[at] || strcmp(points[at], trial->passes.points[i].name) == 0;
     }
     for (size_t at = 0; at < n; at++)
-        if (!is_passed[at])
+        if (!is_passed[at] && !is_elsewhere(points[at]))
             snprintf(missing + strlen(missing), sizeof missing - strlen(missing), " %s", points[at]);
     EXPECT_MSG(!*missing, "no operation passes the test points%s", missing);
 }

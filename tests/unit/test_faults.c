@@ -81,7 +81,7 @@ static void fault_begin(struct fault what, unsigned at)
     fault_at = at;
     n_calls = 0;
     system_calls = (struct system_calls){fault_fallocate, fault_ftruncate, fault_fstat, fault_fstatfs,
-                                         fault_mmap,      fault_calloc,    fault_read};
+                                         fault_mmap,      fault_calloc,    fault_read,  fdatasync};
 }
 
 /* True: the call was made that was to fail. */
@@ -89,7 +89,7 @@ static bool fault_end(void)
 {
     bool was_met = n_calls >= fault_at;
 
-    system_calls = (struct system_calls){fallocate, ftruncate, fstat, fstatfs, mmap, calloc, read};
+    system_calls = (struct system_calls){fallocate, ftruncate, fstat, fstatfs, mmap, calloc, read, fdatasync};
     return was_met;
 }
 
