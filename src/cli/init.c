@@ -103,14 +103,6 @@ static bool difference_write(char text[DIFFERENCE_BYTES], const char *option, ui
     return true;
 }
 
-static char *text_of_ttl(uint64_t ttl_ns, char text[TEXT_BYTES])
-{
-    if (ttl_ns)
-        return text_of_age(ttl_ns, text);
-    snprintf(text, TEXT_BYTES, "0");
-    return text;
-}
-
 static char *text_of_mode(uint64_t mode, char text[TEXT_BYTES])
 {
     snprintf(text, TEXT_BYTES, "%04o", (unsigned)mode);

@@ -14,14 +14,19 @@
 #include <signal.h>
 #include <string.h>
 
+#include "colour.h"
 #include "commands.h"
 #include "descriptors.h"
 #include "print.h"
 
 const struct command *const commands[] = {
-    &command_init,       &command_put,  &command_get,     &command_rm,          &command_set, &command_wait,
-    &command_invalidate, &command_keep, &command_cache,   &command_caches,      &command_ls,  &command_stat,
-    &command_demo,       &command_help, &command_version, &command_demo_worker, NULL,
+    &command_init,   &command_destroy,    &command_config,      &command_status,
+    &command_doctor, &command_verify,     &command_put,         &command_get,
+    &command_rm,     &command_touch,      &command_keep,        &command_set,
+    &command_wait,   &command_invalidate, &command_clear,       &command_cache,
+    &command_caches, &command_ls,         &command_show,        &command_stat,
+    &command_events, &command_pins,       &command_clients,     &command_demo,
+    &command_help,   &command_version,    &command_demo_worker, NULL,
 };
 
 static enum status command_run(const struct command *command, const char *environment, int argc, char **argv)
@@ -49,6 +54,10 @@ static enum status line_run(int argc, char **argv)
         switch (option) {
         case 'e':
             environment = optarg;
+            break;
+        case 'C':
+            if (colour_choose(optarg) != STATUS_OK)
+                return STATUS_USAGE;
             break;
         case 'h':
             help_print(NULL);

@@ -12,7 +12,6 @@
  * ends a command early but quietly.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
