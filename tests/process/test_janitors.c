@@ -202,8 +202,8 @@ static void work(void *context)
 }
 
 /*
- * One janitor's life: until it comes to a point, or to a moment. There may be nothing to do for it there, as the workers
- * see to much of it themselves; then it dies after many passes.
+ * One janitor's life: until it comes to a point, or to a moment. There may be nothing to do for it there, as the
+ * workers see to much of it themselves; then it dies after many passes.
  */
 static void janitor_live_and_die(const char *point, struct chance *chance)
 {
