@@ -233,11 +233,15 @@ coverage: need-coverage build/coverage/onecopy build/coverage/test/run
 
 UNIT_SUITES := $(shell sed -n 's/^SUITE(\([a-z_]*\))$$/\1/p' tests/unit/*.c)
 
+# full_disk fills file systems page by page, some hundred times: that takes longer than all the others together. Test cases
+# with the tag "native" say themselves why memcheck is nothing for them.
+NOT_MEMCHECKED := full_disk
+
 ## valgrind: runs the suites of tests/unit under memcheck, but for NOT_MEMCHECKED. SUITE=name only one.
 .PHONY: valgrind
 valgrind: need-valgrind build/onecopy build/test/run
 	$(Q)printf '%s\n' $(or $(SUITE),$(filter-out $(NOT_MEMCHECKED),$(UNIT_SUITES))) | \
-	    xargs -P $$(nproc) -I{} env CK_RUN_SUITE={} CK_TIMEOUT_MULTIPLIER=30 \
+	    xargs -P $$(nproc) -I{} env CK_RUN_SUITE={} CK_EXCLUDE_TAGS=native CK_TIMEOUT_MULTIPLIER=30 \
 	    valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite build/test/run
 
 # Each folder of bench is one program, but for common, which is part of all.
