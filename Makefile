@@ -10,13 +10,15 @@ CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 
-# All that is needed beyond gcc and make. A word with a colon is a pkg-config module and the Debian package that has it;
-# a word without one is a command and the package of the same name.
+# All that is needed beyond gcc and make. A word with a colon is a pkg-config module and the Debian package that has it,
+# one with an at sign a command and its package, and any other a command and the package of the same name.
 LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
 CLI_NEEDS     := jansson:libjansson-dev
 TEST_NEEDS    := check:check jansson:libjansson-dev
 BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS))
-LINT_NEEDS    := $(BUILD_NEEDS) clang-format clang-tidy cppcheck shellcheck
+PEER_NEEDS    := hiredis:libhiredis-dev libmemcached:libmemcached-dev sqlite3:libsqlite3-dev
+PEERS_NEEDS   := $(BUILD_NEEDS) $(PEER_NEEDS) redis-server memcached gnuplot@gnuplot-nox
+LINT_NEEDS    := $(BUILD_NEEDS) $(PEER_NEEDS) clang-format clang-tidy cppcheck shellcheck
 MODEL_NEEDS   := spin
 
 LANGUAGE := -std=gnu11 -D_GNU_SOURCE -pthread -Iinclude
@@ -29,7 +31,7 @@ CLI_SOURCES     := $(wildcard src/cli/*.c)
 LIBRARY_SOURCES := $(filter-out $(CLI_SOURCES),$(wildcard src/*.c src/*/*.c))
 TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/process tests/cli))
 BENCH_SOURCES   := $(wildcard bench/*/*.c)
-BENCHES         := $(filter-out common,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
+BENCHES         := $(filter-out common contenders,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
 MODELS          := $(wildcard tests/model/*.pml)
 FORMATTED       := $(wildcard $(foreach folder,include src src/* tests tests/* bench/*,$(folder)/*.c $(folder)/*.h))
 VERSION          = $(shell awk '/define ONECOPY_VERSION_/ { printf "%s%s", dot, $$3; dot = "." }' include/onecopy.h)
@@ -157,17 +159,30 @@ asan: build/asan/onecopy build/asan/test/run
 tsan: build/tsan/onecopy build/tsan/test/run
 	$(sanitized) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:handle_segv=0:handle_sigbus=0 $(call suite,build/tsan)
 
-# Each folder of bench is one program, but for common, which is part of all.
+# Each folder of bench is one program, but for common, which is part of all, and contenders, which is part of peers.
 $(foreach name,$(BENCHES),$(eval build/bench/$(name): \
     $(patsubst bench/%.c,build/bench/obj/%.o,$(wildcard bench/$(name)/*.c bench/common/*.c))))
 $(BENCHES:%=build/bench/%): build/libonecopy.a
-	$(call link,,$(LIBRARY_NEEDS))
+	$(call link,,$(LIBRARY_NEEDS) $(BENCH_NEEDS))
+
+PEERS_OBJECTS := $(patsubst bench/%.c,build/bench/obj/%.o,$(wildcard bench/contenders/*.c bench/peers/*.c))
+$(PEERS_OBJECTS): | need-peers
+build/bench/peers: BENCH_NEEDS := $(PEER_NEEDS)
+build/bench/peers: $(PEERS_OBJECTS)
 
 ## bench: measures; each program of bench prints a table and writes build/bench/NAME.json. SIZE=full measures more.
 .PHONY: bench
-bench: $(BENCHES:%=build/bench/%)
-	$(if $(BENCHES),,$(error there is no program in bench))
+bench: $(patsubst %,build/bench/%,$(filter-out peers,$(BENCHES)))
 	$(Q)set -e; for program in $^; do SIZE=$(SIZE) $$program; done
+
+## bench-peers: measures onecopy against Redis, memcached and others, and draws two pictures. PARTS="wake" only that.
+.PHONY: bench-peers
+bench-peers: build/bench/peers
+	$(Q)SIZE=$(SIZE) $< $(PARTS)
+	$(Q)for picture in latency memory; do \
+	    gnuplot -e "data='build/bench/peers-$$picture.dat'; picture='build/bench/peers-$$picture.svg'" \
+	        bench/peers/$$picture.gp; \
+	done
 
 # $(call pan,FLAGS): searches all states of a model. Flaws are not in its exit status, but in what it writes.
 pan = mkdir -p $(@D) && cd $(@D) && spin $(1) -a $(CURDIR)/$< && \
@@ -248,17 +263,18 @@ help:
 
 # Installs what is missing, or says how. Order-only prerequisites of all that needs it: asking costs a few milliseconds,
 # and nothing is built again.
-.PHONY: need-build need-lint need-model
+.PHONY: need-build need-lint need-model need-peers
 need-build: NEEDS := $(BUILD_NEEDS)
 need-lint: NEEDS := $(LINT_NEEDS)
 need-model: NEEDS := $(MODEL_NEEDS)
-need-build need-lint need-model:
+need-peers: NEEDS := $(PEERS_NEEDS)
+need-build need-lint need-model need-peers:
 	@missing=; \
 	for need in $(NEEDS); do \
 	    case $$need in \
 	    *:*) pkg-config --exists "$${need%:*}" 2>/dev/null ;; \
-	    *) command -v "$$need" >/dev/null ;; \
-	    esac || missing="$$missing $${need#*:}"; \
+	    *) command -v "$${need%@*}" >/dev/null ;; \
+	    esac || missing="$$missing $${need#*[:@]}"; \
 	done; \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" = 0 ]; then sudo=; elif sudo -n true 2>/dev/null; then sudo='sudo -n'; else \
