@@ -48,6 +48,7 @@ struct contender {
 
     /* Stores a value, a new one or one that is there; NULL: values go straight to the consumers, by serve(). */
     void (*put)(void *connection, struct value_name *name, const void *data);
+    /* Each get is followed by a release before the next. got: all zeros. */
     void (*get)(void *connection, const struct value_name *name, struct got *got);
     void (*release)(void *connection, struct got *got);
 

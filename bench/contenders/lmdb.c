@@ -1,7 +1,7 @@
 /*
  * LMDB with the values themselves in it, under their numbers; opened with the flags that onecopy uses. A transaction
- * for each put, in which the oldest value goes. A value is good to read only inside a transaction, so a consumer that
- * holds several has one for each; they are kept and renewed.
+ * for each put, in which the oldest value goes. A value is good to read only inside a transaction, which therefore lasts
+ * until the consumer lets go of it; it is one that is renewed.
  */
 #include "contenders/contender.h"
 #include "contenders/kept.h"
@@ -12,14 +12,11 @@
 #include <err.h>
 #include <stdlib.h>
 
-#define N_READERS  32U
 #define MAP_FACTOR 3U
 
 struct connection {
     struct rival rival;
     struct kept kept;
-    MDB_txn *idle[N_READERS]; /* reset */
-    unsigned n_idle;
 };
 
 static void *store_begin(const struct terms *terms)
@@ -72,33 +69,22 @@ static void value_put(void *to, struct value_name *name, const void *data)
 
 static void value_get(void *from, const struct value_name *name, struct got *got)
 {
-    struct connection *connection = from;
+    const struct connection *connection = from;
     MDB_val key = {sizeof name->number, (void *)(uintptr_t)&name->number};
     MDB_val value;
-    MDB_txn *txn;
 
-    if (connection->n_idle > 0) {
-        txn = connection->idle[--connection->n_idle];
-        check_mdb(mdb_txn_renew(txn), "beginning to read");
-    } else {
-        check_mdb(mdb_txn_begin(connection->rival.environment, NULL, MDB_RDONLY, &txn), "beginning to read");
-    }
-    check_mdb(mdb_get(txn, connection->rival.table, &key, &value), "get");
+    check_mdb(mdb_txn_renew(connection->rival.reader), "beginning to read");
+    check_mdb(mdb_get(connection->rival.reader, connection->rival.table, &key, &value), "get");
     got->data = value.mv_data;
     got->n_bytes = value.mv_size;
-    got->held = txn;
 }
 
 static void value_release(void *from, struct got *got)
 {
-    struct connection *connection = from;
+    const struct connection *connection = from;
 
-    if (connection->n_idle == N_READERS) {
-        mdb_txn_abort(got->held);
-        return;
-    }
-    mdb_txn_reset(got->held);
-    connection->idle[connection->n_idle++] = got->held;
+    (void)got;
+    mdb_txn_reset(connection->rival.reader);
 }
 
 const struct contender contender_lmdb = {

@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MIB          (UINT64_C(1) << 20)
-#define PATIENCE_MS  60000U
+#define MIB         (UINT64_C(1) << 20)
+#define PATIENCE_MS 60000U
 
 pid_t memcached_begin(uint64_t limit_bytes, size_t value_bytes)
 {

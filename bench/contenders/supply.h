@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* As many values side by side as are more than a processor's own cache holds, or one. */
-#define SUPPLY_PLACES_MAX 16U
+#define SUPPLY_PLACES_MAX 64U
 #define SUPPLY_BYTES      (UINT64_C(16) << 20)
 
 struct supply {

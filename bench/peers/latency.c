@@ -3,8 +3,8 @@
  * order that is reversed from round to round, so that what disturbs the machine disturbs all; the figure is the median
  * over the rounds. A ratio is that of two turns of the same round. The two consumers take turns, too.
  *
- * All stores may hold the same: 128 MiB, or two and a half of the largest values, and are filled twice over before they
- * are measured (but with 10,000 values at most). The stores of all contenders are there at once, except with the
+ * All stores may hold the same: 128 MiB, or four of the largest values, and are filled before they are measured (but with
+ * 10,000 values at most). The stores of all contenders are there at once, except with the
  * largest values: there each is made for its turn, and gone after it.
  */
 #include "peers/peers.h"
@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #define LIMIT_BYTES  (128 * MIB)
+#define VALUES_MIN   4U
 #define VALUES_MAX   10000U
 #define N_CONSUMERS  2U
 #define TOGETHER_MAX (16 * MIB) /* the longest values for which all stores are there at once */
@@ -24,8 +25,8 @@ static struct terms terms_of(size_t value_bytes)
 {
     struct terms terms = {.value_bytes = value_bytes, .n_consumers = N_CONSUMERS, .limit_bytes = LIMIT_BYTES};
 
-    if (5 * value_bytes / 2 > LIMIT_BYTES)
-        terms.limit_bytes = 5 * value_bytes / 2;
+    if (VALUES_MIN * value_bytes > LIMIT_BYTES)
+        terms.limit_bytes = VALUES_MIN * value_bytes;
     terms.n_kept = terms.limit_bytes / value_bytes;
     if (terms.n_kept > VALUES_MAX)
         terms.n_kept = VALUES_MAX;
@@ -36,7 +37,7 @@ static struct session *contender_begin(const struct contender *contender, size_t
 {
     struct terms terms = terms_of(value_bytes);
     struct session *session = session_begin(contender, &terms);
-    uint64_t n = 2 * terms.limit_bytes / value_bytes;
+    uint64_t n = terms.limit_bytes / value_bytes * 5 / 4 + 1;
 
     session_fill(session, n < VALUES_MAX ? n : VALUES_MAX);
     return session;
@@ -71,11 +72,12 @@ static void size_measure(size_t value_bytes, unsigned n_rounds, struct cell cell
 {
     struct session *sessions[N_CONTENDERS] = {NULL};
     bool are_together = value_bytes <= TOGETHER_MAX;
+    unsigned n_dropped = are_together ? ROUNDS_DROPPED : 0;
 
     for (unsigned i = 0; are_together && i < N_CONTENDERS; i++)
         sessions[i] = contender_begin(contenders[i], value_bytes);
-    for (unsigned round = 0; round < n_rounds + ROUNDS_DROPPED; round++) {
-        unsigned at = round < ROUNDS_DROPPED ? 0 : round - ROUNDS_DROPPED;
+    for (unsigned round = 0; round < n_rounds + n_dropped; round++) {
+        unsigned at = round < n_dropped ? 0 : round - n_dropped;
 
         for (unsigned i = 0; i < N_CONTENDERS; i++) {
             unsigned who = round % 2 == 0 ? i : N_CONTENDERS - 1 - i;

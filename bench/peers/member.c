@@ -1,9 +1,10 @@
 /*
- * Operations are done in batches, between which the clock stands still. In a producer's batch each value is new, made
- * before the clock starts and named on the board after it has stopped. A consumer's batch is of random values among
- * those put lately. It holds them all when the clock stops, looks at them, and lets go of them while the clock runs
- * again. Looking is: the length and the value's number, each time; all bytes, by their hash, in the first batch of a
- * turn. Where reading is what is measured, it is that hash, of each value.
+ * A turn is made of batches, and each batch is measured in short laps: see stopwatch.c.
+ *
+ * In a producer's batch each value is new, made and named on the board before the clock starts; then the same values are
+ * put again. A consumer's batch is of random values among those put lately. Where they are to be read, all bytes of each
+ * are hashed, and the hash compared with the one that the producer gave. Where they are not, the length of each is
+ * looked at, and one of the batch is got again and verified in the same way when the clock stands still.
  */
 #include "peers/member.h"
 
@@ -18,8 +19,13 @@
 #include <unistd.h>
 
 #define TURN_NS         UINT64_C(5000000)
-#define BATCH_MAX       32U
+#define PUTS_MAX        1024U /* in a turn, so that stores of many small values grow alike */
+#define BATCH_MAX       64U
 #define BATCH_BYTES_MAX (UINT64_C(16) << 20)
+
+/* Operations in a lap: one with values of 64 KiB and more. */
+#define LAP_MAX       16U
+#define LAP_BYTES_MAX (UINT64_C(64) << 10)
 
 struct member {
     struct member_context *context;
@@ -51,65 +57,75 @@ static struct value_name *name_at(const struct member *member, uint64_t number)
     return &member->context->board->names[number % NAMES_MAX];
 }
 
-static void puts_run(const struct member *member, uint64_t first, unsigned n)
+static unsigned lap_length(const struct member *member)
 {
-    const struct contender *contender = member->context->contender;
-
-    for (uint64_t number = first; contender->put && number < first + n; number++)
-        contender->put(member->connection, name_at(member, number), supply_value(&member->supply, number));
+    return member->context->terms->value_bytes < LAP_BYTES_MAX ? LAP_MAX : 1;
 }
 
-/* Puts one batch of new values, and the same once more if there is a watch for that. How many. */
-static unsigned batch_put(struct member *member, struct stopwatch *new, struct stopwatch *again)
+static void batch_put(struct member *member, uint64_t first, struct stopwatch *watch)
+{
+    const struct contender *contender = member->context->contender;
+    unsigned n = member->supply.n_places;
+    unsigned lap = lap_length(member);
+
+    if (!contender->put)
+        return;
+    stopwatch_start(watch);
+    for (unsigned i = 0; i < n; i++) {
+        contender->put(member->connection, name_at(member, first + i), supply_value(&member->supply, first + i));
+        if ((i + 1) % lap == 0)
+            stopwatch_lap(watch, lap, 0);
+    }
+    stopwatch_stop(watch);
+}
+
+/* Makes as many values as there are places for. The number of the first. */
+static uint64_t batch_make(struct member *member)
 {
     size_t value_bytes = member->context->terms->value_bytes;
     uint64_t first = member->context->board->n_put;
     unsigned n = member->supply.n_places;
 
     for (uint64_t number = first; number < first + n; number++) {
-        const void *value = supply_value(&member->supply, number);
         struct value_name *name = name_at(member, number);
 
         *name = (struct value_name){.number = number, .n_bytes = value_bytes};
-        content_hash(value, value_bytes, &name->hash);
-    }
-    stopwatch_start(new);
-    puts_run(member, first, n);
-    stopwatch_stop(new);
-    if (again) {
-        stopwatch_start(again);
-        puts_run(member, first, n);
-        stopwatch_stop(again);
+        content_hash(supply_value(&member->supply, number), value_bytes, &name->hash);
     }
     member->context->board->n_put += n;
-    return n;
+    return first;
 }
 
-static void cost_answer(const struct stopwatch *watch, uint64_t n, double *values)
+static void cost_answer(struct stopwatch *watch, double *values)
 {
-    values[0] = (double)watch->ns / (double)n;
-    values[1] = (double)watch->processor_ns / (double)n;
+    values[0] = stopwatch_time(watch);
+    values[1] = stopwatch_processor_time(watch);
 }
 
 static void turn_put(struct member *member, struct answer *answer)
 {
-    struct stopwatch new = {.other = member->context->server};
-    struct stopwatch again = new;
-    uint64_t n = 0;
+    struct stopwatch new;
+    struct stopwatch again;
 
+    stopwatch_init(&new, member->context->server);
+    stopwatch_init(&again, member->context->server);
     do {
-        n += batch_put(member, &new, &again);
-    } while (new.ns < TURN_NS);
-    cost_answer(&new, n, answer->values);
-    cost_answer(&again, n, answer->values + 2);
+        uint64_t first = batch_make(member);
+
+        batch_put(member, first, &new);
+        batch_put(member, first, &again);
+    } while (new.ns < TURN_NS &&new.n < PUTS_MAX);
+    cost_answer(&new, answer->values);
+    cost_answer(&again, answer->values + 2);
 }
 
 static void fill(struct member *member, uint64_t n)
 {
-    struct stopwatch watch = {0};
+    struct stopwatch watch;
 
-    for (uint64_t n_done = 0; n_done < n;)
-        n_done += batch_put(member, &watch, NULL);
+    stopwatch_init(&watch, 0);
+    for (uint64_t n_done = 0; n_done < n; n_done += member->supply.n_places)
+        batch_put(member, batch_make(member), &watch);
 }
 
 /* One of those put lately: a quarter of what a store may hold, so that none of them has gone. */
@@ -137,8 +153,7 @@ static void verify(const struct value_name *name, const struct got *got)
 
 struct batch {
     unsigned n;
-    const struct value_name *names[BATCH_MAX];
-    struct got gots[BATCH_MAX];
+    struct value_name names[BATCH_MAX];
 };
 
 static void batch_draw(struct member *member, struct batch *batch)
@@ -147,66 +162,58 @@ static void batch_draw(struct member *member, struct batch *batch)
 
     batch->n = n < 1 ? 1 : n > BATCH_MAX ? BATCH_MAX : (unsigned)n;
     for (unsigned i = 0; i < batch->n; i++)
-        batch->names[i] = name_draw(member);
-    memset(batch->gots, 0, sizeof batch->gots);
+        batch->names[i] = *name_draw(member);
 }
 
-static void batch_get(struct member *member, struct batch *batch, struct stopwatch *watch, bool verifies)
+/* Reads all bytes of a value. */
+static void value_check(struct member *member, const struct value_name *name)
 {
-    const struct contender *contender = member->context->contender;
+    struct got got = {0};
 
-    stopwatch_start(watch);
-    for (unsigned i = 0; i < batch->n; i++)
-        contender->get(member->connection, batch->names[i], &batch->gots[i]);
-    stopwatch_stop(watch);
-    for (unsigned i = 0; i < batch->n; i++) {
-        watch->ns -= batch->gots[i].uncounted_ns;
-        if (verifies)
-            verify(batch->names[i], &batch->gots[i]);
-        else if (batch->gots[i].n_bytes != batch->names[i]->n_bytes ||
-                 supply_number(batch->gots[i].data) != batch->names[i]->number)
-            errx(1, "value %llu has become another", (unsigned long long)batch->names[i]->number);
-    }
-    stopwatch_start(watch);
-    for (unsigned i = 0; i < batch->n; i++)
-        contender->release(member->connection, &batch->gots[i]);
-    stopwatch_stop(watch);
+    member->context->contender->get(member->connection, name, &got);
+    verify(name, &got);
+    member->context->contender->release(member->connection, &got);
 }
 
-static void batch_get_and_read(struct member *member, struct batch *batch, struct stopwatch *watch)
+static void batch_get(struct member *member, const struct batch *batch, bool reads, struct stopwatch *watch)
 {
     const struct contender *contender = member->context->contender;
+    unsigned lap = lap_length(member);
+    uint64_t uncounted_ns = 0;
 
     stopwatch_start(watch);
     for (unsigned i = 0; i < batch->n; i++) {
-        struct got *got = &batch->gots[i];
+        struct got got = {0};
 
-        contender->get(member->connection, batch->names[i], got);
-        verify(batch->names[i], got);
-        contender->release(member->connection, got);
+        contender->get(member->connection, &batch->names[i], &got);
+        uncounted_ns += got.uncounted_ns;
+        if (reads)
+            verify(&batch->names[i], &got);
+        else if (got.n_bytes != batch->names[i].n_bytes)
+            errx(1, "value %llu has another length", (unsigned long long)batch->names[i].number);
+        contender->release(member->connection, &got);
+        if ((i + 1) % lap == 0) {
+            stopwatch_lap(watch, lap, uncounted_ns);
+            uncounted_ns = 0;
+        }
     }
     stopwatch_stop(watch);
-    for (unsigned i = 0; i < batch->n; i++)
-        watch->ns -= batch->gots[i].uncounted_ns;
+    if (!reads)
+        value_check(member, &batch->names[0]);
 }
 
 static void turn_get(struct member *member, bool reads, struct answer *answer)
 {
-    struct stopwatch watch = {.other = member->context->server};
+    struct stopwatch watch;
     struct batch batch;
-    uint64_t n = 0;
 
-    if (member->context->contender->serve)
-        watch.other = member->context->board->producer;
+    stopwatch_init(&watch,
+                   member->context->contender->serve ? member->context->board->producer : member->context->server);
     do {
         batch_draw(member, &batch);
-        if (reads)
-            batch_get_and_read(member, &batch, &watch);
-        else
-            batch_get(member, &batch, &watch, n == 0);
-        n += batch.n;
+        batch_get(member, &batch, reads, &watch);
     } while (watch.ns < TURN_NS);
-    cost_answer(&watch, n, answer->values);
+    cost_answer(&watch, answer->values);
 }
 
 static void hold(struct member *member)

@@ -1,7 +1,7 @@
 /*
  * How much memory do a runner and its workers take that all hold one large argument? The runner puts it; each worker
  * gets it, reads it and keeps it, one after the other, and the runner drops its own. Then is counted what all processes,
- * the server and the store take (peers/session.c says how). A store is allowed two and a half such arguments.
+ * the server and the store take (peers/session.c says how). A store may hold four such arguments.
  *
  * For each number of workers everything is made anew. The least of the rounds is taken: a server may still be giving
  * back what it had needed for a moment.
@@ -19,7 +19,7 @@
 static double memory_once(const struct contender *contender, unsigned n_workers, size_t value_bytes)
 {
     struct terms terms = {
-        .value_bytes = value_bytes, .limit_bytes = 5 * value_bytes / 2, .n_kept = 2, .n_consumers = n_workers};
+        .value_bytes = value_bytes, .limit_bytes = 4 * value_bytes, .n_kept = 4, .n_consumers = n_workers};
     struct session *session = session_begin(contender, &terms);
     uint64_t n_bytes;
 

@@ -1,4 +1,6 @@
 /*
+ * Time is the median of short laps, so that what takes the processor away from us for a moment spoils one of many.
+ *
  * Processor time is that of this process and of the one that it has to do with, all threads. What a server does after
  * its answer is seen when the next piece of work is measured, so the last such part of a turn escapes: to its favour.
  */
@@ -30,14 +32,42 @@ static uint64_t processor_total(const struct stopwatch *watch)
     return sum + processor_now(other);
 }
 
+void stopwatch_init(struct stopwatch *watch, pid_t other)
+{
+    watch->other = other;
+    watch->n = watch->ns = watch->processor_ns = 0;
+    watch->n_laps = 0;
+}
+
 void stopwatch_start(struct stopwatch *watch)
 {
     watch->processor_began_ns = processor_total(watch);
-    watch->began_ns = time_ns();
+    watch->lap_began_ns = time_ns();
+}
+
+void stopwatch_lap(struct stopwatch *watch, uint64_t n, uint64_t uncounted_ns)
+{
+    uint64_t now_ns = time_ns();
+    uint64_t lap_ns = now_ns - watch->lap_began_ns - uncounted_ns;
+
+    if (watch->n_laps < LAPS_MAX)
+        watch->laps_ns[watch->n_laps++] = (double)lap_ns / (double)n;
+    watch->n += n;
+    watch->ns += lap_ns;
+    watch->lap_began_ns = now_ns;
 }
 
 void stopwatch_stop(struct stopwatch *watch)
 {
-    watch->ns += time_ns() - watch->began_ns;
     watch->processor_ns += processor_total(watch) - watch->processor_began_ns;
+}
+
+double stopwatch_time(struct stopwatch *watch)
+{
+    return spread_of(watch->laps_ns, watch->n_laps).median;
+}
+
+double stopwatch_processor_time(const struct stopwatch *watch)
+{
+    return (double)watch->processor_ns / (double)watch->n;
 }

@@ -14,6 +14,7 @@
 #define WAKES_MAX 1000U
 
 enum { WAITER, SETTER };
+enum { ORDER_PREPARE, ORDER_WAIT, ORDER_SET };
 
 /* What a waiter surely needs to fall asleep. */
 #define DELAY_MIN_NS UINT64_C(3000000)
@@ -43,34 +44,54 @@ static void *half_prepare(void *context, unsigned number)
     return half;
 }
 
+/* Returns the time at which it was set, after a while. */
+static uint64_t result_set(struct half *half, uint64_t number)
+{
+    uint64_t delay_ns = DELAY_MIN_NS + random_below(&half->random, half->way->interval_ns + DELAY_MIN_NS);
+    struct result result = {.number = number};
+    uint64_t now_ns;
+
+    nanosleep(&(struct timespec){.tv_sec = (time_t)(delay_ns / 1000000000), .tv_nsec = (long)(delay_ns % 1000000000)},
+              NULL);
+    now_ns = time_ns();
+    half->way->set(half->connection, &result);
+    return now_ns;
+}
+
+/* Returns the time at which it was there. */
+static uint64_t result_wait(const struct half *half, uint64_t number)
+{
+    struct result result;
+    uint64_t now_ns;
+
+    half->way->wait(half->connection, number, &result);
+    now_ns = time_ns();
+    if (result.number != number)
+        errx(1, "%s: result %llu instead of %llu", half->way->name, (unsigned long long)result.number,
+             (unsigned long long)number);
+    return now_ns;
+}
+
 static void half_obey(void *prepared, const struct order *order, struct answer *answer)
 {
     struct half *half = prepared;
-    struct result result = {.number = order->number};
-    uint64_t delay_ns = DELAY_MIN_NS + random_below(&half->random, half->way->interval_ns + DELAY_MIN_NS);
 
-    if (order->kind == WAITER) {
-        if (half->way->prepare)
-            half->way->prepare(half->connection, order->number);
-        half->way->wait(half->connection, order->number, &result);
-        answer->values[0] = (double)time_ns();
-        if (result.number != order->number)
-            errx(1, "%s: result %llu instead of %llu", half->way->name, (unsigned long long)result.number,
-                 (unsigned long long)order->number);
-        return;
-    }
-    nanosleep(&(struct timespec){.tv_sec = (time_t)(delay_ns / 1000000000), .tv_nsec = (long)(delay_ns % 1000000000)},
-              NULL);
-    answer->values[0] = (double)time_ns();
-    half->way->set(half->connection, &result);
+    if (order->kind == ORDER_PREPARE)
+        half->way->prepare(half->connection, order->number);
+    else if (order->kind == ORDER_WAIT)
+        answer->values[0] = (double)result_wait(half, order->number);
+    else
+        answer->values[0] = (double)result_set(half, order->number);
 }
 
 static double wake_once(const struct pair *pair, uint64_t number)
 {
     double woken_ns;
 
-    team_order(&pair->team, WAITER, WAITER, number);
-    team_order(&pair->team, SETTER, SETTER, number);
+    if (pair->way->prepare)
+        team_ask(&pair->team, WAITER, ORDER_PREPARE, number);
+    team_order(&pair->team, WAITER, ORDER_WAIT, number);
+    team_order(&pair->team, SETTER, ORDER_SET, number);
     woken_ns = team_answer(&pair->team, WAITER).values[0];
     return woken_ns - team_answer(&pair->team, SETTER).values[0];
 }
