@@ -23,7 +23,9 @@ MODEL_NEEDS   := spin
 
 LANGUAGE := -std=gnu11 -D_GNU_SOURCE -pthread -Iinclude
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
-ASAN     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# Static: tests/support/sanitizer.c needs of ASan's run-time what its shared library does not show.
+ASAN     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+            -static-libasan -static-libubsan
 # gcc warns of every fence that TSan does not model; onecopy's stand between processes, where TSan sees nothing anyway.
 TSAN     := -fsanitize=thread -Wno-tsan
 

@@ -29,10 +29,13 @@ struct rival {
 void rival_open(struct rival *rival, const char *path);
 void rival_make(struct rival *rival, const char *name, uint64_t map_bytes);
 void rival_end(struct rival *rival);
-/* Stores n values of equal length, in one transaction, under n keys side by side; each is taken from the same bytes. */
+/*
+ * Stores n values, in one transaction, under n keys of equal length that lie side by side. Each value is taken from the
+ * same bytes.
+ */
 void rival_fill(struct rival *rival, const void *keys, size_t key_bytes, size_t n, const void *data, size_t n_bytes);
 
-/* Looks a key up in a transaction of its own; the length of its value. Inline, so that LMDB pays for no call of ours. */
+/* Looks a key up in a transaction of its own; its value's length. Inline, so that LMDB pays for no call of ours. */
 static inline size_t rival_get(const struct rival *rival, const void *key_data, size_t key_bytes)
 {
     MDB_val key = {key_bytes, (void *)(uintptr_t)key_data};

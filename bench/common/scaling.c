@@ -1,7 +1,7 @@
 /*
  * Do processes at once achieve as much more than one as there are processors? They take turns in each round, as in
- * common/measure.c: first one alone for a while (either of the first two), then two, then all. What matters is the ratio
- * within a round, beside what the same machine gives somebody else's work at the same time.
+ * common/measure.c: first one alone for a while (each of the first two), then two, then all. What matters is the ratio
+ * within a round, beside what the same machine gives to other work of two processes.
  */
 #include "common/scaling.h"
 

@@ -9,7 +9,7 @@
 struct scale {
     unsigned n_rounds; /* of a duel */
     size_t n_entries;  /* that gets choose from */
-    size_t n_keys;     /* the "100,000" that a pattern is matched against */
+    size_t n_keys;     /* the 100,000 that a pattern is matched against */
     unsigned n_glob_rounds;
 };
 

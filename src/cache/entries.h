@@ -26,6 +26,7 @@ static inline bool status_is_final(uint32_t status)
 struct entry_seen {
     struct entry_record record;
     struct held held;
+    uint64_t seen_ns; /* when it was looked up */
     bool is_held;
     bool is_stale;
     uint32_t cache; /* its number */

@@ -66,19 +66,19 @@ static int value_hold(struct store *store, struct lane *lane, const struct entry
     return ONECOPY_OK;
 }
 
+/* As of when it was seen. */
 static void slot_touch(struct store *store, struct lane *lane, const struct entry_seen *seen)
 {
     uint32_t policy = load_relaxed(&cache_at(&store->state, seen->cache)->policy);
 
     if (policy != ONECOPY_POLICY_FIFO && seen->record.slot < store->state.max_slots)
-        lane_count_hit(&store->views, lane, seen->record.slot, store_now(store));
+        lane_count_hit(&store->views, lane, seen->record.slot, seen->seen_ns);
 }
 
 /* Whether what was found is what is asked for. */
 static bool entry_suits(const struct store *store, const struct cache_found *cache, enum look_mode mode,
-                        const struct entry_record *record, bool *is_stale)
+                        const struct entry_record *record, uint64_t now_ns, bool *is_stale)
 {
-    uint64_t now_ns = store_now(store);
     uint64_t grace_ns = load_relaxed(&cache_at(&store->state, cache->number)->grace_ns);
 
     if (record->cache_serial != cache->serial ||
@@ -101,7 +101,10 @@ static int index_look(struct store *store, struct lane *lane, const struct entry
     result = index_entry_find(&store->index, lane->reader, cache->number, &key->hash, key->bytes, key->n_bytes, &found,
                               &ordinal);
     TEST_POINT("entry_found");
-    if (result == ONECOPY_OK && !entry_suits(store, cache, mode, &found.record, &seen->is_stale))
+    if (result == ONECOPY_OK)
+        __builtin_prefetch(slot_at(&store->state, found.record.slot)); /* is in no cache, and wanted in a moment */
+    seen->seen_ns = store_now(store);
+    if (result == ONECOPY_OK && !entry_suits(store, cache, mode, &found.record, seen->seen_ns, &seen->is_stale))
         result = ONECOPY_ENOTFOUND;
     if (result == ONECOPY_OK) {
         seen->record = found.record;
@@ -124,7 +127,7 @@ static bool blob_is_of(const struct held *held, const struct entry_record *recor
 /* Holds the blob of an entry. ONECOPY_ENOTFOUND: it is gone. */
 static int value_blob_hold(struct store *store, struct lane *lane, struct entry_seen *seen)
 {
-    int result = blob_hold(store, lane, &seen->record.ref, HOLD_EXPIRED, store_now(store), &seen->held);
+    int result = blob_hold(store, lane, &seen->record.ref, HOLD_EXPIRED, seen->seen_ns, &seen->held);
 
     if (result == ONECOPY_OK && !blob_is_of(&seen->held, &seen->record)) {
         view_release(&store->views, seen->held.cell);

@@ -52,6 +52,31 @@ static int cache_is_full(struct store *store, uint32_t number)
                                                             : "all that it has is being kept");
 }
 
+static bool cache_fits(const struct cache *cache, const struct eviction_goal *goal)
+{
+    return load_relaxed(&cache->entries) <= goal->entries && load_relaxed(&cache->bytes) <= goal->bytes;
+}
+
+/*
+ * Evicts one entry, for which every transaction has room and which mostly suffices; then, if it does not, as many as
+ * the index has room for, which takes some time to find out.
+ */
+static int cache_evict(struct store *store, struct index_write *write, struct eviction_goal *goal, uint64_t *n_evicted)
+{
+    uint64_t n_first;
+    int result;
+
+    goal->max_blobs = 1;
+    result = eviction_run(store, write, goal, &n_first);
+    if (result == ONECOPY_OK && n_first > 0 && !cache_fits(cache_at(&store->state, goal->cache), goal)) {
+        goal->max_blobs = room_eviction_allowance(write);
+        result = eviction_run(store, write, goal, n_evicted);
+    }
+    if (result == ONECOPY_OK)
+        *n_evicted += n_first;
+    return result;
+}
+
 int cache_make_room(struct store *store, struct index_write *write, uint32_t number, uint64_t n_entries,
                     uint64_t n_bytes, uint64_t *n_evicted)
 {
@@ -68,13 +93,12 @@ int cache_make_room(struct store *store, struct index_write *write, uint32_t num
             ONECOPY_ETOOBIG,
             "an entry of %llu bytes more is larger than the cache's limit of %llu: raise it, or split the value",
             (unsigned long long)n_bytes, (unsigned long long)max_bytes);
-    if (load_relaxed(&cache->entries) <= goal.entries && load_relaxed(&cache->bytes) <= goal.bytes)
+    if (cache_fits(cache, &goal))
         return ONECOPY_OK;
-    goal.max_blobs = room_eviction_allowance(write);
-    result = eviction_run(store, write, &goal, n_evicted);
+    result = cache_evict(store, write, &goal, n_evicted);
     if (result < 0)
         return result;
-    if (load_relaxed(&cache->entries) <= goal.entries && load_relaxed(&cache->bytes) <= goal.bytes)
+    if (cache_fits(cache, &goal))
         return ONECOPY_OK;
     return *n_evicted > 0 ? ONECOPY_EFULL : cache_is_full(store, number);
 }

@@ -164,6 +164,12 @@ static int present_find(const struct setting *setting, const struct index_write 
     return result == ONECOPY_ENOTFOUND ? ONECOPY_OK : result;
 }
 
+/* Finds it again after an eviction, which adds nothing: where no key had this hash, none has it now. */
+static int present_find_again(const struct setting *setting, const struct index_write *write, struct present *present)
+{
+    return present->is_there || present->ordinal > 0 ? present_find(setting, write, present) : ONECOPY_OK;
+}
+
 /*
  * Finds what is there, and makes room for what comes. SET_AGAIN: something was evicted and is to be committed, and more
  * has to be; *n_evicted tells.
@@ -187,13 +193,13 @@ static int room_prepare(const struct setting *setting, struct index_write *write
     if (result == ONECOPY_EFULL && *n_evicted > 0)
         return SET_AGAIN;
     if (result == ONECOPY_OK && *n_evicted > 0)
-        result = present_find(setting, write, present);
+        result = present_find_again(setting, write, present);
     if (result == ONECOPY_OK && was_there && !present->is_there)
         return SET_AGAIN; /* what was to be replaced has itself gone: the room needed is another */
     if (result == ONECOPY_OK && !present->is_there) {
         result = space_admit_blob(store, write);
         if (result == ONECOPY_OK)
-            result = present_find(setting, write, present);
+            result = present_find_again(setting, write, present);
     }
     return result;
 }

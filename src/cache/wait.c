@@ -18,8 +18,8 @@
 #include <sched.h>
 
 /* How often to look at the journal without a pause, and with one in which others may run. */
-#define SPINS  200U
-#define YIELDS 20U
+#define SPINS  50U
+#define YIELDS 50U
 
 /* Naps while a transaction is under way. */
 #define NAP_MIN_NS UINT64_C(50000)

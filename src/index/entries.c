@@ -41,6 +41,8 @@ static int entry_read(const MDB_val *value, struct entry_found *found)
 
     if (value->mv_size < sizeof *record)
         return damaged("the record of an entry is too short");
+    __builtin_prefetch(at + sizeof *record); /* key and value, while the record is on its way */
+    __builtin_prefetch(at + sizeof *record + 64);
     memcpy(record, at, sizeof *record);
     n_least = sizeof *record + record->key_bytes + record->content_type_bytes;
     if (value->mv_size != n_least && value->mv_size != n_least + record->length_bytes)

@@ -18,10 +18,10 @@
 #include "base/error.h"
 #include "base/system.h"
 #include "base/test_point.h"
+#include "index/order.h"
 #include "shared/slots.h"
 #include "shared/waiting.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
@@ -65,33 +65,6 @@ int index_error(int mdb_code, const char *doing)
 }
 
 /*
- * LMDB's own order of keys, for those of 16 bytes in the time of two loads instead of a call of memcmp(): a look-up
- * compares a dozen keys or two, and this is a fifth of its time. As the order is the same, nothing goes wrong where
- * LMDB's own function is used on the table.
- */
-static int ref_compare(const MDB_val *a, const MDB_val *b)
-{
-    uint64_t one[2];
-    uint64_t other[2];
-    size_t shorter = a->mv_size < b->mv_size ? a->mv_size : b->mv_size;
-    int order;
-
-    if (a->mv_size != sizeof one || b->mv_size != sizeof other) {
-        order = memcmp(a->mv_data, b->mv_data, shorter);
-        return order != 0 ? order : (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
-    }
-    memcpy(one, a->mv_data, sizeof one);
-    memcpy(other, b->mv_data, sizeof other);
-    if (one[0] == other[0]) {
-        one[0] = one[1];
-        other[0] = other[1];
-    }
-    one[0] = be64toh(one[0]);
-    other[0] = be64toh(other[0]);
-    return (one[0] > other[0]) - (one[0] < other[0]);
-}
-
-/*
  * Blobs are in LMDB's main table, the one that needs no name: in each transaction the first use of any other begins
  * with a search for its root in this one. The names of the others are keys here, and begin alike to lie side by side;
  * they are not 16 bytes long, as refs are.
@@ -115,12 +88,14 @@ static int tables_open(struct index *index, MDB_txn *txn, unsigned flags)
     int code = mdb_dbi_open(txn, NULL, 0, &index->blobs);
 
     if (code == MDB_SUCCESS)
-        code = mdb_set_compare(txn, index->blobs, ref_compare); /* opening this table again would undo it */
+        code = mdb_set_compare(txn, index->blobs, key_compare); /* opening this table again would undo it */
     if (code != MDB_SUCCESS)
         return index_error(code, "opening its tables");
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         static_assert(sizeof tables / sizeof *tables == N_NAMED_TABLES, "all are told from refs");
         code = mdb_dbi_open(txn, tables[i].name, flags, tables[i].table);
+        if (code == MDB_SUCCESS)
+            code = mdb_set_compare(txn, *tables[i].table, key_compare);
         if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE)
             return error_set(ONECOPY_EFORMAT, "data.mdb is not the index of an environment: it lacks the table '%s'",
                              tables[i].name);

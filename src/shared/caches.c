@@ -25,10 +25,36 @@ static uint64_t name_hash(const char *name)
     return hash ? hash : 1;
 }
 
-static void name_pack(const char *name, uint64_t words[CACHE_NAME_WORDS])
+/* Packs a name, with zeros behind it. Returns how many words suffice to tell it from any other. */
+static uint32_t name_pack(const char *name, uint64_t words[CACHE_NAME_WORDS])
 {
+    size_t n = strnlen(name, CACHE_NAME_MAX);
+    size_t n_words = n / sizeof *words + 1;
+
     memset(words, 0, CACHE_NAME_WORDS * sizeof *words);
-    memcpy(words, name, strnlen(name, CACHE_NAME_MAX));
+    memcpy(words, name, n);
+    return n_words < CACHE_NAME_WORDS ? (uint32_t)n_words : CACHE_NAME_WORDS;
+}
+
+/* A name that is looked for, and where its cache was when it was last looked for. */
+struct sought {
+    uint64_t hash;
+    uint64_t words[CACHE_NAME_WORDS];
+    uint32_t n_words;
+    uint32_t hint;
+};
+
+/* What a thread looks for is mostly what it has looked for before: the hash is at hand then. */
+static void sought_set(struct sought *sought, const char *name)
+{
+    uint64_t words[CACHE_NAME_WORDS];
+    uint32_t n_words = name_pack(name, words);
+
+    if (sought->n_words == n_words && memcmp(sought->words, words, n_words * sizeof *words) == 0)
+        return;
+    sought->n_words = n_words;
+    memcpy(sought->words, words, sizeof words);
+    sought->hash = name_hash(name);
 }
 
 static uint32_t caches_high(const struct state *state)
@@ -43,32 +69,28 @@ bool cache_is_known(const struct state *state, uint32_t number)
     return number < caches_high(state);
 }
 
-static bool cache_matches(const struct cache *cache, uint64_t hash, const uint64_t words[CACHE_NAME_WORDS],
-                          uint64_t *serial)
+static bool cache_matches(const struct cache *cache, const struct sought *sought, uint64_t *serial)
 {
-    if (load_acquire(&cache->name_hash) != hash)
+    if (load_acquire(&cache->name_hash) != sought->hash)
         return false;
-    for (uint32_t i = 0; i < CACHE_NAME_WORDS; i++)
-        if (load_relaxed(&cache->name[i]) != words[i])
+    for (uint32_t i = 0; i < sought->n_words; i++)
+        if (load_relaxed(&cache->name[i]) != sought->words[i])
             return false;
     *serial = load_relaxed(&cache->serial);
     atomic_thread_fence(memory_order_acquire); /* pairs with that in cache_set_name() */
-    return load_relaxed(&cache->name_hash) == hash;
+    return load_relaxed(&cache->name_hash) == sought->hash;
 }
 
 bool cache_find(const struct state *state, const char *name, struct cache_found *found)
 {
-    static _Thread_local uint32_t hint;
-    uint64_t words[CACHE_NAME_WORDS];
-    uint64_t hash = name_hash(name);
+    static _Thread_local struct sought sought;
     uint32_t high = caches_high(state);
+    uint32_t number = sought.hint < high ? sought.hint : 0;
 
-    name_pack(name, words);
-    for (uint32_t i = 0; i < high; i++) {
-        uint32_t number = (hint + i) % high;
-
-        if (cache_matches(cache_at(state, number), hash, words, &found->serial)) {
-            hint = found->number = number;
+    sought_set(&sought, name);
+    for (uint32_t n = 0; n < high; n++, number = number + 1 < high ? number + 1 : 0) {
+        if (cache_matches(cache_at(state, number), &sought, &found->serial)) {
+            sought.hint = found->number = number;
             return true;
         }
     }

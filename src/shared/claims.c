@@ -171,3 +171,13 @@ void claims_end_all(struct state *state, uint32_t client)
             cell_end(state, &state->claims[i], word);
     }
 }
+
+void claims_end_cache(struct state *state, uint32_t cache)
+{
+    for (uint32_t i = 0; i < CLAIM_CELLS; i++) {
+        uint32_t word = load_acquire(&state->claims[i].owner);
+
+        if (OWNER(word) != 0 && load_relaxed(&state->claims[i].cache) == cache)
+            cell_end(state, &state->claims[i], word);
+    }
+}

@@ -27,4 +27,7 @@ bool claim_end(struct state *state, uint32_t client, uint32_t cache, const oneco
 /* Ends all claims of a client that is dead, or that is the caller. */
 void claims_end_all(struct state *state, uint32_t client);
 
+/* Under the write lock: ends all claims on keys of a cache that is no more, before another has its number. */
+void claims_end_cache(struct state *state, uint32_t cache);
+
 #endif

@@ -10,6 +10,7 @@
 #include "store/namespace.h"
 
 #include "base/error.h"
+#include "shared/claims.h"
 #include "shared/counters.h"
 
 #include <stdio.h>
@@ -146,6 +147,7 @@ int namespace_drop(struct store *store, const struct index_write *write, uint32_
 
 int namespace_end(struct store *store, const struct index_write *write, uint32_t number)
 {
+    claims_end_cache(&store->state, number); /* whether or not this commits: the cache is dropped already */
     cache_save(&store->state, number);
     store_relaxed(&cache_at(&store->state, number)->status, (uint32_t)CACHE_FREE);
     return index_cache_delete(write, number);

@@ -33,6 +33,16 @@ static const char *const points[] = {
     "write_begun",
     "before_commit",
     "after_commit",
+    "value_prepared",
+    "signal_marked",
+    "signalled",
+    "entry_set",
+    "claim_decided",
+    "wait_marked",
+    "matches_read",
+    "kept_counted",
+    "cache_dropped",
+    "cache_swept",
 };
 #define N_POINTS (sizeof points / sizeof *points)
 
@@ -50,6 +60,7 @@ static void setup(void)
 {
     workload = shared_memory(sizeof *workload);
     workload->seed = test_seed() * WORKLOAD_VALUES + 1;
+    workload->with_entries = true;
     workload->max_length = 8 * MIB;
     workload->max_holds = 4;
     workload->n_threads = 2;
@@ -102,9 +113,19 @@ static void everything_is_well(onecopy *cache)
 {
     AWAIT(is_alone(cache));
     expect_nothing_left(cache);
+    workload_settle(cache);
     expect_all_readable(cache);
     EXPECT(workload_verify(workload, cache) > 0);
     expect_within(BUDGET);
+}
+
+/* Rounds of all points go on until somebody has died at each, however rarely it is passed. */
+static bool is_every_point_hit(const uint64_t n_killed_at[N_POINTS])
+{
+    for (size_t i = 0; i < N_POINTS; i++)
+        if (n_killed_at[i] == 0)
+            return false;
+    return true;
 }
 
 START_TEST(processes_killed_at_any_moment_and_point_leave_everything_in_order)
@@ -121,7 +142,7 @@ START_TEST(processes_killed_at_any_moment_and_point_leave_everything_in_order)
     for (size_t i = 0; i < N_PROCESSES; i++)
         victim_start(&victims[i], &chance, number++);
     cache = scratch_open(BUDGET);
-    while (n_killed < n_wanted) {
+    while (n_killed < n_wanted || (n_wanted >= 300 && !is_every_point_hit(n_killed_at))) {
         size_t chosen = chance_below(&chance, N_PROCESSES);
 
         expect_within(BUDGET);
@@ -144,8 +165,6 @@ START_TEST(processes_killed_at_any_moment_and_point_leave_everything_in_order)
     workload->is_over = 1;
     for (size_t i = 0; i < N_PROCESSES; i++)
         process_join_any(&victims[i].process);
-    for (size_t i = 0; i < N_POINTS; i++)
-        EXPECT_MSG(n_killed_at[i] > 0 || n_wanted < 300, "nobody was killed at %s", points[i]);
     EXPECT(workload->n_puts > 0 && workload->n_hits > 0);
     if (setting("ONECOPY_TORTURE_REPORT", 0))
         printf("%llu killed, %llu steps, %llu puts, %llu hits, %llu refused, %llu children, %llu dead clients\n",

@@ -32,7 +32,8 @@ static uint64_t usage_peak;
 /* Whether everything has happened that is to be tortured: on a busy machine it takes its time. */
 static bool has_seen_all(onecopy *cache)
 {
-    return stat_of(cache).evictions > 0 && workload->n_hits > 0 && workload->n_removals > 0;
+    return stat_of(cache).evictions > 0 && workload->n_hits > 0 && workload->n_removals > 0 && workload->n_sets > 0 &&
+           workload->n_entry_hits > 0 && workload->n_claims > 0 && workload->n_invalidations > 0;
 }
 
 /* Samples the directory until time is up. */
@@ -68,6 +69,7 @@ static void torture(const struct onecopy_options *options, uint64_t duration_ns)
 
     expect_audit(cache);
     expect_nothing_left(cache);
+    workload_settle(cache);
     stat = stat_of(cache);
     expect_all_readable(cache);
     EXPECT(workload_verify(workload, cache) > 0);
@@ -76,12 +78,14 @@ static void torture(const struct onecopy_options *options, uint64_t duration_ns)
     put_content(cache, workload->seed - 1, workload->max_length); /* nothing is in its way any more */
     if (setting("ONECOPY_TORTURE_REPORT", 0))
         printf("%llu steps, %llu puts (%llu MiB, %llu refused), %llu hits, %llu misses, %llu removals, %llu evictions, "
-               "%llu children, peak %llu of %llu MiB\n",
+               "%llu children, %llu sets, %llu entry hits, %llu claims, %llu invalidations, peak %llu of %llu MiB\n",
                (unsigned long long)workload->n_steps, (unsigned long long)workload->n_puts,
                (unsigned long long)(workload->put_bytes >> 20), (unsigned long long)workload->n_refused,
                (unsigned long long)workload->n_hits, (unsigned long long)workload->n_misses,
                (unsigned long long)workload->n_removals, (unsigned long long)stat.evictions,
-               (unsigned long long)workload->n_children, (unsigned long long)(usage_peak >> 20),
+               (unsigned long long)workload->n_children, (unsigned long long)workload->n_sets,
+               (unsigned long long)workload->n_entry_hits, (unsigned long long)workload->n_claims,
+               (unsigned long long)workload->n_invalidations, (unsigned long long)(usage_peak >> 20),
                (unsigned long long)(options->max_bytes >> 20));
     onecopy_close(cache);
 }
@@ -95,6 +99,7 @@ static void setup(void)
 {
     workload = shared_memory(sizeof *workload);
     workload->seed = test_seed() * WORKLOAD_VALUES + 1;
+    workload->with_entries = true;
 }
 
 START_TEST(processes_that_do_everything_at_once_stay_within_the_limit_and_read_what_was_put)

@@ -5,7 +5,7 @@
  * The answers that are right: a miss for what others may have removed or evicted, and a refusal when all that
  * there is is pinned, after which a thread lets go of its views. Anything else fails the test.
  */
-#include "process/workload.h"
+#include "process/worker.h"
 
 #include "support/process.h"
 
@@ -18,34 +18,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_HOLDS   16U
 #define MAX_THREADS 8U
 #define BATCH       48U
 #define BATCH_BYTES 2000U
-
-struct hold_of_view {
-    onecopy_view view;
-    uint64_t number;
-    uint64_t until_step;
-};
-
-/* One thread. */
-struct worker {
-    struct workload *workload;
-    onecopy *cache;
-    struct chance chance;
-    uint8_t *buffer; /* of max_length */
-    uint64_t n_steps;
-    unsigned n_holds;
-    struct hold_of_view holds[MAX_HOLDS];
-};
 
 size_t workload_length(const struct workload *workload, uint64_t number)
 {
     return number % 101 == 0 ? 0 : content_length(workload->seed + number, 1, workload->max_length);
 }
 
-static uint64_t seed_of(const struct workload *workload, uint64_t number)
+uint64_t seed_of(const struct workload *workload, uint64_t number)
 {
     return workload->seed + number;
 }
@@ -96,11 +78,23 @@ static void hold_end(struct worker *worker, unsigned at)
     *held = worker->holds[--worker->n_holds];
 }
 
-static void holds_end(struct worker *worker, bool all)
+void holds_end(struct worker *worker, bool all)
 {
     for (unsigned i = worker->n_holds; i > 0; i--)
         if (all || worker->holds[i - 1].until_step <= worker->n_steps)
             hold_end(worker, i - 1);
+}
+
+void hold_begin(struct worker *worker, uint64_t number)
+{
+    struct hold_of_view *held = &worker->holds[worker->n_holds];
+
+    view_verify(worker, &held->view, number, "when it is got");
+    held->number = number;
+    held->until_step = worker->n_steps + chance_below(&worker->chance, 30);
+    worker->n_holds++;
+    if (worker->n_holds > worker->workload->max_holds)
+        hold_end(worker, (unsigned)chance_below(&worker->chance, worker->n_holds));
 }
 
 static void step_get(struct worker *worker)
@@ -119,12 +113,7 @@ static void step_get(struct worker *worker)
     }
     EXPECT_OK(result);
     atomic_fetch_add(&worker->workload->n_hits, 1);
-    view_verify(worker, &held->view, number, "when it is got");
-    held->number = number;
-    held->until_step = worker->n_steps + chance_below(&worker->chance, 30);
-    worker->n_holds++;
-    if (worker->n_holds > worker->workload->max_holds)
-        hold_end(worker, (unsigned)chance_below(&worker->chance, worker->n_holds));
+    hold_begin(worker, number);
 }
 
 /* ---- putting ---- */
@@ -291,10 +280,12 @@ static void step_fork(struct worker *worker)
 
 static void step(struct worker *worker)
 {
-    uint64_t dice = chance_below(&worker->chance, 1000);
+    uint64_t dice = chance_below(&worker->chance, worker->workload->with_entries ? 1600 : 1000);
 
     holds_end(worker, false);
-    if (dice < 200)
+    if (dice >= 1000)
+        step_entry(worker);
+    else if (dice < 200)
         step_put(worker);
     else if (dice < 300)
         step_reserve(worker);

@@ -20,9 +20,11 @@ struct workload {
     unsigned max_holds; /* views that a thread keeps at once */
     unsigned n_threads; /* of each process */
     bool with_forks;    /* processes also make children, which look at the views that they inherit */
+    bool with_entries;  /* and use named caches */
 
     _Atomic uint32_t is_over;
     _Atomic uint64_t n_steps, n_puts, n_hits, n_misses, n_refused, n_removals, n_children, put_bytes;
+    _Atomic uint64_t n_sets, n_entry_hits, n_claims, n_invalidations;
     _Atomic uint64_t refs[WORKLOAD_VALUES][2]; /* of each value, once somebody has put it */
     _Atomic uint32_t recent[64];               /* numbers of values put lately */
     _Atomic uint32_t n_recent;
@@ -35,6 +37,9 @@ size_t workload_length(const struct workload *workload, uint64_t number);
  * Works on a cache, with all threads, until the workload is over; worker: tells one process's chances from another's.
  */
 void workload_run(struct workload *workload, onecopy *cache, uint64_t worker);
+
+/* When all have ended: waits until what lives for a short time has expired; nobody has a claim on any key. */
+void workload_settle(onecopy *cache);
 
 /* Gets every value that was ever put, and compares it. Returns how many are stored. */
 uint64_t workload_verify(const struct workload *workload, onecopy *cache);

@@ -118,6 +118,27 @@ START_TEST(there_may_be_256_caches)
 }
 END_TEST
 
+START_TEST(names_that_begin_alike_are_told_apart_and_a_new_cache_from_the_one_before_it)
+{
+    static const size_t lengths[] = {1, 6, 7, 8, 9, 15, 16, 17, 63, 64};
+    char names[LENGTH_OF(lengths)][65] = {{0}};
+    struct onecopy_entry entry;
+
+    for (size_t i = 0; i < LENGTH_OF(lengths); i++) {
+        memset(names[i], 'n', lengths[i]);
+        EXPECT_CODE(get_entry(handle, names[i], "key", &entry), ONECOPY_ENOTFOUND);
+        set_text(handle, names[i], "key", names[i]);
+    }
+    for (size_t i = 0; i < 3 * LENGTH_OF(lengths); i++)
+        expect_text(handle, names[i * 7 % LENGTH_OF(lengths)], "key", names[i * 7 % LENGTH_OF(lengths)]);
+    EXPECT_OK(onecopy_cache_drop(handle, names[3], NULL));
+    EXPECT_OK(onecopy_cache_create(handle, "another", NULL)); /* has the number that is free now */
+    EXPECT_CODE(get_entry(handle, names[3], "key", &entry), ONECOPY_ENOTFOUND);
+    EXPECT_CODE(get_entry(handle, "another", "key", &entry), ONECOPY_ENOTFOUND);
+    expect_text(handle, names[4], "key", names[4]);
+}
+END_TEST
+
 START_TEST(a_dropped_cache_is_gone_and_its_name_is_free)
 {
     struct onecopy_cache_stat stat;
@@ -374,6 +395,7 @@ SUITE(caches)
     tcase_add_loop_test(tcase, a_bad_name_is_refused, 0, LENGTH_OF(bad_names));
     tcase_add_test(tcase, args_can_be_neither_changed_nor_dropped_nor_set);
     tcase_add_test(tcase, there_may_be_256_caches);
+    tcase_add_test(tcase, names_that_begin_alike_are_told_apart_and_a_new_cache_from_the_one_before_it);
     tcase_add_test(tcase, a_dropped_cache_is_gone_and_its_name_is_free);
     tcase_add_test(tcase, a_reset_sets_the_counters_of_one_cache_back);
     suite_add_tcase(suite, tcase);

@@ -237,6 +237,36 @@ START_TEST(keys_whose_hashes_collide_never_get_each_others_values)
 }
 END_TEST
 
+START_TEST(keys_whose_hashes_collide_take_each_others_places_in_a_full_cache)
+{
+    enum { KEYS = 200, LIMIT = 10 };
+    struct onecopy_cache_options options;
+    struct onecopy_entry entry;
+    char name[16];
+
+    hash_test_bits = 1;
+    onecopy_cache_options_init(&options);
+    options.max_entries = LIMIT;
+    EXPECT_OK(onecopy_cache_create(handle, "full", &options));
+    for (uint64_t i = 0; i < KEYS; i++) {
+        snprintf(name, sizeof name, "key %d", (int)i);
+        clock_pass(10 * MS);
+        set_content(handle, "full", name, i, 100);
+        for (uint64_t j = i < LIMIT ? 0 : i + 1 - LIMIT; j <= i; j++) {
+            onecopy_key key;
+
+            snprintf(name, sizeof name, "key %d", (int)j);
+            key = key_of("full", name);
+            EXPECT_OK(onecopy_entry_get(handle, &key, ONECOPY_PEEK, &entry));
+            EXPECT(content_matches(j, entry.view.data, 100));
+            onecopy_release(&entry.view);
+        }
+        EXPECT(cache_stat_of(handle, "full").size <= LIMIT);
+    }
+    expect_audit(handle);
+}
+END_TEST
+
 START_TEST(one_key_names_different_entries_in_different_caches)
 {
     set_text(handle, "one", "key", "1");
@@ -453,6 +483,7 @@ SUITE(entries)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, keys_are_any_bytes_from_1_to_4096);
     tcase_add_test(tcase, keys_whose_hashes_collide_never_get_each_others_values);
+    tcase_add_test(tcase, keys_whose_hashes_collide_take_each_others_places_in_a_full_cache);
     tcase_add_test(tcase, one_key_names_different_entries_in_different_caches);
     suite_add_tcase(suite, tcase);
 

@@ -4,6 +4,7 @@
  */
 #include "base/system.h"
 #include "index/index.h"
+#include "index/order.h"
 #include "store/store.h"
 #include "support/content.h"
 #include "support/suite.h"
@@ -256,11 +257,46 @@ START_TEST(a_record_that_makes_no_sense_is_noticed)
 }
 END_TEST
 
+/* ---- the order of keys ---- */
+
+static int sign(int order)
+{
+    return (order > 0) - (order < 0);
+}
+
+/* Lengths around those of the keys that there are, and bytes of which many begin alike. */
+START_TEST(keys_are_ordered_as_lmdb_itself_orders_them)
+{
+    struct chance chance = chance_from(1, 0);
+    uint8_t bytes[2][24];
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi plain;
+
+    EXPECT(mkdir(scratch_path(), 0700) == 0);
+    EXPECT(mdb_env_create(&env) == 0 && mdb_env_open(env, scratch_path(), MDB_NOSYNC, 0600) == 0);
+    EXPECT(mdb_txn_begin(env, NULL, 0, &txn) == 0 && mdb_dbi_open(txn, NULL, 0, &plain) == 0);
+    for (unsigned i = 0; i < 100000; i++) {
+        size_t n_alike = chance_below(&chance, 24);
+        MDB_val a = {1 + chance_below(&chance, 24), bytes[0]};
+        MDB_val b = {chance_below(&chance, 2) ? a.mv_size : 1 + chance_below(&chance, 24), bytes[1]};
+
+        content_fill(chance_next(&chance), bytes[0], sizeof bytes[0]);
+        content_fill(chance_next(&chance), bytes[1], sizeof bytes[1]);
+        memcpy(bytes[1], bytes[0], n_alike);
+        EXPECT(sign(key_compare(&a, &b)) == sign(mdb_cmp(txn, plain, &a, &b)));
+    }
+    mdb_txn_abort(txn);
+    mdb_env_close(env);
+}
+END_TEST
+
 SUITE(index)
 {
     TCase *growth = tcase_create("growth");
     TCase *limit = tcase_create("limit");
     TCase *blobs = tcase_create("blobs");
+    TCase *order = tcase_create("order");
 
     scratch_add(growth);
     tcase_add_test(growth, growing_allocates_pages_beyond_the_last_one_used);
@@ -280,4 +316,8 @@ SUITE(index)
     tcase_add_test(blobs, even_the_largest_small_values_need_no_pages_of_their_own);
     tcase_add_test(blobs, a_record_that_makes_no_sense_is_noticed);
     suite_add_tcase(suite, blobs);
+
+    scratch_add(order);
+    tcase_add_test(order, keys_are_ordered_as_lmdb_itself_orders_them);
+    suite_add_tcase(suite, order);
 }

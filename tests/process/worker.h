@@ -1,0 +1,36 @@
+/* One thread of a workload, as its steps see it. */
+#ifndef TESTS_PROCESS_WORKER_H
+#define TESTS_PROCESS_WORKER_H
+
+#include "process/workload.h"
+
+#define MAX_HOLDS 16U
+
+struct hold_of_view {
+    onecopy_view view;
+    uint64_t number;
+    uint64_t until_step;
+};
+
+struct worker {
+    struct workload *workload;
+    onecopy *cache;
+    struct chance chance;
+    uint8_t *buffer; /* of max_length */
+    uint64_t n_steps;
+    unsigned n_holds;
+    struct hold_of_view holds[MAX_HOLDS]; /* the one after the last is free */
+};
+
+uint64_t seed_of(const struct workload *workload, uint64_t number);
+
+/* Keeps the view that was written to the free hold, that of the value of a number, for some steps. */
+void hold_begin(struct worker *worker, uint64_t number);
+
+/* Releases those views whose time has come, or all. */
+void holds_end(struct worker *worker, bool all);
+
+/* Something with an entry of a named cache. */
+void step_entry(struct worker *worker);
+
+#endif
