@@ -17,7 +17,9 @@ CLI_NEEDS     := jansson:libjansson-dev
 TEST_NEEDS    := check:check jansson:libjansson-dev
 BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(TEST_NEEDS))
 PEER_NEEDS    := hiredis:libhiredis-dev libmemcached:libmemcached-dev sqlite3:libsqlite3-dev
-PEERS_NEEDS   := $(BUILD_NEEDS) $(PEER_NEEDS) redis-server memcached gnuplot@gnuplot-nox
+PICTURE_NEEDS := gnuplot@gnuplot-nox
+SERVICES      := redis-server memcached
+PEERS_NEEDS   := $(BUILD_NEEDS) $(PEER_NEEDS) $(PICTURE_NEEDS) $(SERVICES)
 LINT_NEEDS    := $(BUILD_NEEDS) $(PEER_NEEDS) clang-format clang-tidy cppcheck shellcheck
 MODEL_NEEDS   := spin
 
@@ -165,10 +167,11 @@ tsan: build/tsan/onecopy build/tsan/test/run
 $(foreach name,$(BENCHES),$(eval build/bench/$(name): \
     $(patsubst bench/%.c,build/bench/obj/%.o,$(wildcard bench/$(name)/*.c bench/common/*.c))))
 $(BENCHES:%=build/bench/%): build/libonecopy.a
-	$(call link,,$(LIBRARY_NEEDS) $(BENCH_NEEDS))
+	$(call link,,$(LIBRARY_NEEDS) $(BENCH_NEEDS)) -lm
 
 PEERS_OBJECTS := $(patsubst bench/%.c,build/bench/obj/%.o,$(wildcard bench/contenders/*.c bench/peers/*.c))
 $(PEERS_OBJECTS): | need-peers
+$(PEERS_OBJECTS:build/%=build/lint/%): | need-lint
 build/bench/peers: BENCH_NEEDS := $(PEER_NEEDS)
 build/bench/peers: $(PEERS_OBJECTS)
 
@@ -177,14 +180,28 @@ build/bench/peers: $(PEERS_OBJECTS)
 bench: $(patsubst %,build/bench/%,$(filter-out peers,$(BENCHES)))
 	$(Q)set -e; for program in $^; do SIZE=$(SIZE) $$program; done
 
-## bench-peers: measures onecopy against Redis, memcached and others, and draws two pictures. PARTS="wake" only that.
+# $(call draw,FOLDER,NAME,DATA): build/bench/NAME.svg, by the script of the folder.
+draw = gnuplot -e "data='build/bench/$(3).dat'; picture='build/bench/$(2).svg'" bench/$(1)/$(2).gp
+
+## bench-peers: measures onecopy against Redis, memcached and others, and draws it. PARTS="memory wake" only these.
 .PHONY: bench-peers
 bench-peers: build/bench/peers
 	$(Q)SIZE=$(SIZE) $< $(PARTS)
-	$(Q)for picture in latency memory; do \
-	    gnuplot -e "data='build/bench/peers-$$picture.dat'; picture='build/bench/peers-$$picture.svg'" \
-	        bench/peers/$$picture.gp; \
-	done
+	$(Q)$(call draw,peers,latency,peers-latency)
+	$(Q)$(call draw,peers,memory,peers-memory)
+
+## bench-growth: measures how cost grows, against LMDB, and draws it. SIZE=full takes 13 GiB of memory.
+.PHONY: bench-growth
+bench-growth: build/bench/growth | need-pictures
+	$(Q)SIZE=$(SIZE) $< $(PARTS)
+	$(Q)$(call draw,growth,growth,growth)
+
+## bench-readme: bench-peers, and its outcome into README.md.
+.PHONY: bench-readme
+bench-readme: bench-peers
+	mkdir -p bench/pictures
+	cp build/bench/latency.svg build/bench/memory.svg bench/pictures
+	sed -i -e '/^<!-- bench-readme/r build/bench/peers.md' -e '/^<!-- bench-readme/,/^<!-- end/{/^<!--/!d}' README.md
 
 # $(call pan,FLAGS): searches all states of a model. Flaws are not in its exit status, but in what it writes.
 pan = mkdir -p $(@D) && cd $(@D) && spin $(1) -a $(CURDIR)/$< && \
@@ -261,16 +278,18 @@ clean:
 ## help: lists the targets.
 .PHONY: help
 help:
-	@sed -n 's/^## \([a-z]*\): /\1 /p' Makefile | while read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^## \([a-z-]*\): /\1 /p' Makefile | while read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
 # Installs what is missing, or says how. Order-only prerequisites of all that needs it: asking costs a few milliseconds,
-# and nothing is built again.
-.PHONY: need-build need-lint need-model need-peers
+# and nothing is built again. Of a package that runs a service, only the program is wanted: what Debian starts with its
+# installation, and would start at each boot, is stopped and disabled; one that was there before is left alone.
+.PHONY: need-build need-lint need-model need-peers need-pictures
 need-build: NEEDS := $(BUILD_NEEDS)
 need-lint: NEEDS := $(LINT_NEEDS)
 need-model: NEEDS := $(MODEL_NEEDS)
 need-peers: NEEDS := $(PEERS_NEEDS)
-need-build need-lint need-model need-peers:
+need-pictures: NEEDS := $(PICTURE_NEEDS)
+need-build need-lint need-model need-peers need-pictures:
 	@missing=; \
 	for need in $(NEEDS); do \
 	    case $$need in \
@@ -284,4 +303,9 @@ need-build need-lint need-model need-peers:
 	fi; \
 	echo "APT     $$missing"; \
 	apt="$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600"; \
-	$$apt install -y $$missing >/dev/null 2>&1 || { $$apt update && $$apt install -y $$missing >/dev/null; }
+	$$apt install -y $$missing >/dev/null 2>&1 || { $$apt update && $$apt install -y $$missing >/dev/null; } || exit 1; \
+	for service in $(SERVICES); do \
+	    case "$$missing " in *" $$service "*) \
+	        $$sudo service "$$service" stop >/dev/null 2>&1; $$sudo update-rc.d "$$service" disable ;; \
+	    esac; \
+	done

@@ -85,3 +85,31 @@ void rival_fill(struct rival *rival, const void *keys, size_t key_bytes, size_t 
     }
     check_mdb(mdb_txn_commit(txn), "committing");
 }
+
+static void rival_change(struct rival *rival, const void *old_key, const void *new_key, size_t key_bytes,
+                         MDB_val *value)
+{
+    MDB_val old = {key_bytes, (void *)(uintptr_t)old_key};
+    MDB_val new = {key_bytes, (void *)(uintptr_t)new_key};
+    MDB_txn *txn;
+
+    check_mdb(mdb_txn_begin(rival->environment, NULL, 0, &txn), "beginning to write");
+    if (old_key)
+        check_mdb(mdb_del(txn, rival->table, &old, NULL), "deleting");
+    if (new_key)
+        check_mdb(mdb_put(txn, rival->table, &new, value, 0), "storing");
+    check_mdb(mdb_txn_commit(txn), "committing");
+}
+
+void rival_replace(struct rival *rival, const void *old_key, const void *new_key, size_t key_bytes, const void *data,
+                   size_t n_bytes)
+{
+    MDB_val value = {n_bytes, (void *)(uintptr_t)data};
+
+    rival_change(rival, old_key, new_key, key_bytes, &value);
+}
+
+void rival_remove(struct rival *rival, const void *key, size_t key_bytes)
+{
+    rival_change(rival, key, NULL, key_bytes, NULL);
+}

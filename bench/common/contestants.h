@@ -35,6 +35,11 @@ void rival_end(struct rival *rival);
  */
 void rival_fill(struct rival *rival, const void *keys, size_t key_bytes, size_t n, const void *data, size_t n_bytes);
 
+/* Stores a value under a new key and deletes that of an old one (NULL: none), in one transaction. */
+void rival_replace(struct rival *rival, const void *old_key, const void *new_key, size_t key_bytes, const void *data,
+                   size_t n_bytes);
+void rival_remove(struct rival *rival, const void *key, size_t key_bytes);
+
 /* Looks a key up in a transaction of its own; its value's length. Inline, so that LMDB pays for no call of ours. */
 static inline size_t rival_get(const struct rival *rival, const void *key_data, size_t key_bytes)
 {

@@ -90,18 +90,47 @@ void report(const char *name, double value, const char *unit, const struct sprea
     fflush(stdout);
 }
 
-int report_end(void)
+/* The path of a file beside the program; NULL: that of the figures, which is called as the program. */
+static void path_beside(const char *name, char path[2 * PATH_MAX])
 {
-    char path[PATH_MAX + sizeof ".json"];
     ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
-    FILE *file;
 
     if (length < 0)
         err(1, "/proc/self/exe");
-    snprintf(path + length, sizeof ".json", ".json");
-    file = fopen(path, "w");
+    path[length] = '\0';
+    snprintf(name ? strrchr(path, '/') + 1 : path + length, PATH_MAX, "%s", name ? name : ".json");
+}
+
+static FILE *path_open(const char *path)
+{
+    FILE *file = fopen(path, "w");
+
     if (!file)
         err(1, "%s", path);
+    return file;
+}
+
+FILE *output_open(const char *name)
+{
+    char path[2 * PATH_MAX];
+
+    path_beside(name, path);
+    return path_open(path);
+}
+
+void output_close(FILE *file)
+{
+    if (fclose(file) != 0)
+        err(1, "writing");
+}
+
+int report_end(void)
+{
+    char path[2 * PATH_MAX];
+    FILE *file;
+
+    path_beside(NULL, path);
+    file = path_open(path);
     for (size_t i = 0; i < n_rows; i++) {
         fprintf(file, "%s\"%s\": {\"value\": %.6g, \"unit\": \"%s\"", i == 0 ? "{" : ",\n ", rows[i].name,
                 rows[i].value, rows[i].unit);
@@ -110,8 +139,7 @@ int report_end(void)
         fprintf(file, "}");
     }
     fprintf(file, "}\n");
-    if (fclose(file) != 0)
-        err(1, "%s", path);
+    output_close(file);
     printf("%u of %u bars met; all figures in %s\n", n_met, n_bars, path);
     return 0;
 }

@@ -2,6 +2,8 @@
 #ifndef BENCH_COMMON_REPORT_H
 #define BENCH_COMMON_REPORT_H
 
+#include <stdio.h>
+
 #include "common/measure.h"
 
 enum bar { BAR_NONE, BAR_AT_MOST, BAR_AT_LEAST };
@@ -15,6 +17,10 @@ void report(const char *name, double value, const char *unit, const struct sprea
 
 /* Adds one to the JSON file alone. */
 void report_quietly(const char *name, double value, const char *unit);
+
+/* A further file beside the program, to be written. */
+FILE *output_open(const char *name);
+void output_close(FILE *file);
 
 /* Writes the JSON file. Returns the program's exit status. */
 int report_end(void);

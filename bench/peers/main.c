@@ -27,7 +27,7 @@ int main(int argc, char **argv)
     } parts[] = {{"latency", measure_latency}, {"memory", measure_memory}, {"wake", measure_wake}};
     static struct results results;
     struct scale scale = {
-        .n_rounds = 41, .n_large_rounds = 21, .n_largest_rounds = 5, .n_wakes = 100, .argument_bytes = 256 * MIB};
+        .n_rounds = 41, .n_large_rounds = 21, .n_largest_rounds = 3, .n_wakes = 100, .argument_bytes = 256 * MIB};
 
     if (program_begin() == SIZE_SMALL)
         scale = (struct scale){.n_rounds = 5, .n_large_rounds = 3, .n_wakes = 9, .argument_bytes = 16 * MIB};

@@ -59,9 +59,20 @@ void measure_wake(const struct scale *scale, struct results *results);
 #define WORKERS 4U
 double processor_per_gb(const struct cell cells[N_MEASURES], size_t value_bytes);
 
-/* The table for people and README, the data for pictures, and the JSON file's figures. */
-void publish(const struct results *results);
-/* The ratios that have bars. */
+/* A contender's cost in times of onecopy's. */
+#define RATIOS_MAX 16U
+struct ratio {
+    const char *name, *label;
+    struct spread spread;
+    double bar;                /* what it is to be at least; 0: nothing is asked */
+    double theirs_ns, ours_ns; /* 0: it is not of times */
+};
+
+/* How many there are. */
+unsigned ratios_take(const struct results *results, struct ratio ratios[RATIOS_MAX]);
 void report_ratios(const struct results *results);
+
+/* The tables for people and README, the data for pictures, and the JSON file's figures. */
+void publish(const struct results *results);
 
 #endif

@@ -1,19 +1,15 @@
 /*
- * Everything that was measured, in three forms beside the program: peers.md, the tables, which are also printed;
- * latency.dat and memory.dat, for the pictures, a block for each contender; and the figures for the JSON file.
+ * Everything that was measured, in three forms beside the program: peers.md, which README.md includes, with tables that
+ * are also printed; peers-latency.dat and peers-memory.dat, for the pictures, a block for each contender; and the
+ * figures for the JSON file.
  */
 #include "peers/peers.h"
 
 #include "common/report.h"
 #include "peers/machine.h"
 
-#include <err.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 static const char *const measure_titles[N_MEASURES] = {[PUT_NEW] = "Put, a new value",
                                                        [PUT_AGAIN] = "Put, the same again",
@@ -35,29 +31,6 @@ const char *size_text(uint64_t n_bytes)
     else
         snprintf(text, 32, "%llu B", (unsigned long long)n_bytes);
     return text;
-}
-
-/* A file beside the program. */
-static FILE *output_open(const char *name)
-{
-    char path[2 * PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
-    FILE *file;
-
-    if (length < 0)
-        err(1, "/proc/self/exe");
-    path[length] = '\0';
-    snprintf(strrchr(path, '/') + 1, PATH_MAX, "%s", name);
-    file = fopen(path, "w");
-    if (!file)
-        err(1, "%s", path);
-    return file;
-}
-
-static void output_close(FILE *file)
-{
-    if (fclose(file) != 0)
-        err(1, "writing");
 }
 
 /* To standard output as well. */
@@ -195,11 +168,31 @@ static void wake_table(FILE *file, const struct results *results)
     both(file, "\n");
 }
 
+static void ratio_table(FILE *file, const struct results *results)
+{
+    struct ratio ratios[RATIOS_MAX];
+    unsigned n = ratios_take(results, ratios);
+
+    fprintf(file, "| cost, in times of onecopy's | ratio | wanted |\n| --- | ---: | --- |\n");
+    for (unsigned i = 0; i < n; i++) {
+        const struct ratio *ratio = &ratios[i];
+
+        fprintf(file, "| %s | %.*f | ", ratio->label, ratio->spread.median < 9.95 ? 1 : 0, ratio->spread.median);
+        if (ratio->bar > 0)
+            fprintf(file, "at least %.0f |\n", ratio->bar);
+        else
+            fprintf(file, "|\n");
+    }
+    fprintf(file, "\n");
+}
+
 static void tables_write(const struct results *results)
 {
     FILE *file = output_open("peers.md");
 
     machine_describe(file);
+    ratio_table(file, results);
+    fprintf(file, "<details><summary>All figures</summary>\n\n");
     for (unsigned measure = 0; measure < N_MEASURES; measure++)
         if (is_measured(results, 0, measure))
             latency_table(file, results, measure);
@@ -209,6 +202,7 @@ static void tables_write(const struct results *results)
         memory_table(file, results);
     if (results->wakes_ns[0].median > 0)
         wake_table(file, results);
+    fprintf(file, "</details>\n");
     output_close(file);
 }
 

@@ -1,6 +1,6 @@
 /*
- * How much cheaper onecopy has to be, for somebody who has one of the others at work to change: each is the other's
- * cost in times of onecopy's.
+ * How much cheaper onecopy has to be, for somebody who has one of the others at work to change: each ratio is the
+ * other's cost in times of onecopy's, in the same round where there are rounds.
  */
 #include "peers/peers.h"
 
@@ -27,42 +27,71 @@ static unsigned size_find(size_t n_bytes)
     return i;
 }
 
-static void ratio_report(const struct results *results, const char *name, const char *contender, enum measure measure,
-                         size_t value_bytes, double bar)
+static unsigned latency_ratios(const struct results *results, struct ratio *ratios)
 {
-    const struct cell(*cells)[N_MEASURES] = results->cells[size_find(value_bytes)];
-    const struct cell *theirs = &cells[contender_find(contender)][measure];
+    static const struct {
+        const char *name, *label, *contender;
+        enum measure measure;
+        size_t value_bytes;
+        double bar;
+    } wanted[] = {
+        {"get_100_vs_redis", "get of 100 B: Redis", "redis", GET, 100, 20},
+        {"get_100_vs_memcached", "get of 100 B: memcached", "memcached", GET, 100, 20},
+        {"get_1m_vs_redis", "get of 1 MiB without reading it: Redis", "redis", GET, MIB, 300},
+        {"get_and_read_1m_vs_redis", "get and read 1 MiB: Redis", "redis", GET_AND_READ, MIB, 3},
+        {"put_1m_vs_redis", "put of new 1 MiB: Redis", "redis", PUT_NEW, MIB, 8},
+        {"put_100_vs_redis", "put of new 100 B: Redis", "redis", PUT_NEW, 100, 4},
+    };
+    unsigned n = 0;
 
-    if (theirs->is_measured)
-        report(name, theirs->ratio.median, "x", &theirs->ratio, BAR_AT_LEAST, bar, "%.2f us against %.2f",
-               theirs->time.median / 1000, cells[0][measure].time.median / 1000);
+    for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        const struct cell(*cells)[N_MEASURES] = results->cells[size_find(wanted[i].value_bytes)];
+        const struct cell *theirs = &cells[contender_find(wanted[i].contender)][wanted[i].measure];
+
+        if (theirs->is_measured)
+            ratios[n++] = (struct ratio){.name = wanted[i].name,
+                                         .label = wanted[i].label,
+                                         .spread = theirs->ratio,
+                                         .bar = wanted[i].bar,
+                                         .theirs_ns = theirs->time.median,
+                                         .ours_ns = cells[0][wanted[i].measure].time.median};
+    }
+    return n;
 }
 
-static void memory_ratio_report(const struct results *results)
+unsigned ratios_take(const struct results *results, struct ratio ratios[RATIOS_MAX])
 {
+    unsigned n = latency_ratios(results, ratios);
     double ours = results->memory_bytes[N_CROWDS - 1][0];
     double theirs = results->memory_bytes[N_CROWDS - 1][contender_find("pipe")];
 
     if (ours > 0 && theirs > 0)
-        report("memory_8_workers_vs_pipe", theirs / ours, "x", NULL, BAR_AT_LEAST, 7, "%.0f MiB against %.0f",
-               theirs / (double)MIB, ours / (double)MIB);
+        ratios[n++] = (struct ratio){.name = "memory_8_workers_vs_pipe",
+                                     .label = "memory with 8 workers on one argument of 256 MiB: pipe",
+                                     .spread = {theirs / ours, theirs / ours, theirs / ours},
+                                     .bar = 7};
+    for (unsigned i = 1; i < N_WAYS; i++)
+        if (results->wakes_ns[i].median > 0)
+            ratios[n++] = (struct ratio){.name = ways[i].ratio_name,
+                                         .label = ways[i].ratio_label,
+                                         .spread = results->wake_ratios[i],
+                                         .theirs_ns = results->wakes_ns[i].median,
+                                         .ours_ns = results->wakes_ns[0].median};
+    return n;
 }
 
 void report_ratios(const struct results *results)
 {
-    ratio_report(results, "get_100_vs_redis", "redis", GET, 100, 20);
-    ratio_report(results, "get_100_vs_memcached", "memcached", GET, 100, 20);
-    ratio_report(results, "get_1m_vs_redis", "redis", GET, MIB, 300);
-    ratio_report(results, "get_and_read_1m_vs_redis", "redis", GET_AND_READ, MIB, 3);
-    ratio_report(results, "put_1m_vs_redis", "redis", PUT_NEW, MIB, 8);
-    ratio_report(results, "put_100_vs_redis", "redis", PUT_NEW, 100, 4);
-    memory_ratio_report(results);
-    for (unsigned i = 1; i < N_WAYS; i++) {
-        char name[64];
+    struct ratio ratios[RATIOS_MAX];
+    unsigned n = ratios_take(results, ratios);
 
-        snprintf(name, sizeof name, "wake_vs_%s", ways[i].name);
-        if (results->wakes_ns[i].median > 0)
-            report(name, results->wake_ratios[i].median, "x", &results->wake_ratios[i], BAR_NONE, 0,
-                   "%.0f us against %.0f", results->wakes_ns[i].median / 1000, results->wakes_ns[0].median / 1000);
+    for (unsigned i = 0; i < n; i++) {
+        const struct ratio *ratio = &ratios[i];
+        char times[64] = " ";
+
+        if (ratio->ours_ns > 0)
+            snprintf(times, sizeof times, "%.2f us against %.2f", ratio->theirs_ns / 1000, ratio->ours_ns / 1000);
+        report(ratio->name, ratio->spread.median, "x", &ratio->spread, ratio->bar > 0 ? BAR_AT_LEAST : BAR_NONE,
+               ratio->bar, "%s", times);
     }
 }

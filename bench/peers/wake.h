@@ -18,7 +18,8 @@ struct result {
 struct way {
     const char *name;
     const char *label;
-    void *(*begin)(const char *name); /* once */
+    const char *ratio_name, *ratio_label; /* of this way's time in times of onecopy's */
+    void *(*begin)(const char *name);     /* once */
     void (*end)(void *store);
     void *(*connect)(void *store, const char *name); /* in each process */
     /* What has to be done before a result is set that is to be waited for; NULL: nothing. */
