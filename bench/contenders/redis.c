@@ -2,8 +2,9 @@
  * Redis as a cache: no snapshots, no log of commands, a Unix socket, one thread for commands (its default, and what its
  * documentation recommends below four processors). It evicts what expires first, and values are set to expire in the
  * order in which they come, as those of task queues do; with ten samples it hardly ever takes a young one. (Its LRU
- * clock ticks in seconds, too coarse here.) The client is hiredis; it keeps its buffer for replies from one to the
- * next unless it has grown beyond 2 MiB.
+ * clock ticks in seconds, too coarse here.) The client is hiredis. It keeps its buffer for replies from one to the next,
+ * unless it has grown beyond 2 MiB; then it gives it back when the next reply comes, so a longer value is followed by a
+ * PING, that it does not hold two copies.
  */
 #include "contenders/redis.h"
 
@@ -120,6 +121,8 @@ static void value_get(void *connection, const struct value_name *name, struct go
     got->data = reply->str;
     got->n_bytes = reply->len;
     got->held = reply;
+    if (reply->len > BUFFER_BYTES)
+        freeReplyObject(redis_check(connection, redisCommand(connection, "PING")));
 }
 
 static void value_release(void *connection, struct got *got)

@@ -3,8 +3,8 @@
  * order that is reversed from round to round, so that what disturbs the machine disturbs all; the figure is the median
  * over the rounds. A ratio is that of two turns of the same round. The two consumers take turns, too.
  *
- * All stores may hold the same: 128 MiB, or four of the largest values, and are filled before they are measured (but with
- * 10,000 values at most). The stores of all contenders are there at once, except with the
+ * All stores may hold the same: 128 MiB, or four of the largest values. They are filled before they are measured, but with
+ * 10,000 values at most, so that none is at its limit with values of 100 bytes and 1 KiB. The stores of all contenders are there at once, except with the
  * largest values: there each is made for its turn, and gone after it.
  */
 #include "peers/peers.h"
@@ -13,10 +13,11 @@
 #include "common/scratch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define LIMIT_BYTES  (128 * MIB)
 #define VALUES_MIN   4U
-#define VALUES_MAX   10000U
+#define FILLED_MAX   10000U
 #define N_CONSUMERS  2U
 #define TOGETHER_MAX (16 * MIB) /* the longest values for which all stores are there at once */
 #define ALONE_ROOM   (3072 * MIB)
@@ -28,8 +29,6 @@ static struct terms terms_of(size_t value_bytes)
     if (VALUES_MIN * value_bytes > LIMIT_BYTES)
         terms.limit_bytes = VALUES_MIN * value_bytes;
     terms.n_kept = terms.limit_bytes / value_bytes;
-    if (terms.n_kept > VALUES_MAX)
-        terms.n_kept = VALUES_MAX;
     return terms;
 }
 
@@ -39,7 +38,7 @@ static struct session *contender_begin(const struct contender *contender, size_t
     struct session *session = session_begin(contender, &terms);
     uint64_t n = terms.limit_bytes / value_bytes * 5 / 4 + 1;
 
-    session_fill(session, n < VALUES_MAX ? n : VALUES_MAX);
+    session_fill(session, n < FILLED_MAX ? n : FILLED_MAX);
     return session;
 }
 
@@ -125,7 +124,7 @@ void measure_latency(const struct scale *scale, struct results *results)
     for (unsigned i = 0; i < N_SIZES; i++) {
         unsigned n_rounds = rounds_of(scale, sizes[i]);
 
-        if (n_rounds == 0)
+        if (n_rounds == 0 || (getenv("ONLY") && strtoull(getenv("ONLY"), NULL, 10) != sizes[i]))
             continue;
         if (sizes[i] > TOGETHER_MAX && scratch_room() < ALONE_ROOM) {
             printf("values of %s: not measured, for want of memory\n", size_text(sizes[i]));

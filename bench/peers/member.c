@@ -1,10 +1,11 @@
 /*
- * A turn is made of batches, and each batch is measured in short laps: see stopwatch.c.
+ * A turn is measured in short laps (see stopwatch.c), between which the clock stands still.
  *
- * In a producer's batch each value is new, made and named on the board before the clock starts; then the same values are
- * put again. A consumer's batch is of random values among those put lately. Where they are to be read, all bytes of each
- * are hashed, and the hash compared with the one that the producer gave. Where they are not, the length of each is
- * looked at, and one of the batch is got again and verified in the same way when the clock stands still.
+ * A producer makes the values of a lap, and names them on the board, just before it puts them: they are in its
+ * processor's cache, as what somebody has to give away is. After the new values it puts those last made once more. A
+ * consumer gets batches of random values among those put lately. Where they are to be read, all bytes of each are
+ * hashed, and the hash compared with the one that the producer gave. Where they are not, the length of each is looked
+ * at, and one of the batch is got again and verified in the same way when the clock stands still.
  */
 #include "peers/member.h"
 
@@ -19,7 +20,8 @@
 #include <unistd.h>
 
 #define TURN_NS         UINT64_C(5000000)
-#define PUTS_MAX        1024U /* in a turn, so that stores of many small values grow alike */
+#define LAPS_MIN        5U
+#define PUTS_MAX        256U /* in a turn, so that stores of many small values grow alike */
 #define BATCH_MAX       64U
 #define BATCH_BYTES_MAX (UINT64_C(16) << 20)
 
@@ -62,38 +64,33 @@ static unsigned lap_length(const struct member *member)
     return member->context->terms->value_bytes < LAP_BYTES_MAX ? LAP_MAX : 1;
 }
 
-static void batch_put(struct member *member, uint64_t first, struct stopwatch *watch)
+/* Makes the next new values, and names them. */
+static void values_make(const struct member *member, unsigned n)
+{
+    size_t value_bytes = member->context->terms->value_bytes;
+    struct board *board = member->context->board;
+
+    for (unsigned i = 0; i < n; i++, board->n_put++) {
+        struct value_name *name = name_at(member, board->n_put);
+
+        *name = (struct value_name){.number = board->n_put, .n_bytes = value_bytes};
+        content_hash(supply_value(&member->supply, board->n_put), value_bytes, &name->hash);
+    }
+}
+
+/* Puts the values whose numbers end before that one. */
+static void lap_put(const struct member *member, uint64_t end, struct stopwatch *watch)
 {
     const struct contender *contender = member->context->contender;
-    unsigned n = member->supply.n_places;
-    unsigned lap = lap_length(member);
+    unsigned n = lap_length(member);
 
     if (!contender->put)
         return;
     stopwatch_start(watch);
-    for (unsigned i = 0; i < n; i++) {
-        contender->put(member->connection, name_at(member, first + i), supply_value(&member->supply, first + i));
-        if ((i + 1) % lap == 0)
-            stopwatch_lap(watch, lap, 0);
-    }
+    for (uint64_t number = end - n; number < end; number++)
+        contender->put(member->connection, name_at(member, number), supply_value(&member->supply, number));
+    stopwatch_lap(watch, n, 0);
     stopwatch_stop(watch);
-}
-
-/* Makes as many values as there are places for. The number of the first. */
-static uint64_t batch_make(struct member *member)
-{
-    size_t value_bytes = member->context->terms->value_bytes;
-    uint64_t first = member->context->board->n_put;
-    unsigned n = member->supply.n_places;
-
-    for (uint64_t number = first; number < first + n; number++) {
-        struct value_name *name = name_at(member, number);
-
-        *name = (struct value_name){.number = number, .n_bytes = value_bytes};
-        content_hash(supply_value(&member->supply, number), value_bytes, &name->hash);
-    }
-    member->context->board->n_put += n;
-    return first;
 }
 
 static void cost_answer(struct stopwatch *watch, double *values)
@@ -102,30 +99,40 @@ static void cost_answer(struct stopwatch *watch, double *values)
     values[1] = stopwatch_processor_time(watch);
 }
 
+static bool turn_goes_on(const struct member *member, const struct stopwatch *watch)
+{
+    return watch->ns < TURN_NS || (watch->n_laps < LAPS_MIN && member->context->terms->value_bytes < SUPPLY_BYTES);
+}
+
 static void turn_put(struct member *member, struct answer *answer)
 {
+    const struct board *board = member->context->board;
+    unsigned lap = lap_length(member);
     struct stopwatch new;
     struct stopwatch again;
 
     stopwatch_init(&new, member->context->server);
     stopwatch_init(&again, member->context->server);
     do {
-        uint64_t first = batch_make(member);
-
-        batch_put(member, first, &new);
-        batch_put(member, first, &again);
-    } while (new.ns < TURN_NS &&new.n < PUTS_MAX);
+        values_make(member, lap);
+        lap_put(member, board->n_put, &new);
+    } while (turn_goes_on(member, &new) && new.n < PUTS_MAX);
+    for (uint64_t n = new.n < member->supply.n_places ? new.n : member->supply.n_places; n >= lap; n -= lap)
+        lap_put(member, board->n_put - n + lap, &again);
     cost_answer(&new, answer->values);
     cost_answer(&again, answer->values + 2);
 }
 
 static void fill(struct member *member, uint64_t n)
 {
+    unsigned lap = lap_length(member);
     struct stopwatch watch;
 
     stopwatch_init(&watch, 0);
-    for (uint64_t n_done = 0; n_done < n; n_done += member->supply.n_places)
-        batch_put(member, batch_make(member), &watch);
+    for (uint64_t n_done = 0; n_done < n; n_done += lap) {
+        values_make(member, lap);
+        lap_put(member, member->context->board->n_put, &watch);
+    }
 }
 
 /* One of those put lately: a quarter of what a store may hold, so that none of them has gone. */
@@ -212,7 +219,7 @@ static void turn_get(struct member *member, bool reads, struct answer *answer)
     do {
         batch_draw(member, &batch);
         batch_get(member, &batch, reads, &watch);
-    } while (watch.ns < TURN_NS);
+    } while (turn_goes_on(member, &watch));
     cost_answer(&watch, answer->values);
 }
 
