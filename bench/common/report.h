@@ -9,8 +9,8 @@
 enum bar { BAR_NONE, BAR_AT_MOST, BAR_AT_LEAST };
 
 /*
- * Adds a measure. name: as in the JSON file. unit: of static life. spread: NULL when there is none. bar_value: what the value
- * is to be at most or at least. The rest is a remark, as for printf.
+ * Adds a measure. name: as in the JSON file. unit: of static life. spread: NULL when there is none. bar_value: what the
+ * value is to be at most or at least. The rest is a remark, as for printf.
  */
 void report(const char *name, double value, const char *unit, const struct spread *spread, enum bar bar,
             double bar_value, const char *remark, ...) __attribute__((format(printf, 7, 8)));

@@ -2,6 +2,7 @@
  * A file for each value, in the same tmpfs. Written under another name and then renamed, so that nobody reads half of
  * one. The producer removes the oldest for each new one.
  */
+#include "contenders/bytes.h"
 #include "contenders/contender.h"
 #include "contenders/kept.h"
 #include "contenders/mapping.h"
@@ -46,7 +47,6 @@ static void *store_connect(void *store, unsigned number)
 static void value_put(void *connection, struct value_name *name, const void *data)
 {
     const char *new_path = scratch_path("files/new");
-    const uint8_t *bytes = data;
     uint64_t oldest;
     char path[PATH_MAX];
     int fd;
@@ -56,13 +56,9 @@ static void value_put(void *connection, struct value_name *name, const void *dat
         unlink(path);
     }
     fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    for (size_t n_written = 0; n_written < name->n_bytes;) {
-        ssize_t n = write(fd, bytes + n_written, name->n_bytes - n_written);
-
-        if (n < 0)
-            err(1, "%s", new_path);
-        n_written += (size_t)n;
-    }
+    if (fd < 0)
+        err(1, "%s", new_path);
+    bytes_write(fd, data, name->n_bytes, new_path);
     close(fd);
     path_make(name->number, path);
     if (rename(new_path, path) < 0)

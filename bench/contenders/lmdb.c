@@ -1,7 +1,7 @@
 /*
  * LMDB with the values themselves in it, under their numbers; opened with the flags that onecopy uses. A transaction
- * for each put, in which the oldest value goes. A value is good to read only inside a transaction, which therefore lasts
- * until the consumer lets go of it; it is one that is renewed.
+ * for each put, in which the oldest value goes. A value is good to read only inside a transaction, which therefore
+ * lasts until the consumer lets go of it; it is one that is renewed.
  */
 #include "contenders/contender.h"
 #include "contenders/kept.h"

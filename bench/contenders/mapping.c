@@ -1,8 +1,7 @@
-/*
- * A mapping costs a few system calls and a fault for each 16 pages, a copy costs by the byte; up to 64 KiB the copy is
- * the cheaper.
- */
+/* A mapping costs two more system calls and a fault for each 16 pages, a copy costs by the byte. */
 #include "contenders/mapping.h"
+
+#include "contenders/bytes.h"
 
 #include <err.h>
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COPIED_BYTES_MAX 65536U
+#define COPIED_BYTES_MAX 4096U
 
 void mapping_get(int fd, const char *path, struct got *got)
 {
@@ -21,8 +20,9 @@ void mapping_get(int fd, const char *path, struct got *got)
     got->n_bytes = (size_t)status.st_size;
     if (got->n_bytes <= COPIED_BYTES_MAX) {
         got->held = malloc(got->n_bytes);
-        if (!got->held || read(fd, got->held, got->n_bytes) != status.st_size)
-            err(1, "%s", path);
+        if (!got->held)
+            errx(1, "out of memory");
+        bytes_read(fd, got->held, got->n_bytes, path);
     } else {
         got->held = mmap(NULL, got->n_bytes, PROT_READ, MAP_SHARED, fd, 0);
         if (got->held == MAP_FAILED)

@@ -16,7 +16,7 @@
 #define MIB         (UINT64_C(1) << 20)
 #define PATIENCE_MS 60000U
 
-pid_t memcached_begin(uint64_t limit_bytes, size_t value_bytes)
+void *memcached_start(uint64_t limit_bytes, size_t value_bytes)
 {
     const char *socket_path = scratch_path("memcached.socket");
     char limit[32];
@@ -48,27 +48,7 @@ memcached_st *memcached_connect(void)
 
 static void *store_begin(const struct terms *terms)
 {
-    pid_t *server = malloc(sizeof *server);
-
-    if (!server)
-        errx(1, "out of memory");
-    *server = memcached_begin(terms->limit_bytes, terms->value_bytes);
-    return server;
-}
-
-static void store_end(void *store)
-{
-    const pid_t *server = store;
-
-    server_stop(*server);
-    free(store);
-}
-
-static pid_t store_server(const void *store)
-{
-    const pid_t *server = store;
-
-    return *server;
+    return memcached_start(terms->limit_bytes, terms->value_bytes);
 }
 
 static void *store_connect(void *store, unsigned number)
@@ -117,8 +97,8 @@ const struct contender contender_memcached = {
     .name = "memcached",
     .label = "memcached",
     .begin = store_begin,
-    .end = store_end,
-    .server = store_server,
+    .end = server_stop,
+    .server = server_pid,
     .connect = store_connect,
     .put = value_put,
     .get = value_get,

@@ -4,10 +4,9 @@
 
 #include <libmemcached/memcached.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-/* value_bytes: the longest there will be. */
-pid_t memcached_begin(uint64_t limit_bytes, size_t value_bytes);
+/* Starts a server (see contenders/server.h). value_bytes: the longest there will be. */
+void *memcached_start(uint64_t limit_bytes, size_t value_bytes);
 memcached_st *memcached_connect(void);
 
 #endif

@@ -4,14 +4,13 @@
  * begins when the producer has read that and turns to writing, as if it were sending a task. The pipes are as long as
  * the system makes them (64 KiB).
  */
+#include "contenders/bytes.h"
 #include "contenders/contender.h"
 
 #include "common/measure.h"
 
 #include <err.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define N_MAX 64U
@@ -33,34 +32,6 @@ struct store {
     int values[N_MAX][2];
     unsigned number; /* in a consumer: which it is */
 };
-
-static void all_write(int fd, const void *data, size_t n_bytes)
-{
-    const uint8_t *bytes = data;
-
-    while (n_bytes > 0) {
-        ssize_t n = write(fd, bytes, n_bytes);
-
-        if (n < 0)
-            err(1, "writing to a pipe");
-        bytes += n;
-        n_bytes -= (size_t)n;
-    }
-}
-
-static void all_read(int fd, void *data, size_t n_bytes)
-{
-    uint8_t *bytes = data;
-
-    while (n_bytes > 0) {
-        ssize_t n = read(fd, bytes, n_bytes);
-
-        if (n <= 0)
-            err(1, "reading from a pipe");
-        bytes += n;
-        n_bytes -= (size_t)n;
-    }
-}
 
 static void *store_begin(const struct terms *terms)
 {
@@ -103,14 +74,14 @@ static void value_get(void *connection, const struct value_name *name, struct go
     uint64_t asked_ns = time_ns();
     struct header header;
 
-    all_write(store->requests[1], &request, sizeof request);
-    all_read(store->values[store->number][0], &header, sizeof header);
+    bytes_write(store->requests[1], &request, sizeof request, "a pipe");
+    bytes_read(store->values[store->number][0], &header, sizeof header, "a pipe");
     got->uncounted_ns = header.began_ns - asked_ns;
     got->n_bytes = header.n_bytes;
     got->held = malloc(header.n_bytes);
     if (!got->held)
         errx(1, "out of memory");
-    all_read(store->values[store->number][0], got->held, header.n_bytes);
+    bytes_read(store->values[store->number][0], got->held, header.n_bytes, "a pipe");
     got->data = got->held;
 }
 
@@ -128,12 +99,13 @@ static void values_serve(void *connection, const struct supply *supply)
     for (;;) {
         struct header header = {.n_bytes = supply->value_bytes};
 
-        all_read(store->requests[0], &request, sizeof request);
+        bytes_read(store->requests[0], &request, sizeof request, "a pipe");
         if (request.consumer == UINT32_MAX)
             return;
         header.began_ns = time_ns();
-        all_write(store->values[request.consumer][1], &header, sizeof header);
-        all_write(store->values[request.consumer][1], supply_value(supply, request.number), supply->value_bytes);
+        bytes_write(store->values[request.consumer][1], &header, sizeof header, "a pipe");
+        bytes_write(store->values[request.consumer][1], supply_value(supply, request.number), supply->value_bytes,
+                    "a pipe");
     }
 }
 
@@ -142,7 +114,7 @@ static void serve_end(void *store)
     const struct store *pipes = store;
     struct request request = {.consumer = UINT32_MAX};
 
-    all_write(pipes->requests[1], &request, sizeof request);
+    bytes_write(pipes->requests[1], &request, sizeof request, "a pipe");
 }
 
 const struct contender contender_pipe = {

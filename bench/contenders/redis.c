@@ -2,9 +2,9 @@
  * Redis as a cache: no snapshots, no log of commands, a Unix socket, one thread for commands (its default, and what its
  * documentation recommends below four processors). It evicts what expires first, and values are set to expire in the
  * order in which they come, as those of task queues do; with ten samples it hardly ever takes a young one. (Its LRU
- * clock ticks in seconds, too coarse here.) The client is hiredis. It keeps its buffer for replies from one to the next,
- * unless it has grown beyond 2 MiB; then it gives it back when the next reply comes, so a longer value is followed by a
- * PING, that it does not hold two copies.
+ * clock ticks in seconds, too coarse here.) The client is hiredis. It keeps its buffer for replies from one to the
+ * next, unless it has grown beyond 2 MiB; then it gives it back when the next reply comes, so a longer value is
+ * followed by a PING, that it does not hold two copies.
  */
 #include "contenders/redis.h"
 
@@ -14,13 +14,12 @@
 
 #include <err.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define BUFFER_BYTES (UINT64_C(2) << 20)
 #define SOCKET       "redis.socket"
 #define HOUR_MS      UINT64_C(3600000)
 
-pid_t redis_start(const char *name, uint64_t limit_bytes)
+void *redis_start(const char *name, uint64_t limit_bytes)
 {
     const char *socket_path = scratch_path(name);
     char limit[32];
@@ -74,27 +73,7 @@ redisReply *redis_check(redisContext *context, void *reply)
 
 static void *store_begin(const struct terms *terms)
 {
-    pid_t *server = malloc(sizeof *server);
-
-    if (!server)
-        errx(1, "out of memory");
-    *server = redis_start(SOCKET, terms->limit_bytes);
-    return server;
-}
-
-static void store_end(void *store)
-{
-    const pid_t *server = store;
-
-    server_stop(*server);
-    free(store);
-}
-
-static pid_t store_server(const void *store)
-{
-    const pid_t *server = store;
-
-    return *server;
+    return redis_start(SOCKET, terms->limit_bytes);
 }
 
 static void *store_connect(void *store, unsigned number)
@@ -135,8 +114,8 @@ const struct contender contender_redis = {
     .name = "redis",
     .label = "Redis",
     .begin = store_begin,
-    .end = store_end,
-    .server = store_server,
+    .end = server_stop,
+    .server = server_pid,
     .connect = store_connect,
     .put = value_put,
     .get = value_get,

@@ -4,10 +4,9 @@
 
 #include <hiredis/hiredis.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-/* name: of its socket in the scratch directory. */
-pid_t redis_start(const char *name, uint64_t limit_bytes);
+/* Starts a server (see contenders/server.h). name: of its socket in the scratch directory. */
+void *redis_start(const char *name, uint64_t limit_bytes);
 redisContext *redis_connect(const char *name);
 
 /* Ends the program unless this is a reply, and no error. Returns it; freeReplyObject(). */

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -53,29 +54,42 @@ static bool is_listening(const char *socket_path)
     return is_connected;
 }
 
-pid_t server_start(const char *const *arguments, const char *socket_path)
+void *server_start(const char *const *arguments, const char *socket_path)
 {
+    pid_t *server = malloc(sizeof *server);
     pid_t parent = getpid();
-    pid_t pid = fork();
 
-    if (pid < 0)
+    if (!server)
+        errx(1, "out of memory");
+    *server = fork();
+    if (*server < 0)
         err(1, "fork");
-    if (pid == 0)
+    if (*server == 0)
         server_become(arguments, parent);
     for (unsigned i = 0; !is_listening(socket_path); i++) {
-        if (i == PATIENCE_MS || waitpid(pid, NULL, WNOHANG) == pid)
+        if (i == PATIENCE_MS || waitpid(*server, NULL, WNOHANG) == *server)
             errx(1, "%s does not listen at %s", arguments[0], socket_path);
         pause_1ms();
     }
-    return pid;
+    return server;
 }
 
-void server_stop(pid_t pid)
+void server_stop(void *server)
 {
+    pid_t pid = server_pid(server);
+
     kill(pid, SIGTERM);
     for (unsigned i = 0; waitpid(pid, NULL, WNOHANG) == 0; i++) {
         if (i == PATIENCE_MS)
             kill(pid, SIGKILL);
         pause_1ms();
     }
+    free(server);
+}
+
+pid_t server_pid(const void *server)
+{
+    const pid_t *pid = server;
+
+    return *pid;
 }

@@ -5,7 +5,8 @@
 #include <sys/types.h>
 
 /* Starts a program that stays in the foreground, and waits until it takes connections on its Unix socket. */
-pid_t server_start(const char *const *arguments, const char *socket_path);
-void server_stop(pid_t pid);
+void *server_start(const char *const *arguments, const char *socket_path);
+void server_stop(void *server);
+pid_t server_pid(const void *server);
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * SQLite as the diskcache package for Python uses it: its table and its settings (write-ahead log, synchronous NORMAL,
  * 64 MiB of the file mapped, automatic vacuum), values below 32 KiB in the table and longer ones as a file each, whose
- * name is in the table. A put is a transaction; one that replaces a value writes a new file and removes the old one. The
- * producer deletes the oldest value for each new one, in the same transaction. Statements are prepared once, and access
- * times are not recorded, as is diskcache's default.
+ * name is in the table. A put is a transaction; one that replaces a value writes a new file and removes the old one.
+ * The producer deletes the oldest value for each new one, in the same transaction. Statements are prepared once, and
+ * access times are not recorded, as is diskcache's default.
  */
+#include "contenders/bytes.h"
 #include "contenders/contender.h"
 #include "contenders/kept.h"
 
@@ -114,20 +115,15 @@ static void path_make(const unsigned char *name, char path[PATH_MAX])
 /* Writes a new file; its name goes into the table. */
 static void file_write(struct connection *connection, const void *data, size_t n_bytes, char name[32])
 {
-    const uint8_t *bytes = data;
     char path[PATH_MAX];
     int fd;
 
     snprintf(name, 32, "%llu.val", (unsigned long long)connection->n_files++);
     path_make((const unsigned char *)name, path);
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    for (size_t n_written = 0; n_written < n_bytes;) {
-        ssize_t n = write(fd, bytes + n_written, n_bytes - n_written);
-
-        if (n < 0)
-            err(1, "%s", path);
-        n_written += (size_t)n;
-    }
+    if (fd < 0)
+        err(1, "%s", path);
+    bytes_write(fd, data, n_bytes, path);
     close(fd);
 }
 
@@ -182,7 +178,6 @@ static void file_read(const unsigned char *name, struct got *got)
 {
     char path[PATH_MAX];
     struct stat status;
-    size_t n_read = 0;
     int fd;
 
     path_make(name, path);
@@ -191,13 +186,8 @@ static void file_read(const unsigned char *name, struct got *got)
         err(1, "%s", path);
     got->n_bytes = (size_t)status.st_size;
     got->held = malloc(got->n_bytes);
-    while (got->held && n_read < got->n_bytes) {
-        ssize_t n = read(fd, (char *)got->held + n_read, got->n_bytes - n_read);
-
-        if (n <= 0)
-            err(1, "%s", path);
-        n_read += (size_t)n;
-    }
+    if (got->held)
+        bytes_read(fd, got->held, got->n_bytes, path);
     close(fd);
 }
 

@@ -1,8 +1,8 @@
 /*
  * Values of 64 KiB in a cache that is full: what do a put, for which the oldest has to go, and a get cost as the budget
- * grows? Plain LMDB holds as many, with the values in it, and deletes the oldest in the transaction that stores another.
- * (All values having one length, it finds free pages easily. What happens when they have not is for bench/store to
- * measure: churn.)
+ * grows? Plain LMDB holds as many, with the values in it, and deletes the oldest in the transaction that stores
+ * another. (All values having one length, it finds free pages easily. What happens when they have not is for
+ * bench/store to measure: churn.)
  *
  * Both are there at once and take turns, unless memory suffices only for one after the other.
  */

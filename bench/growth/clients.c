@@ -1,8 +1,8 @@
 /*
  * Processes that work all at once, many more than there are processors: does what they achieve together fall as they
  * become more? Each gets random values of 100 bytes, among 100,000, or puts new ones of that length into a cache that
- * is full, so that for each one another goes. In LMDB it is the writer that takes the oldest of its own out, in the same
- * transaction. The cost is the time of all of them together for each operation.
+ * is full, so that for each one another goes. In LMDB it is the writer that takes the oldest of its own out, in the
+ * same transaction. The cost is the time of all of them together for each operation.
  *
  * In each round onecopy's processes have a turn, and then LMDB's.
  */

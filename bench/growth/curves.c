@@ -1,6 +1,6 @@
 /*
- * A curve's points are printed as they come. Beside the program goes growth.dat, for gnuplot: a block for each curve, in
- * the order of the enumerations, of lines with x, onecopy's cost and LMDB's.
+ * A curve's points are printed as they come. Beside the program goes growth.dat, for gnuplot: a block for each curve,
+ * in the order of the enumerations, of lines with x, onecopy's cost and LMDB's.
  */
 #include "growth/growth.h"
 

@@ -3,9 +3,9 @@
  * order that is reversed from round to round, so that what disturbs the machine disturbs all; the figure is the median
  * over the rounds. A ratio is that of two turns of the same round. The two consumers take turns, too.
  *
- * All stores may hold the same: 128 MiB, or four of the largest values. They are filled before they are measured, but with
- * 10,000 values at most, so that none is at its limit with values of 100 bytes and 1 KiB. The stores of all contenders are there at once, except with the
- * largest values: there each is made for its turn, and gone after it.
+ * All stores may hold the same: 128 MiB, or four of the largest values. They are filled before they are measured, but
+ * with 10,000 values at most, so that none is at its limit with values of 100 bytes and 1 KiB. The stores of all
+ * contenders are there at once, except with the largest values: there each is made for its turn, and gone after it.
  */
 #include "peers/peers.h"
 #include "peers/session.h"
@@ -13,7 +13,6 @@
 #include "common/scratch.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define LIMIT_BYTES  (128 * MIB)
 #define VALUES_MIN   4U
@@ -124,7 +123,7 @@ void measure_latency(const struct scale *scale, struct results *results)
     for (unsigned i = 0; i < N_SIZES; i++) {
         unsigned n_rounds = rounds_of(scale, sizes[i]);
 
-        if (n_rounds == 0 || (getenv("ONLY") && strtoull(getenv("ONLY"), NULL, 10) != sizes[i]))
+        if (n_rounds == 0)
             continue;
         if (sizes[i] > TOGETHER_MAX && scratch_room() < ALONE_ROOM) {
             printf("values of %s: not measured, for want of memory\n", size_text(sizes[i]));

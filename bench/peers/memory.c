@@ -1,7 +1,7 @@
 /*
  * How much memory do a runner and its workers take that all hold one large argument? The runner puts it; each worker
- * gets it, reads it and keeps it, one after the other, and the runner drops its own. Then is counted what all processes,
- * the server and the store take (peers/session.c says how). A store may hold four such arguments.
+ * gets it, reads it and keeps it, one after the other, and the runner drops its own. Then is counted what all
+ * processes, the server and the store take (peers/session.c says how). A store may hold four such arguments.
  *
  * For each number of workers everything is made anew. The least of the rounds is taken: a server may still be giving
  * back what it had needed for a moment.

@@ -1,7 +1,7 @@
 /*
- * onecopy: onecopy_wait() and onecopy_set() with a named cache. Redis: looking with GET every 100 ms, as task queues do;
- * BLPOP of a list to which the result is pushed; and a subscription to a channel on which it is published, after it was
- * SET in the same round trip. memcached: looking every 100 ms. A pipe: the result itself, without a cache.
+ * onecopy: onecopy_wait() and onecopy_set() with a named cache. Redis: looking with GET every 100 ms, as task queues
+ * do; BLPOP of a list to which the result is pushed; and a subscription to a channel on which it is published, after it
+ * was SET in the same round trip. memcached: looking every 100 ms. A pipe: the result itself, without a cache.
  */
 #include "peers/wake.h"
 
@@ -75,27 +75,9 @@ static void entry_set(void *connection, const struct result *result)
     check(onecopy_set(connection, &key, &value), "set");
 }
 
-static void *server_keep(pid_t pid)
-{
-    pid_t *server = malloc(sizeof *server);
-
-    if (!server)
-        errx(1, "out of memory");
-    *server = pid;
-    return server;
-}
-
-static void server_end(void *store)
-{
-    const pid_t *server = store;
-
-    server_stop(*server);
-    free(store);
-}
-
 static void *redis_begin(const char *name)
 {
-    return server_keep(redis_start(name, LIMIT_BYTES));
+    return redis_start(name, LIMIT_BYTES);
 }
 
 static void *redis_join(void *store, const char *name)
@@ -179,7 +161,7 @@ static void redis_publish(void *connection, const struct result *result)
 static void *cached_begin(const char *name)
 {
     (void)name;
-    return server_keep(memcached_begin(LIMIT_BYTES, RESULT_BYTES));
+    return memcached_start(LIMIT_BYTES, RESULT_BYTES);
 }
 
 static void *cached_join(void *store, const char *name)
@@ -275,7 +257,7 @@ const struct way ways[N_WAYS] = {
      .ratio_name = "wake_vs_redis_blpop",
      .ratio_label = "result set to wake: Redis, BLPOP",
      .begin = redis_begin,
-     .end = server_end,
+     .end = server_stop,
      .connect = redis_join,
      .wait = redis_pop,
      .set = redis_push},
@@ -284,7 +266,7 @@ const struct way ways[N_WAYS] = {
      .ratio_name = "wake_vs_redis_publish",
      .ratio_label = "result set to wake: Redis, SUBSCRIBE",
      .begin = redis_begin,
-     .end = server_end,
+     .end = server_stop,
      .connect = redis_join,
      .prepare = redis_subscribe,
      .wait = redis_hear,
@@ -294,7 +276,7 @@ const struct way ways[N_WAYS] = {
      .ratio_name = "wake_vs_redis_polling",
      .ratio_label = "result set to wake: polling Redis every 100 ms",
      .begin = redis_begin,
-     .end = server_end,
+     .end = server_stop,
      .connect = redis_join,
      .wait = redis_poll,
      .set = redis_set,
@@ -304,7 +286,7 @@ const struct way ways[N_WAYS] = {
      .ratio_name = "wake_vs_memcached_polling",
      .ratio_label = "result set to wake: polling memcached every 100 ms",
      .begin = cached_begin,
-     .end = server_end,
+     .end = server_stop,
      .connect = cached_join,
      .wait = cached_poll,
      .set = cached_set,

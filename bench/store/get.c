@@ -1,5 +1,6 @@
 /*
- * What does a get cost, beside the look-up in LMDB that it is made of? common/population.c says how the two are compared.
+ * What does a get cost, beside the look-up in LMDB that it is made of? common/population.c says how the two are
+ * compared.
  *
  * For blobs in the arena LMDB holds, under the same refs, values of 48 bytes: as long as the records in which onecopy's
  * index says where a blob lies. (With the blobs' bytes as values its tree would be smaller, but its file as large as

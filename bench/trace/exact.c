@@ -38,7 +38,7 @@ double exact_lru_hit_rate(const struct trace *trace, uint32_t capacity)
         uint32_t at = trace->requests[i];
 
         if (links[at].is_cached) {
-            n_hits += i >= trace->n_requests / 2;
+            n_hits += trace_counts(trace, i);
             link_out(links, at);
         } else if (n_cached == capacity) {
             uint32_t oldest = links[head].newer;
@@ -52,5 +52,5 @@ double exact_lru_hit_rate(const struct trace *trace, uint32_t capacity)
         links[at].is_cached = true;
     }
     free(links);
-    return 100 * (double)n_hits / (double)(trace->n_requests - trace->n_requests / 2);
+    return trace_percent(trace, n_hits);
 }

@@ -23,6 +23,18 @@ void trace_free(struct trace *trace)
     trace->requests = NULL;
 }
 
+bool trace_counts(const struct trace *trace, size_t request)
+{
+    return request >= trace->n_requests / 2;
+}
+
+double trace_percent(const struct trace *trace, size_t n_hits)
+{
+    size_t n_counted = trace->n_requests - trace->n_requests / 2;
+
+    return 100 * (double)n_hits / (double)n_counted;
+}
+
 /* Probabilities, added up. */
 struct zipf {
     uint32_t n_things;

@@ -3,10 +3,10 @@
  * that serve many evictions; LRU as the book has it knows the order of every two requests. Both are asked for the same
  * things, and their hit rates compared once the cache has long been full: over the second half of each trace.
  *
- * A loop over a little more than fits is where the clock's tick shows. LRU then never has what comes next. onecopy takes
- * any one of those that were last used in the same tick, and when there are more of these than the loop has beyond what
- * fits, some of the things that come next are still there. So this loop is asked for at a rate at which it is not so
- * (some hundreds of requests in a tick of 4 ms), and once more as fast as it goes, which is reported.
+ * A loop over a little more than fits is where the clock's tick shows. LRU then never has what comes next. onecopy
+ * takes any one of those that were last used in the same tick, and when there are more of these than the loop has
+ * beyond what fits, some of the things that come next are still there. So this loop is asked for at a rate at which it
+ * is not so (some hundreds of requests in a tick of 4 ms), and once more as fast as it goes, which is reported.
  *
  * Traces are generated; all figures that they are made of are in this file, and printed.
  */

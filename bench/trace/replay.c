@@ -51,8 +51,8 @@ double onecopy_hit_rate(const struct trace *trace, uint32_t capacity, onecopy *h
         while (rate > 0 && time_ns() - last_ns < 1000000000 / rate)
             ;
         last_ns = time_ns();
-        n_hits += thing_ask(handle, trace->requests[i]) && i >= trace->n_requests / 2;
+        n_hits += thing_ask(handle, trace->requests[i]) && trace_counts(trace, i);
     }
     check(onecopy_cache_drop(handle, CACHE, NULL), "dropping a cache");
-    return 100 * (double)n_hits / (double)(trace->n_requests - trace->n_requests / 2);
+    return trace_percent(trace, n_hits);
 }

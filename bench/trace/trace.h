@@ -31,12 +31,18 @@ struct trace trace_scans(uint64_t seed, size_t n_requests, uint32_t n_things, do
 /* All things in turn, again and again. */
 struct trace trace_loop(size_t n_requests, uint32_t n_things);
 
-/* How often a cache had what it was asked for, in percent, of the requests from the second half on. */
+/* Whether a request counts: those of the second half do. */
+bool trace_counts(const struct trace *trace, size_t request);
+
+/* So many hits, in percent of the requests that count. */
+double trace_percent(const struct trace *trace, size_t n_hits);
+
+/* How often a cache had what it was asked for, in percent. */
 double exact_lru_hit_rate(const struct trace *trace, uint32_t capacity);
 
 /*
- * The same of a cache of that policy, which is filled by whoever misses something. rate: requests in a second at most; 0:
- * as fast as it goes.
+ * The same of a cache of that policy, which is filled by whoever misses something. rate: requests in a second at most;
+ * 0: as fast as it goes.
  */
 double onecopy_hit_rate(const struct trace *trace, uint32_t capacity, onecopy *handle, uint64_t rate);
 
