@@ -25,12 +25,17 @@ void check_mdb(int code, const char *doing)
 
 onecopy *environment_make(const char *name, uint64_t limit_bytes)
 {
+    return environment_make_limited(name, limit_bytes, limit_bytes / 256);
+}
+
+onecopy *environment_make_limited(const char *name, uint64_t limit_bytes, uint64_t max_entries)
+{
     struct onecopy_options options;
     onecopy *cache;
 
     onecopy_options_init(&options);
     options.max_bytes = limit_bytes;
-    options.max_entries = limit_bytes / 256;
+    options.max_entries = max_entries;
     options.ttl_ns = 0;
     options.protect = 0;
     check(onecopy_open(scratch_path(name), &options, &cache), "opening an environment");

@@ -17,6 +17,8 @@ void check_mdb(int code, const char *doing);
 
 /* Opens a new environment of that name in the scratch directory. */
 onecopy *environment_make(const char *name, uint64_t limit_bytes);
+/* The same with a limit of blobs and entries. */
+onecopy *environment_make_limited(const char *name, uint64_t limit_bytes, uint64_t max_entries);
 
 /* LMDB with the flags that onecopy uses. */
 struct rival {

@@ -21,6 +21,7 @@
 #define GET_BATCH   2000U
 #define BUDGET_MIN  (64 * MIB)
 #define ROUNDS_MAX  200U
+#define N_DUELS     2U /* GET and PUT_FULL */
 
 struct side {
     onecopy_ref *refs; /* of the values put last, a ring */
@@ -161,11 +162,11 @@ static void theirs_end(struct budget *budget)
     free(budget->theirs.refs);
 }
 
-static void duels_together(unsigned n_rounds, struct budget *budget, struct duel duels[N_OPERATIONS])
+static void duels_together(unsigned n_rounds, struct budget *budget, struct duel duels[N_DUELS])
 {
     ours_begin(budget);
     theirs_begin(budget);
-    duels[PUT] = duel_run(n_rounds, our_puts, their_puts, budget);
+    duels[PUT_FULL] = duel_run(n_rounds, our_puts, their_puts, budget);
     duels[GET] = duel_run(n_rounds, our_gets, their_gets, budget);
     theirs_end(budget);
     ours_end(budget);
@@ -181,17 +182,17 @@ static struct spread turns_run(unsigned n_rounds, duel_turn *turn, struct budget
     return spread_of(costs, n);
 }
 
-static void duels_apart(unsigned n_rounds, struct budget *budget, struct duel duels[N_OPERATIONS])
+static void duels_apart(unsigned n_rounds, struct budget *budget, struct duel duels[N_DUELS])
 {
     ours_begin(budget);
-    duels[PUT].ours = turns_run(n_rounds, our_puts, budget);
+    duels[PUT_FULL].ours = turns_run(n_rounds, our_puts, budget);
     duels[GET].ours = turns_run(n_rounds, our_gets, budget);
     ours_end(budget);
     theirs_begin(budget);
-    duels[PUT].theirs = turns_run(n_rounds, their_puts, budget);
+    duels[PUT_FULL].theirs = turns_run(n_rounds, their_puts, budget);
     duels[GET].theirs = turns_run(n_rounds, their_gets, budget);
     theirs_end(budget);
-    for (unsigned i = 0; i < N_OPERATIONS; i++) {
+    for (unsigned i = 0; i < N_DUELS; i++) {
         double ratio = duels[i].ours.median / duels[i].theirs.median;
 
         duels[i].ratio = (struct spread){.median = ratio, .low = ratio, .high = ratio};
@@ -201,7 +202,7 @@ static void duels_apart(unsigned n_rounds, struct budget *budget, struct duel du
 static void budget_measure(unsigned n_rounds, uint64_t n_bytes)
 {
     struct budget budget = {.n_bytes = n_bytes, .n_values = n_bytes / VALUE_BYTES * 15 / 16};
-    struct duel duels[N_OPERATIONS];
+    struct duel duels[N_DUELS];
 
     if (scratch_room() < rival_bytes(n_bytes)) {
         printf("a budget of %llu MiB: not measured, for want of memory\n", (unsigned long long)(n_bytes / MIB));
@@ -213,7 +214,7 @@ static void budget_measure(unsigned n_rounds, uint64_t n_bytes)
     else
         duels_apart(n_rounds, &budget, duels);
     curve_add(GET, BUDGET, n_bytes / MIB, &duels[GET]);
-    curve_add(PUT, BUDGET, n_bytes / MIB, &duels[PUT]);
+    curve_add(PUT_FULL, BUDGET, n_bytes / MIB, &duels[PUT_FULL]);
     free(budget.sources);
 }
 

@@ -162,7 +162,7 @@ static void puts_measure(unsigned n_rounds, const struct clients *clients)
     struct duel duel;
 
     duel = crews_run(n_rounds, clients, our_puts, their_puts);
-    curve_add(PUT, CLIENTS, clients->n, &duel);
+    curve_add(PUT_FULL, CLIENTS, clients->n, &duel);
     population_end(empty);
 }
 

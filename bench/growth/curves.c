@@ -21,7 +21,7 @@ struct curve {
 
 static struct curve curves[N_OPERATIONS][N_QUANTITIES];
 
-static const char *const operation_names[N_OPERATIONS] = {[GET] = "get", [PUT] = "put"};
+static const char *const operation_names[N_OPERATIONS] = {[GET] = "get", [PUT_FULL] = "put_full", [PUT] = "put"};
 static const char *const quantity_names[N_QUANTITIES] = {
     [ENTRIES] = "entries", [CLIENTS] = "clients", [BUDGET] = "mib"};
 

@@ -12,8 +12,8 @@ struct scale {
     uint64_t budget_max;
 };
 
-/* The six curves: two operations, over three quantities. */
-enum operation { GET, PUT, N_OPERATIONS };
+/* The curves: operations, over quantities. */
+enum operation { GET, PUT_FULL, PUT, N_OPERATIONS }; /* the second: into a full cache, so that something else goes */
 enum quantity { ENTRIES, CLIENTS, BUDGET, N_QUANTITIES };
 
 /* Adds a point, and reports it: what an operation costs onecopy and LMDB, in nanoseconds. */
