@@ -158,19 +158,24 @@ struct onecopy_info {
     uint64_t stored_ns;
     uint64_t expires_ns; /* ONECOPY_NEVER: does not expire */
     uint64_t accessed_ns;
-    uint64_t hits; /* approximate: a worker killed may take its last few milliseconds of hits along */
-    uint64_t pins; /* views on it in all processes; always 0 for blobs in the index, which views copy */
-    bool in_arena; /* false: in the index */
+    uint64_t hits;          /* approximate: a worker killed may take its last few milliseconds of hits along */
+    uint64_t pins;          /* views on it in all processes; always 0 for blobs in the index, which views copy */
+    bool in_arena;          /* false: in the index */
+    bool is_argument;       /* was put by itself; false: lives as long as an entry has it */
+    bool is_expired;        /* is not found any more, and not yet swept: see onecopy_iterate_all() */
+    uint64_t kept_until_ns; /* not evicted before; 0: nobody has asked for that */
+    uint64_t entries;       /* of named caches, whose value it is */
 };
 
 /*
- * The state of an environment. Bytes of memory are what `du` counts. Counters: since the state file was made, which is
- * at the latest when the machine was booted.
+ * The state of an environment. Bytes of memory are what `du` counts. Counters: since counted_since_ns, when the state
+ * file was made, which is at the latest when the machine was booted.
  */
 struct onecopy_stat {
     uint64_t max_bytes, max_entries, ttl_ns, max_clients, max_pins; /* the limits in force; ttl_ns 0: none */
     uint64_t max_kept_bytes;
     bool is_protected, is_read_only;
+    bool is_on_disk; /* not on a tmpfs: survives a reboot */
 
     uint64_t used_bytes;     /* arena, index and state together; never above max_bytes */
     uint64_t index_bytes;    /* of those: data.mdb and lock.mdb */
@@ -204,6 +209,7 @@ struct onecopy_stat {
     uint64_t invalidations;     /* of entries */
     uint64_t bypasses, claims, waits;
     uint64_t dead_clients; /* processes that ended without closing, and were cleared away */
+    uint64_t counted_since_ns;
 };
 
 /* ---- environments ---- */
@@ -379,7 +385,10 @@ int onecopy_remove(onecopy *handle, const onecopy_ref *ref);
 #define ONECOPY_KEY_MAX          4096
 #define ONECOPY_CONTENT_TYPE_MAX 255
 
-/* Who goes first when a cache is at its limit. What has expired always goes before. */
+/*
+ * Who goes first when a cache is at its limit. What has expired goes before, as soon as it is noticed: the order is
+ * looked for once for some hundred evictions.
+ */
 enum onecopy_policy {
     ONECOPY_POLICY_LRU = 0,  /* the least recently used: the default */
     ONECOPY_POLICY_FIFO = 1, /* the one that was set first */
@@ -424,9 +433,11 @@ int onecopy_cache_create(onecopy *handle, const char *name, const struct onecopy
 /*
  * Drops a cache: its entries are gone at once and its name is free. Who waits for one of its keys is told so
  * (ENOTFOUND), views stay valid, and the space is given back before the function returns (or by the next who makes or
- * drops a cache, if this process dies meanwhile). *n: how many entries went; NULL: do not tell.
+ * drops a cache, if this process dies meanwhile). "results", when it is next used, begins anew with its own defaults.
+ * *n: how many entries went; NULL: do not tell.
  *
  * ENOTFOUND: there is none of that name. EINVALID: it is "args". Else as onecopy_cache_create().
+ * Cost: a transaction, and one for some dozens of entries.
  */
 int onecopy_cache_drop(onecopy *handle, const char *name, uint64_t *n);
 
@@ -436,24 +447,26 @@ struct onecopy_cache_stat {
     uint64_t ttl_ns, grace_ns;             /* 0: none */
     uint32_t policy;
     uint32_t padding;
-    uint64_t size;              /* entries; those that have expired count until they are swept */
-    uint64_t max_size;          /* the limit of entries: its own, or the environment's where it has none */
-    uint64_t bytes;             /* of keys and values */
-    uint64_t max_bytes;         /* likewise */
-    double utilization_percent; /* of max_size or of max_bytes, whichever is fuller */
-    uint64_t hits, misses;      /* gets that found something, or not */
-    double hit_rate_percent;    /* 0 when nothing has been asked for */
-    uint64_t sets;              /* and, in "args", puts */
-    uint64_t evictions;         /* entries that went for a limit */
-    uint64_t expirations;       /* entries that went after their time */
-    uint64_t invalidations;     /* entries that somebody took out */
-    uint64_t total_requests;    /* hits and misses */
-    uint64_t bypasses;          /* gets with ONECOPY_BYPASS */
-    uint64_t dedup_hits;        /* values that were stored already */
-    uint64_t dedup_saved_bytes; /* and their lengths */
-    uint64_t by_status[5];      /* of the entries: by enum onecopy_status */
-    uint64_t claims;            /* that were given */
-    uint64_t waits;             /* that had to wait */
+    uint64_t size;                   /* entries; those that have expired count until they are swept */
+    uint64_t max_size;               /* the limit of entries: its own, or the environment's where it has none */
+    uint64_t bytes;                  /* of keys and values */
+    uint64_t max_bytes;              /* likewise */
+    double utilization_percent;      /* of max_size or of max_bytes, whichever is fuller */
+    uint64_t hits, misses;           /* gets that found something, or not */
+    double hit_rate_percent;         /* 0 when nothing has been asked for */
+    uint64_t sets;                   /* and, in "args", puts */
+    uint64_t evictions;              /* entries that went for a limit */
+    uint64_t expirations;            /* entries that went after their time */
+    uint64_t invalidations;          /* entries that somebody took out */
+    uint64_t total_requests;         /* hits and misses */
+    uint64_t bypasses;               /* gets with ONECOPY_BYPASS */
+    uint64_t dedup_hits;             /* values that were stored already */
+    uint64_t dedup_saved_bytes;      /* and their lengths */
+    uint64_t by_status[5];           /* of the entries: by enum onecopy_status */
+    uint64_t claims;                 /* that were given */
+    uint64_t waits;                  /* that had to wait */
+    uint64_t evictions_by_reason[4]; /* of the evictions: by enum onecopy_eviction_reason */
+    uint64_t counted_since_ns;       /* the counters were 0 then: when made or last reset; of the sum, the earliest */
 };
 
 /*
@@ -466,12 +479,14 @@ int onecopy_cache_stat(onecopy *handle, const char *name, struct onecopy_cache_s
 /*
  * Lists the caches in no particular order: writes up to `capacity` of them to `stats`, and to *n how many there are
  * (256 at most). stats may be NULL with capacity 0.
+ * Cost: for each cache, that of onecopy_cache_stat().
  */
 int onecopy_cache_list(onecopy *handle, struct onecopy_cache_stat *stats, size_t capacity, size_t *n);
 
 /*
  * Sets the counters of a cache back to 0 (NULL: of every cache): those from `hits` to the end, save by_status, which
  * are sizes. What onecopy_stat() counts goes on. ENOTFOUND, EREADONLY.
+ * Cost: the write lock, and a look at each client's counters.
  */
 int onecopy_cache_reset(onecopy *handle, const char *name);
 
@@ -535,8 +550,10 @@ int onecopy_set(onecopy *handle, const onecopy_key *key, const struct onecopy_va
 
 /*
  * As onecopy_set(), with a blob that is stored already as the value: nothing is copied. value: NULL for the defaults;
- * its data and length are not looked at. The blob is not evicted as long as an entry has it. ENOTFOUND: the
- * blob is not stored.
+ * its data and length are not looked at. The blob is not evicted as long as an entry has it, and does not expire before
+ * it. Errors: as onecopy_set(). ENOTFOUND: the blob is not stored. EINVALID: also with ONECOPY_WITHOUT_VALUE.
+ *
+ * Cost: a look-up, and one short transaction.
  */
 int onecopy_set_ref(onecopy *handle, const onecopy_key *key, const onecopy_ref *ref, const struct onecopy_value *value);
 
@@ -566,10 +583,10 @@ enum onecopy_get_flags {
  * whatever happens to the entry. flags: of enum onecopy_get_flags.
  *
  * ENOTFOUND: there is none, or it has expired (is older than its time to live), or the cache does not exist; or
- * ONECOPY_BYPASS. EINVALID, EPINS, ENOMEMORY, ESTALE, ECORRUPT (the bytes were damaged while no process had the
- * environment open).
+ * ONECOPY_BYPASS. EINVALID. EPINS, ENOMEMORY, ENOSPACE, ECLIENTS: as for onecopy_get(). ECORRUPT: the bytes were
+ * damaged while no process had the environment open. EBUSY: a process was stopped in the middle of replacing the value.
  *
- * Cost: one look-up in the index; no system call, no lock; a small value is copied.
+ * Cost: one look-up in the index, two for a large value; no system call, no lock; a small value is copied.
  */
 int onecopy_entry_get(onecopy *handle, const onecopy_key *key, uint32_t flags, struct onecopy_entry *entry);
 
@@ -599,7 +616,8 @@ int onecopy_invalidate_all(onecopy *handle, uint64_t *n);
 
 /*
  * Puts the eviction of a blob off: it is not evicted for duration_ns from now, however long ago its last access;
- * neither do earlier calls' promises get shorter. It can still expire and be removed. 0 takes all such promises back.
+ * neither do earlier calls' promises get shorter. It can still expire and be removed. One that was set as the value of
+ * an entry is there for as long though the entry goes, or gets another value. 0 takes all such promises back.
  *
  * EFULL: more bytes would be kept than max_kept_bytes: let tasks finish, or raise the limit. ENOTFOUND. EREADONLY.
  * Cost: the write lock, for a moment; at the limit, a look at all that is kept.
@@ -607,7 +625,7 @@ int onecopy_invalidate_all(onecopy *handle, uint64_t *n);
 int onecopy_keep(onecopy *handle, const onecopy_ref *ref, uint64_t duration_ns);
 
 /*
- * The same for an entry, with its value.
+ * The same for an entry, with its value, also with one that is set in its place: that counts as many bytes as it has.
  */
 int onecopy_keep_entry(onecopy *handle, const onecopy_key *key, uint64_t duration_ns);
 
@@ -624,7 +642,8 @@ typedef struct onecopy_canceller onecopy_canceller;
 /*
  * Makes a canceller, cancels with it, and ends it. A cancelled one stays so: each wait that is given it ends at once,
  * with ECANCELLED. onecopy_canceller_cancel() may be called by any thread, and by a signal handler. It must not be
- * freed while a wait has it. onecopy_canceller_free(): NULL does nothing; returns NULL.
+ * freed while a wait has it. onecopy_canceller_free(): NULL does nothing; returns NULL. ENOMEMORY.
+ * Cost: to cancel, a system call.
  */
 int onecopy_canceller_new(onecopy_canceller **canceller);
 void onecopy_canceller_cancel(onecopy_canceller *canceller);
@@ -665,7 +684,9 @@ int onecopy_notifier_new(onecopy *handle, onecopy_notifier **notifier);
 
 /*
  * Has it tell when the entry of this key is there with a final status, once. tag: given back by
- * onecopy_notifier_next(). Any thread. EINVALID, ENOMEMORY.
+ * onecopy_notifier_next(). Any thread. The key's bytes are copied. EINVALID (also in a child), ENOMEMORY.
+ *
+ * Cost: a system call; and for the thread a look-up of each key that it waits for, whenever one is added or told of.
  */
 int onecopy_notifier_add(onecopy_notifier *notifier, const onecopy_key *key, uint64_t tag);
 
@@ -676,7 +697,7 @@ int onecopy_notifier_fd(const onecopy_notifier *notifier);
  * The next thing to be told: *tag is that of a key whose entry is there (and may be gone again when it is asked for).
  * *result: ONECOPY_OK, or why it cannot be waited for any more: ENOTFOUND when its cache was dropped, or another error
  * of onecopy_wait(). The function's own result is ENOTFOUND when there is nothing to be told. Does not wait. Any
- * thread.
+ * thread. Cost: a system call.
  */
 int onecopy_notifier_next(onecopy_notifier *notifier, uint64_t *tag, int *result);
 
@@ -751,19 +772,216 @@ enum onecopy_events_from { ONECOPY_FROM_NOW = 0, ONECOPY_FROM_OLDEST = 1 /* that
 
 /*
  * Begins to follow. *follower: the caller's, until onecopy_follower_free(); used by one thread at a time. The handle
- * must stay open.
+ * must stay open. EINVALID, ENOMEMORY. Cost: some memory.
  */
 int onecopy_events_open(onecopy *handle, enum onecopy_events_from from, onecopy_follower **follower);
 
 /*
  * The next event, waiting for it up to timeout_ns (0: not at all; ONECOPY_FOREVER). *n_missed: how many events before
  * it were overwritten before they could be read. ETIMEOUT: none came. ECANCELLED, by the canceller (NULL: none).
+ * Cost: when there is one, a copy of it; else sleeps in the kernel.
  */
 int onecopy_events_next(onecopy_follower *follower, uint64_t timeout_ns, onecopy_canceller *canceller,
                         struct onecopy_event *event, uint64_t *n_missed);
 
 /* Ends it; NULL does nothing. Returns NULL. */
 onecopy_follower *onecopy_follower_free(onecopy_follower *follower);
+
+/* ---- house-keeping ---- */
+
+/*
+ * A janitor does ahead of time what callers would otherwise do when they come to it: it sweeps what has expired, evicts
+ * before a limit is reached, clears what dead processes left, and gives memory back. Everything works without one.
+ * There is one janitor per environment at a time, in any process; it may end or be killed at any moment, and loses
+ * nothing.
+ *
+ *     onecopy_janitor_begin(handle, NULL, &janitor);
+ *     do
+ *         onecopy_janitor_pass(janitor, &pass);
+ *     while (onecopy_janitor_wait(janitor, ONECOPY_FOREVER, &cause) == ONECOPY_OK);
+ *     onecopy_janitor_end(janitor);
+ *
+ * A janitor is used by one thread at a time, but for onecopy_janitor_wake() and onecopy_janitor_stop(), and only by the
+ * process that began it: in a child made by fork() it can only be ended. Its handle must stay open until then.
+ */
+typedef struct onecopy_janitor onecopy_janitor;
+
+/*
+ * How a janitor works. Always begin with onecopy_janitor_options_init(), which sets the defaults that are named here.
+ *
+ * The marks are in percent of what the environment may hold, in bytes of large values (max_bytes, less what index and
+ * state take) as well as in blobs and entries (max_entries). When one is passed, the oldest go until the low one is
+ * reached, so that puts find warm space. Values that live in the index alone are only evicted for max_entries.
+ */
+struct onecopy_janitor_options {
+    size_t struct_bytes; /* set by onecopy_janitor_options_init() */
+
+    uint64_t sweep_interval_ns; /* the longest time between two passes: 60 s */
+    uint64_t step_ns;           /* how long a transaction, for which writers wait, may go on: 2 ms */
+    uint64_t warm_bytes;   /* free memory to keep for the next puts; ONECOPY_UNSET: what the low mark leaves free */
+    uint32_t step_entries; /* blobs and entries that one transaction takes out at most, 1 to 128: 128 */
+    uint32_t high_percent; /* 98; at most 100 */
+    uint32_t low_percent;  /* 95; at least 1, at most high_percent */
+    uint32_t dry_run;      /* 1: passes change nothing, and report what they would do. Needs no lock: 0 */
+
+    /*
+     * Under memory pressure the limit in bytes is lowered step by step down to a floor, in percent of max_bytes, and
+     * raised again afterwards. 0: not at all.
+     */
+    uint32_t pressure_floor_percent;
+    uint32_t pressure_percent; /* pressure is a "some avg10" of this: 10. New events "high", "max" or "oom" are, too */
+    const char *pressure_path; /* NULL: memory.pressure of this process's cgroup, else /proc/pressure/memory */
+    const char *pressure_events_path; /* NULL: memory.events of this process's cgroup */
+};
+
+/* What made room for others: which limit something was evicted for, by a janitor or by a caller that needed space. */
+enum onecopy_eviction_reason {
+    ONECOPY_EVICTED_FOR_BYTES = 0,   /* max_bytes; or the index's share of it */
+    ONECOPY_EVICTED_FOR_ENTRIES = 1, /* max_entries */
+    ONECOPY_EVICTED_FOR_CACHE = 2,   /* a limit of its cache */
+    ONECOPY_EVICTED_FOR_PRESSURE = 3,
+};
+#define ONECOPY_EVICTION_REASONS 4
+
+/* What one pass did; or, in a dry run, what it would have done. */
+struct onecopy_pass {
+    uint64_t began_ns; /* on the environment's clock */
+    uint64_t duration_ns;
+
+    uint64_t expired_entries, expired_blobs;            /* went after their time */
+    uint64_t evicted_entries[ONECOPY_EVICTION_REASONS]; /* of named caches, by enum onecopy_eviction_reason */
+    uint64_t evicted_blobs[ONECOPY_EVICTION_REASONS];   /* that were put by themselves */
+    uint64_t removed_values;                            /* blobs that went with the last entry that had them */
+    uint64_t dropped_entries;                           /* of caches whose dropping was broken off */
+    uint64_t dead_clients, dead_pins, dead_claims;      /* cleared, and what they held */
+    uint64_t stale_readers;                             /* of the index, cleared */
+    uint64_t returned_bytes;                            /* that dead clients were filling, free now */
+    uint64_t limbo_bytes;                               /* released since they were removed, free now */
+    uint64_t freed_bytes;                               /* of what expired or was evicted; in limbo, if in view */
+    uint64_t punched_bytes;                             /* given back to the file system */
+
+    uint64_t steps;           /* transactions */
+    uint64_t longest_step_ns; /* for which the write lock was held */
+    uint64_t in_use_bytes;    /* of the arena, afterwards: not free */
+    uint64_t warm_bytes;      /* free and resident, afterwards */
+    uint64_t limit_bytes;     /* of the arena: what both marks are of */
+    uint64_t next_due_ns;     /* when the next pass is due: the sweep interval is over, or many have expired */
+    uint64_t is_above_mark;   /* 1: the high mark is passed still, as all that could go is in use */
+};
+
+/* Why onecopy_janitor_wait() has returned. */
+enum onecopy_janitor_cause {
+    ONECOPY_CAUSE_TIMEOUT = 0,  /* its own timeout is over */
+    ONECOPY_CAUSE_DUE = 1,      /* the sweep interval is over, or many entries have expired */
+    ONECOPY_CAUSE_SHORT = 2,    /* a client has passed the high mark */
+    ONECOPY_CAUSE_ASKED = 3,    /* onecopy_janitor_ask() */
+    ONECOPY_CAUSE_WOKEN = 4,    /* onecopy_janitor_wake() */
+    ONECOPY_CAUSE_PRESSURE = 5, /* memory pressure begins, goes on, or is over */
+};
+
+/*
+ * Sets the defaults. Cost: none.
+ */
+void onecopy_janitor_options_init(struct onecopy_janitor_options *options);
+
+/*
+ * Becomes the environment's janitor. options: NULL means the defaults; nothing of them is kept. *janitor: the caller's;
+ * ends with onecopy_janitor_end(), at the latest when the process dies.
+ *
+ * EBUSY: there is a janitor already; the message names its pid. (Not with dry_run.) EINVALID: an option makes no sense;
+ * the message names it. ENOTFOUND: memory pressure is to be watched, and cannot be. EREADONLY: the handle is read-only,
+ * and this is no dry run. Cost: some system calls.
+ */
+int onecopy_janitor_begin(onecopy *handle, const struct onecopy_janitor_options *options, onecopy_janitor **janitor);
+
+/*
+ * Changes the options of a janitor. After a failure the old ones are in force. EINVALID, ENOTFOUND, as above; EINVALID
+ * also when dry_run differs.
+ */
+int onecopy_janitor_configure(onecopy_janitor *janitor, const struct onecopy_janitor_options *options);
+
+/*
+ * Makes one pass: clears dead clients, stale readers of the index and limbo; takes out what has expired; enforces the
+ * limits of caches; evicts from the high mark to the low one; punches free memory beyond what is to be kept warm. It
+ * does what was to be done when it began, so it ends however much others put meanwhile; after ten seconds it leaves the
+ * rest to the next one, which is then due at once.
+ *
+ * *pass: what it did, also after a failure, up to that; NULL: do not tell.
+ *
+ * ECANCELLED: onecopy_janitor_stop(). Others: a part of the pass could not be done, the message says why; the other
+ * parts have been. EFULL is none of them: see is_above_mark.
+ *
+ * Cost: one look at the table of slots (64 bytes for each blob and entry), with no lock held; a transaction for some
+ * dozens of those that go, with pauses between them in which writers have the lock; a system call for each client.
+ */
+int onecopy_janitor_pass(onecopy_janitor *janitor, struct onecopy_pass *pass);
+
+/*
+ * Waits until there is something to do: see enum onecopy_janitor_cause. At once, if there is. timeout_ns: 0 looks once;
+ * ONECOPY_FOREVER has no end of its own. *cause: an enum onecopy_janitor_cause; NULL: do not tell.
+ *
+ * ECANCELLED: onecopy_janitor_stop(). ESTALE: the directory was removed or replaced. Cost: sleeps in the kernel; looks
+ * once in ten seconds whether the directory is still there.
+ */
+int onecopy_janitor_wait(onecopy_janitor *janitor, uint64_t timeout_ns, uint32_t *cause);
+
+/*
+ * Ends the present or the next wait, with ONECOPY_CAUSE_WOKEN. Any thread, and a signal handler.
+ */
+void onecopy_janitor_wake(onecopy_janitor *janitor);
+
+/*
+ * Ends the present wait at once and the present pass or checkpoint after its transaction, and every later one at its
+ * beginning, with ECANCELLED. Any thread, and a signal handler.
+ */
+void onecopy_janitor_stop(onecopy_janitor *janitor);
+
+/* What one checkpoint did. */
+struct onecopy_checkpoint {
+    uint64_t began_ns;
+    uint64_t duration_ns;
+    uint64_t records; /* of hot metadata that had changed */
+    uint64_t steps;   /* transactions */
+};
+
+/*
+ * Brings what an environment on disk holds to the disk: the bytes of blobs, then times of access and expiry, then the
+ * index. After a reboot everything up to here is there, unless the index was changed and the machine then crashed.
+ * In memory (tmpfs) there is nothing to do. *checkpoint: NULL: do not tell.
+ *
+ * ECANCELLED. ENOSPACE, EFULL: there was no room for the metadata; all else is on disk. ESYSTEM: the disk has failed.
+ *
+ * Cost: fdatasync() of arena and index, with no lock held; a look at all slots; a transaction for some thousands of
+ * changed ones.
+ */
+int onecopy_janitor_checkpoint(onecopy_janitor *janitor, struct onecopy_checkpoint *checkpoint);
+
+/*
+ * Ends a janitor: another may begin. NULL does nothing. Returns NULL.
+ */
+onecopy_janitor *onecopy_janitor_end(onecopy_janitor *janitor);
+
+/* Whether an environment has a janitor, and what it does. */
+struct onecopy_janitor_status {
+    bool is_alive;
+    pid_t pid; /* of the one that is alive, or was the last one; 0: there was none since the state file was made */
+    uint64_t started_ns;
+    uint64_t passes;               /* that this one has finished */
+    struct onecopy_pass last_pass; /* all zeros before its first one */
+    uint64_t checkpointed_ns;      /* when the last checkpoint ended; 0: there was none since the state file was made */
+    uint64_t pressure_limit_bytes; /* what memory pressure has lowered max_bytes to; ONECOPY_UNSET: it has not */
+};
+
+/*
+ * Tells of the environment's janitor, whichever process that is. Cost: a system call.
+ */
+int onecopy_janitor_status(onecopy *handle, struct onecopy_janitor_status *status);
+
+/*
+ * Asks the environment's janitor, whichever process that is, for a pass: it ends its wait with ONECOPY_CAUSE_ASKED. It
+ * is there when `passes` of its status has risen. ENOTFOUND: there is no janitor. Cost: two system calls.
+ */
+int onecopy_janitor_ask(onecopy *handle);
 
 /* ---- looking inside ---- */
 
@@ -778,8 +996,13 @@ typedef struct onecopy_iterator onecopy_iterator;
 int onecopy_iterate(onecopy *handle, onecopy_iterator **iterator);
 
 /*
- * The next blob, or ONECOPY_ENOTFOUND after the last. Expired blobs that are not yet swept are not met. ECLIENTS as for
- * onecopy_get().
+ * As onecopy_iterate(), and meets blobs that have expired and are not yet swept as well (is_expired).
+ */
+int onecopy_iterate_all(onecopy *handle, onecopy_iterator **iterator);
+
+/*
+ * The next blob, or ONECOPY_ENOTFOUND after the last. Expired blobs that are not yet swept are not met, unless the walk
+ * was begun by onecopy_iterate_all(). ECLIENTS as for onecopy_get().
  *
  * Cost: for each 128 blobs a short read transaction, and a look through all pins of all processes.
  */
@@ -804,7 +1027,259 @@ int onecopy_stat(onecopy *handle, struct onecopy_stat *stat);
  */
 int onecopy_info(onecopy *handle, const onecopy_ref *ref, struct onecopy_info *info);
 
+/* Where the value of an entry lives. */
+enum onecopy_residence {
+    ONECOPY_NO_VALUE = 0,   /* it has none: status and times alone */
+    ONECOPY_IN_ENTRY = 1,   /* in the index, with the entry itself */
+    ONECOPY_IN_INDEX = 2,   /* a blob in the index */
+    ONECOPY_IN_ARENA = 3,   /* a blob in the arena */
+    ONECOPY_VALUE_LOST = 4, /* its blob was removed: the entry is as good as absent */
+};
+
+/* What one entry is like at the moment of asking. */
+struct onecopy_entry_info {
+    onecopy_key key; /* the caller's own; from a walk: good until the next call with the walker, or its end */
+    onecopy_ref ref; /* the hash of the value: the blob's address, where it is one */
+    uint64_t length_bytes;
+    uint32_t status;    /* an enum onecopy_status */
+    uint32_t residence; /* an enum onecopy_residence */
+    uint64_t stored_ns;
+    uint64_t expires_ns; /* ONECOPY_NEVER: does not expire */
+    uint64_t age_ns;
+    uint64_t remaining_ttl_ns; /* ONECOPY_NEVER; 0 when it has expired */
+    uint64_t started_ns, completed_ns;
+    uint64_t accessed_ns; /* stored_ns as long as nobody has got it, and always in a cache whose policy is FIFO */
+    uint64_t hits;        /* approximate, as a blob's; always 0 in a cache whose policy is FIFO */
+    uint64_t kept_until_ns;
+    uint64_t pins;   /* views on its value in all processes; always 0 unless that is in the arena */
+    bool is_expired; /* not yet swept; onecopy_entry_get() does not find it */
+    char content_type[ONECOPY_CONTENT_TYPE_MAX + 1];
+};
+
+/* Walks over entries. */
+typedef struct onecopy_walker onecopy_walker;
+
+/*
+ * Begins a walk over the entries of a cache, or with NULL of all caches but "args", one after another; within a cache
+ * in no order that means anything. *walker: the caller's, until onecopy_walker_free(). Holds no lock, counts as no
+ * access and disturbs nothing; entries that are set or go meanwhile may or may not be met. The handle must stay open.
+ *
+ * ENOTFOUND: there is no cache of that name. EINVALID: it is "args", whose entries are blobs: see onecopy_iterate().
+ *
+ * Cost: some 120 KB of memory, however many entries there are.
+ */
+int onecopy_walk_entries(onecopy *handle, const char *cache, onecopy_walker **walker);
+
+/*
+ * The next entry, or ONECOPY_ENOTFOUND after the last. Entries that have expired and are not yet swept are met as well
+ * (is_expired). What it points at is good until the next call. ECLIENTS as for onecopy_get().
+ *
+ * Cost: for each 128 entries a short read transaction, and a look through all pins of all processes.
+ */
+int onecopy_walker_next(onecopy_walker *walker, struct onecopy_entry_info *info);
+
+/* Ends a walk; NULL does nothing. Returns NULL. */
+onecopy_walker *onecopy_walker_free(onecopy_walker *walker);
+
+/*
+ * What is known of one entry, expired or not; counts as no access. ENOTFOUND. EINVALID, ECLIENTS as for
+ * onecopy_entry_get().
+ *
+ * Cost: two look-ups in the index, and a look through all pins of all processes.
+ */
+int onecopy_entry_info(onecopy *handle, const onecopy_key *key, struct onecopy_entry_info *info);
+
+/* ---- looking inside: who ---- */
+
+/* A process that has the environment open, or has died and not been cleared away yet. */
+struct onecopy_client {
+    uint32_t number; /* in the table of clients: another process may have it later */
+    uint32_t user;
+    int32_t pid; /* as its own PID namespace has it */
+    bool is_alive;
+    bool is_self;           /* the process that asks */
+    bool is_read_only;      /* it neither puts nor removes */
+    uint64_t pid_namespace; /* the inode of its /proc/self/ns/pid; 0: not known */
+    uint64_t since_ns;
+    char command[16];
+    uint64_t pins;          /* live views in the arena; those of smaller values are copies of the process's own */
+    uint64_t pinned_bytes;  /* of the extents under them, each counted once */
+    uint64_t oldest_pin_ns; /* to the second; 0: it has none */
+    uint64_t pending_bytes; /* reserved by it and being filled, or on their way back to the file system */
+    uint64_t claims;        /* that it holds */
+};
+
+/*
+ * Lists the clients by their numbers: writes up to `capacity` of them to `clients`, and to *n how many there are.
+ * clients may be NULL with capacity 0. A process that was killed stays until somebody clears it away: the next that
+ * opens the environment, is short of space, or cleans up.
+ *
+ * Cost: a system call for each, a short read transaction, and a look through all pins and claims.
+ */
+int onecopy_clients(onecopy *handle, struct onecopy_client *clients, size_t capacity, size_t *n);
+
+/* A live view on bytes in the arena. */
+struct onecopy_pin {
+    uint32_t client; /* its number: see struct onecopy_client */
+    bool is_removed; /* the blob was removed or evicted, and its space waits for this and other views; or it is just
+                        being put. ref and length_bytes are zeros then */
+    onecopy_ref ref;
+    uint64_t length_bytes; /* of the blob */
+    uint64_t pinned_bytes; /* of its extent: whole pages */
+    uint64_t since_ns;     /* to the second; of a view inherited by fork(), when the parent took it */
+};
+
+/*
+ * Lists the live views in the arena of all processes, dead ones included, in the order of their clients: writes up to
+ * `capacity` of them to `pins`, and to *n how many there are. pins may be NULL with capacity 0.
+ *
+ * Cost: a look through all pins, and a look-up in the index for each, in short read transactions.
+ */
+int onecopy_pins(onecopy *handle, struct onecopy_pin *pins, size_t capacity, size_t *n);
+
+/* A key that somebody computes: see onecopy_claim(). */
+struct onecopy_claim_info {
+    uint32_t client;                        /* its number: see struct onecopy_client */
+    bool is_alive;                          /* false: the claim ends as soon as somebody looks at it */
+    char cache[ONECOPY_CACHE_NAME_MAX + 1]; /* "" when it is no more */
+    uint64_t since_ns;
+    uint64_t thread;    /* as gettid() says, in the owner's PID namespace */
+    uint64_t key_bytes; /* the length of the key */
+    uint8_t key[32];    /* its first bytes */
+};
+
+/*
+ * Lists the claims that are held, in no particular order: writes up to `capacity` of them to `claims`, and to *n how
+ * many there are (1,024 at most). claims may be NULL with capacity 0.
+ *
+ * Cost: a system call for each owner that is another process.
+ */
+int onecopy_claims(onecopy *handle, struct onecopy_claim_info *claims, size_t capacity, size_t *n);
+
+/* ---- looking inside: where ---- */
+
+/* The environment's files and what they lie on. */
+struct onecopy_place {
+    uint32_t format_version; /* of the files */
+    uint32_t client;         /* this process's number: see struct onecopy_client */
+    bool is_on_disk;         /* not on a tmpfs */
+    char file_system[16];    /* its type: "tmpfs", "ext4", ...; in hex digits when it is not known by name */
+    uint64_t file_system_bytes;
+    uint64_t file_system_free_bytes; /* for this user */
+    uint64_t arena_resident_bytes;   /* as the file system counts them; onecopy_stat() has what should be there */
+    uint64_t made_ns;                /* when the state file was made: with the environment, or after a reboot */
+    uint64_t pid_namespaces;         /* different ones of live clients, up to 64; there should be one */
+    uint64_t dead_clients;           /* not yet cleared away */
+    uint64_t foreign_files;          /* in the directory, which are none of the environment's */
+    char foreign_file[64];           /* the first of them, cut to what fits */
+};
+
+/*
+ * What `status` and `doctor` need to know beside onecopy_stat(). Cost: some system calls, one for each client.
+ */
+int onecopy_place(onecopy *handle, struct onecopy_place *place);
+
+/* ---- verifying ---- */
+
+enum onecopy_finding_kind {
+    ONECOPY_FINDING_INDEX = 0,   /* the index contradicts itself: what it holds is not to be relied on */
+    ONECOPY_FINDING_RECORD = 1,  /* a record in the index makes no sense */
+    ONECOPY_FINDING_BLOB = 2,    /* the bytes of a blob are not those that were put */
+    ONECOPY_FINDING_VALUE = 3,   /* the same of a value that lives in its entry */
+    ONECOPY_FINDING_ORPHAN = 4,  /* an entry whose blob is gone. No damage: onecopy_remove() leaves such */
+    ONECOPY_FINDING_SLOT = 5,    /* index and state differ about a blob, an entry, or what is free in the state */
+    ONECOPY_FINDING_LINKS = 6,   /* the state has a wrong number of entries for a blob */
+    ONECOPY_FINDING_LEAK = 7,    /* pages of the arena that are neither in use nor free */
+    ONECOPY_FINDING_OVERLAP = 8, /* pages of the arena that are two things at once */
+    ONECOPY_FINDING_FREE = 9,    /* the two tables of free space differ */
+    ONECOPY_FINDING_TOTALS = 10, /* a sum that the state has is wrong */
+    ONECOPY_FINDING_BLOCKS = 11, /* the arena takes more, or less, memory than what is said to be resident */
+    ONECOPY_FINDINGS = 12,
+};
+
+/* Something that is wrong. Good for the length of the call that tells it. */
+struct onecopy_finding {
+    uint32_t kind; /* an enum onecopy_finding_kind */
+    bool has_ref;
+    onecopy_ref ref;      /* of the blob that it is about; of a value, its hash */
+    onecopy_key key;      /* of the entry that it is about; all zeros: of none */
+    const char *sentence; /* for a person */
+};
+
+/* How to verify. Begin with onecopy_verify_options_init(). */
+struct onecopy_verify_options {
+    size_t struct_bytes; /* set by onecopy_verify_options_init() */
+    bool repair;         /* drop what fails, mend what can be made anew; default false */
+    void *context;       /* for the two functions */
+    /* Told now and then how far it has come; true: stop. NULL: not told. */
+    bool (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
+    /* Told of each finding, in the thread that verifies. NULL: not told. It must not call the library. */
+    void (*finding)(void *context, const struct onecopy_finding *finding);
+};
+
+/* What verifying has come to. */
+struct onecopy_verify_report {
+    uint64_t blobs, entries;                 /* looked at */
+    uint64_t bytes;                          /* compared with their hashes */
+    uint64_t findings[ONECOPY_FINDINGS];     /* by enum onecopy_finding_kind */
+    uint64_t n_findings;                     /* all of them but ONECOPY_FINDING_ORPHAN, which is no damage */
+    uint64_t dropped_blobs, dropped_entries; /* by repair */
+    bool is_rebuilt;                         /* by repair: state and free space were made anew from the index */
+    bool is_partial; /* too much was written meanwhile to compare index, arena and state with each other */
+};
+
+/* Sets the options to their defaults. Cost: none. */
+void onecopy_verify_options_init(struct onecopy_verify_options *options);
+
+/*
+ * Verifies an environment that may be in use: the index against itself, against the arena and against the state; each
+ * blob and each value against its hash. What is damaged is told, and is no failure: see *report, which is written as
+ * far as it goes when verifying fails or is cancelled. Of each kind the first 1,000 findings are told; all are counted.
+ *
+ * options: NULL means the defaults. With `repair`, blobs and values that fail are removed, and so are orphans; where
+ * index, arena and state differ, the state and the free space are made anew from the index, as after a reboot, but with
+ * the access times that can be kept, and without the records that make no sense. An index that contradicts itself
+ * cannot be repaired: dump what can be read, and begin anew.
+ *
+ * EREADONLY: `repair` on a read-only handle. ECANCELLED: `progress` said so. EPINS: no view can be taken, and each blob
+ * is viewed while it is hashed. ECLIENTS as for onecopy_get().
+ *
+ * Cost: reads all that is stored, at memory speed, in short steps. Writers wait once, while index and state are
+ * compared: up to 50 ms for 100,000 blobs and entries. With more than those they wait for 1 ms for each 100,000, and go
+ * on while the index does not reuse pages; if it then grows by more than a 64th of max_bytes, because so much is
+ * written, the comparison is given up (is_partial), or with `repair` done while writers wait. A repair that makes the
+ * state anew has them wait as well. Memory: 56 bytes for each blob, entry and extent.
+ */
+int onecopy_verify(onecopy *handle, const struct onecopy_verify_options *options, struct onecopy_verify_report *report);
+
+/* A kind of finding in a few words; static. Never NULL, whatever the kind. */
+const char *onecopy_finding_name(uint32_t kind);
+
+/* ---- ending an environment ---- */
+
+enum onecopy_destroy_flags {
+    ONECOPY_DESTROY_IN_USE = 1, /* although processes have it open: their handles are stale from then on, their views
+                                   stay good until released */
+};
+
+/*
+ * Removes an environment: its files, and the directory if nothing else is in it. Files that are none of the
+ * environment's stay, and the directory with them.
+ *
+ * path: as for onecopy_open(). flags: of enum onecopy_destroy_flags.
+ *
+ * ENOTFOUND: there is nothing. EFORMAT: the directory is not an environment. EBUSY: processes have it open, this one
+ * perhaps; the message says which. EPERMISSION, EUNTRUSTED, EREADONLY, ESYSTEM: nothing, or not all, was removed.
+ */
+int onecopy_destroy(const char *path, uint32_t flags);
+
 /* ---- text ---- */
+
+/*
+ * Whether bytes, all of them, match a pattern as onecopy_invalidate_matching() has it: ONECOPY_OK, or ONECOPY_ENOTFOUND
+ * when they do not. EINVALID: the pattern is malformed.
+ */
+int onecopy_pattern_match(const void *pattern, size_t pattern_bytes, const void *bytes, size_t n_bytes);
 
 /*
  * Writes a ref as text, "oc1:" and 32 lower-case hex digits and a NUL. Returns text.

@@ -8,22 +8,28 @@
  * If not, the environment is opened cold, and nobody has watched its files: the index is checked before LMDB sees it; a
  * state that is not this index's, or not of this boot, is made anew; every blob's bytes are checked before their first
  * use. And if there is no index, or a creation that was never finished, the environment is created.
+ *
+ * On a disk the files outlive a crash of the machine, which may leave the index in any state (LMDB does not sync it on
+ * its own). One that is damaged after another boot is set aside, and the environment is created anew with the limits
+ * that it had. One that is damaged in the same boot is not: something else is wrong then, and nobody shall lose more by
+ * it.
  */
 #include "environment.h"
 
 #include "base/error.h"
 #include "base/system.h"
 #include "base/test_point.h"
+#include "files.h"
 #include "index/check.h"
 #include "shared/claims.h"
 #include "shared/clients.h"
+#include "store/coherence.h"
 #include "store/namespace.h"
 #include "store/reap.h"
 #include "store/rebuild.h"
 #include "store/space.h"
 #include "trust.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,6 +37,9 @@
 #include <sys/random.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+/* A damaged index that was set aside and takes more than this part of the limit is not kept. */
+#define ASIDE_SHARE 8U
 
 #define OPENING_PATIENCE_NS UINT64_C(10000000000)
 #define ENDING_PATIENCE_NS  UINT64_C(1000000000)
@@ -73,29 +82,16 @@ static bool file_exists(const struct opening *opening, const char *name)
 /* A directory that is somebody's for something else is not made an environment. */
 static int directory_check_unused(const struct opening *opening)
 {
-    static const char *const expected[] = {".", "..", "state", "arena", "data.mdb", "lock.mdb", "lost+found"};
-    int fd = openat(opening->environment->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
-    int result = ONECOPY_OK;
+    const struct environment *environment = opening->environment;
+    char first[65];
+    uint64_t n;
+    int result = files_foreign(environment->directory_fd, environment->path, &n, first, sizeof first);
 
-    if (!stream) {
-        result = error_system("cannot list %s", opening->environment->path);
-        if (fd >= 0)
-            close(fd);
-        return result;
-    }
-    for (const struct dirent *entry = readdir(stream); entry && result == ONECOPY_OK; entry = readdir(stream)) {
-        bool is_expected = false;
-
-        for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
-            is_expected = is_expected || strcmp(entry->d_name, expected[i]) == 0;
-        if (!is_expected)
-            result = error_set(ONECOPY_EFORMAT,
-                               "%s is not an environment, and holds other files ('%.64s'): name an empty directory, or "
-                               "one that does not exist yet",
-                               opening->environment->path, entry->d_name);
-    }
-    closedir(stream);
+    if (result == ONECOPY_OK && n > 0)
+        result = error_set(ONECOPY_EFORMAT,
+                           "%s is not an environment, and holds other files ('%s'): name an empty directory, or one "
+                           "that does not exist yet",
+                           environment->path, first);
     return result;
 }
 
@@ -237,6 +233,17 @@ static struct state_shape shape_of(const struct index_identity *identity, enum s
                                 .is_protected = identity->is_protected};
 }
 
+/* What an unfinished creation has left of LMDB's two files. */
+static int index_files_remove(const struct environment *environment)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (unlinkat(environment->directory_fd, names[i], 0) < 0 && errno != ENOENT)
+            return error_system("cannot remove %s/%s", environment->path, names[i]);
+    return ONECOPY_OK;
+}
+
 /* Makes LMDB's two files ahead of LMDB, with pages allocated, so that a full file system is an error here. */
 static int index_files_create(const struct opening *opening)
 {
@@ -251,14 +258,12 @@ static int index_files_create(const struct opening *opening)
         CLEANUP_CLOSE int fd = -1;
         int result;
 
-        if (unlinkat(environment->directory_fd, files[i].name, 0) < 0 && errno != ENOENT)
-            return error_system("cannot remove %s/%s", environment->path, files[i].name);
         result = file_open(opening, files[i].name, O_RDWR | O_CREAT | O_EXCL, &fd);
         if (result < 0)
             return result;
         if (fchmod(fd, opening->file_mode) < 0)
             return error_system("cannot set the mode of %s/%s", environment->path, files[i].name);
-        if (system_allocate(fd, files[i].mode, 0, files[i].n_bytes) < 0)
+        if (system_allocate(fd, files[i].mode, 0, files[i].n_bytes, NULL) < 0)
             return error_system("cannot allocate %llu bytes for %s/%s", (unsigned long long)files[i].n_bytes,
                                 environment->path, files[i].name);
     }
@@ -296,6 +301,7 @@ static int usage_read(struct environment *environment)
     uint64_t index = 0;
     uint64_t state = 0;
     struct stat lock;
+    struct stat aside;
 
     if (system_file_usage(store->index.data_fd, &index) < 0 || system_file_usage(environment->state_fd, &state) < 0 ||
         fstatat(environment->directory_fd, "lock.mdb", &lock, AT_SYMLINK_NOFOLLOW) < 0)
@@ -304,7 +310,9 @@ static int usage_read(struct environment *environment)
     if (load_relaxed(&header->index_end_bytes) == 0) /* its pages were allocated from the first on, without a gap */
         store_relaxed(&header->index_end_bytes, index / PAGE_BYTES * PAGE_BYTES);
     store_relaxed(&header->state_bytes, state);
-    store_relaxed(&header->lock_bytes, (uint64_t)lock.st_blocks * 512);
+    if (fstatat(environment->directory_fd, FILE_ASIDE, &aside, AT_SYMLINK_NOFOLLOW) < 0)
+        aside.st_blocks = 0;
+    store_relaxed(&header->lock_bytes, (uint64_t)(lock.st_blocks + aside.st_blocks) * 512);
     return ONECOPY_OK;
 }
 
@@ -327,6 +335,8 @@ static int environment_create(struct opening *opening)
 
     if (result == ONECOPY_OK)
         result = identity_choose(opening, &identity);
+    if (result == ONECOPY_OK) /* before the state, which knows that they are unfinished, is begun again */
+        result = index_files_remove(environment);
     if (result < 0)
         return result;
     shape = shape_of(&identity, STATE_CREATING);
@@ -378,7 +388,7 @@ static int lock_file_check(const struct opening *opening, bool is_cold)
         return result;
     if (fchmod(fd, opening->file_mode) < 0 && errno != EPERM)
         return error_system("cannot set the mode of %s/lock.mdb", opening->environment->path);
-    if (system_allocate(fd, 0, 0, INDEX_LOCK_BYTES) < 0)
+    if (system_allocate(fd, 0, 0, INDEX_LOCK_BYTES, NULL) < 0)
         return error_system("cannot allocate %u bytes for %s/lock.mdb", INDEX_LOCK_BYTES, opening->environment->path);
     return ONECOPY_OK;
 }
@@ -438,6 +448,16 @@ static bool identity_is_sound(const struct index_identity *identity)
            identity->max_pins <= MAX_PINS && identity->max_slots > 0 && identity->max_slots <= MAX_SLOTS;
 }
 
+/* ONECOPY_ECORRUPT: slots and free space have to be made anew, and the state is not mapped any more. */
+static int index_verify(struct store *store)
+{
+    int result = coherence_check(store);
+
+    if (result == ONECOPY_ECORRUPT)
+        state_unmap(&store->state);
+    return result;
+}
+
 /* A state of this index, as it was or made anew. */
 static int state_attach_cold(struct opening *opening, const struct index_identity *identity)
 {
@@ -447,6 +467,8 @@ static int state_attach_cold(struct opening *opening, const struct index_identit
     struct index_write write;
     int result = state_map(environment->state_fd, identity->identity, &store->state);
 
+    if (result == ONECOPY_OK && !opening->is_read_only)
+        result = index_verify(store);
     if (result == ONECOPY_OK) {
         add_relaxed(&store->state.header->cold_opens, 1U);
         return ONECOPY_OK;
@@ -561,6 +583,8 @@ int environment_register(struct environment *environment)
                          "%s has %u clients, as many as it may: close some, or create it with a larger max_clients",
                          environment->path, store->state.max_clients);
     environment->has_client = result == ONECOPY_OK;
+    if (environment->has_client)
+        client_set_read_only(&store->state, store->client, store->is_read_only);
     store->index.client = store->client;
     return result;
 }
@@ -586,13 +610,72 @@ static int environment_join(struct opening *opening)
     return result;
 }
 
+/* Nobody is there, and what there is was never finished: an index that is still empty, and a state that never was. */
+static bool is_half_made(const struct opening *opening)
+{
+    const struct environment *environment = opening->environment;
+    struct stat index;
+
+    return state_is_being_created(environment->state_fd) ||
+           (!state_is_ready(environment->state_fd) &&
+            fstatat(environment->directory_fd, "data.mdb", &index, AT_SYMLINK_NOFOLLOW) == 0 && index.st_size == 0);
+}
+
+/* ---- after a crash of the machine ---- */
+
+/* Closes what opening a damaged index has left open, and gives the file another name. */
+static int index_set_aside(struct environment *environment)
+{
+    struct store *store = &environment->store;
+
+    if (store->index.environment)
+        index_close(&store->index);
+    arena_unmap(&store->arena);
+    state_unmap(&store->state);
+    if (renameat(environment->directory_fd, "data.mdb", environment->directory_fd, FILE_ASIDE) < 0 && errno != ENOENT)
+        return error_system("%s/data.mdb is damaged, and cannot be set aside", environment->path);
+    TEST_POINT("index_aside");
+    return ONECOPY_OK;
+}
+
+/*
+ * Creates an environment anew whose index was damaged in a crash; what it held is lost. Its share of the limit is what
+ * the damaged file leaves, as long as that is there; when that is too much, it goes.
+ */
+static int environment_create_anew(struct opening *opening, const struct state_shape *earlier)
+{
+    struct environment *environment = opening->environment;
+    struct onecopy_options options = *opening->options;
+    const struct onecopy_options *asked = opening->options;
+    struct stat aside;
+    int result = index_set_aside(environment);
+
+    if (result < 0)
+        return result;
+    if (fstatat(environment->directory_fd, FILE_ASIDE, &aside, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (uint64_t)aside.st_blocks * 512 > earlier->max_bytes / ASIDE_SHARE)
+        unlinkat(environment->directory_fd, FILE_ASIDE, 0);
+    options.max_bytes = earlier->max_bytes;
+    options.max_entries = earlier->max_entries;
+    options.ttl_ns = earlier->ttl_ns;
+    options.max_kept_bytes = earlier->max_kept_bytes;
+    options.max_clients = earlier->max_clients;
+    options.max_pins = earlier->max_pins;
+    options.protect = earlier->is_protected != 0;
+    opening->options = &options;
+    result = environment_create(opening);
+    opening->options = asked;
+    return result;
+}
+
 /* ONECOPY_EBUSY: the directory was removed while we waited for its lock. */
 static int attach_locked(struct opening *opening)
 {
     struct environment *environment = opening->environment;
+    struct state_shape earlier;
     struct stat state;
     bool is_cold = false;
-    bool exists;
+    bool exists, may_renew;
     int result;
 
     if (fstat(environment->state_fd, &state) == 0 && state.st_nlink == 0)
@@ -600,7 +683,9 @@ static int attach_locked(struct opening *opening)
     result = arena_open_locked(opening, &is_cold);
     if (result < 0)
         return result;
-    exists = file_exists(opening, "data.mdb") && !(is_cold && state_is_being_created(environment->state_fd));
+    exists = file_exists(opening, "data.mdb") && !(is_cold && is_half_made(opening));
+    may_renew = is_cold && environment->store.is_on_disk && !opening->is_read_only &&
+                state_peek_earlier(environment->state_fd, &earlier);
     if (exists)
         result = environment_open_existing(opening, is_cold);
     else if (!is_cold)
@@ -614,6 +699,8 @@ static int attach_locked(struct opening *opening)
         result = environment_missing(environment->path);
     else
         result = environment_create(opening);
+    if (may_renew && (result == ONECOPY_ECORRUPT || result == ONECOPY_EFORMAT))
+        result = environment_create_anew(opening, &earlier);
     return result == ONECOPY_OK ? environment_join(opening) : result;
 }
 
@@ -648,12 +735,13 @@ int environment_attach(struct environment *environment, const struct onecopy_opt
 static void client_leave(struct environment *environment)
 {
     struct store *store = &environment->store;
+    uint64_t n_pages = 0;
 
     if (!environment->has_client)
         return;
     if (store->index.environment && !store->is_read_only &&
         load_relaxed(&environment->fork_page->presence) == PRESENCE_HERE)
-        reap_pending(store, store->client);
+        reap_pending(store, store->client, &n_pages);
     pins_clear_all(&store->state, store->client);
     claims_end_all(&store->state, store->client);
     client_unregister(&store->state, environment->state_fd, store->client);

@@ -67,7 +67,7 @@ int onecopy_wait_any(onecopy *handle, const onecopy_key *keys, size_t n, uint64_
 {
     struct patience patience;
     struct entry_seen seen;
-    CLEANUP_FREE struct entry_key *checked = NULL;
+    CLEANUP_FREE struct awaited *awaited = NULL;
     size_t first;
     int result;
 
@@ -77,16 +77,16 @@ int onecopy_wait_any(onecopy *handle, const onecopy_key *keys, size_t n, uint64_
     REQUIRE(entry);
     if (n == 0)
         return error_set(ONECOPY_EINVALID, "onecopy_wait_any: there are no keys to wait for");
-    checked = system_calls.calloc(n, sizeof *checked);
-    if (!checked)
+    awaited = system_calls.calloc(n, sizeof *awaited);
+    if (!awaited)
         return error_set(ONECOPY_ENOMEMORY, "out of memory to wait for %zu keys", n);
     result = environment_enter_checked(handle->environment);
     for (size_t i = 0; i < n && result == ONECOPY_OK; i++)
-        result = call_check_key(__func__, handle, &keys[i], &checked[i]);
+        result = call_check_key(__func__, handle, &keys[i], &awaited[i].key);
     if (result < 0)
         return result;
     patience = patience_of(handle, timeout_ns, canceller);
-    result = entries_wait(&handle->environment->store, checked, n, &patience, &first, &seen);
+    result = entries_wait(&handle->environment->store, awaited, n, &patience, &first, &seen);
     if (result < 0)
         return result;
     call_deliver(handle, &seen, entry);

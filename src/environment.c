@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/system.h"
+#include "files.h"
 #include "store/reap.h"
 #include "trust.h"
 
@@ -56,18 +57,17 @@ static void handlers_register(void)
 
 bool environment_files(const struct environment *environment, struct file_numbers *files)
 {
-    const struct {
-        const char *name;
-        _Atomic uint64_t *number;
-    } all[] = {
-        {"state", &files->state}, {"arena", &files->arena}, {"data.mdb", &files->index}, {"lock.mdb", &files->lock}};
+    _Atomic uint64_t *const numbers[FILE_NAMES] = {[FILE_STATE] = &files->state,
+                                                   [FILE_ARENA] = &files->arena,
+                                                   [FILE_INDEX] = &files->index,
+                                                   [FILE_LOCK] = &files->lock};
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    for (size_t i = 0; i < FILE_NAMES; i++) {
         struct stat status;
 
-        if (fstatat(environment->directory_fd, all[i].name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        if (fstatat(environment->directory_fd, file_names[i], &status, AT_SYMLINK_NOFOLLOW) < 0)
             return false;
-        store_relaxed(all[i].number, (uint64_t)status.st_ino);
+        store_relaxed(numbers[i], (uint64_t)status.st_ino);
     }
     return true;
 }
@@ -184,16 +184,9 @@ static int directory_open(struct environment *environment, const char *path, con
 
     if (result < 0)
         return result;
-    environment->directory_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (environment->directory_fd < 0) {
-        if (lstat(path, status) == 0 && S_ISLNK(status->st_mode))
-            return error_set(ONECOPY_EUNTRUSTED, "%s is a symbolic link: name the directory itself", path);
-        if (errno == ENOTDIR)
-            return error_set(ONECOPY_EFORMAT, "%s is not a directory, as an environment is", path);
-        if (errno == ENOENT)
-            return environment_missing(path);
-        return error_system("cannot open the directory %s", path);
-    }
+    result = files_directory_open(path, &environment->directory_fd);
+    if (result < 0)
+        return result;
     if (!realpath(path, environment->path))
         return error_system("cannot find the full path of %s", path);
     return trust_directory(environment->directory_fd, environment->path, status, &environment->store.is_on_disk);

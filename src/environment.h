@@ -42,6 +42,7 @@ struct environment {
     int state_fd; /* its life is this client's life */
     int arena_fd;
     bool has_client;
+    _Atomic bool has_janitor; /* one of this process */
     char path[PATH_MAX];
 
     _Atomic uint32_t is_stale;

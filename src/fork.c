@@ -67,8 +67,10 @@ static int child_register(struct environment *environment)
     if (result < 0)
         return result;
     result = client_register(&store->state, environment->child_fd, &environment->child_client);
-    if (result == ONECOPY_OK)
+    if (result == ONECOPY_OK) {
+        client_set_read_only(&store->state, environment->child_client, store->is_read_only);
         result = pins_copy(&store->state, store->client, environment->child_client);
+    }
     environment->has_child = result == ONECOPY_OK;
     return result;
 }
@@ -143,6 +145,7 @@ static void inherited_forget(struct environment *environment)
     index_abandon(environment);
     arena_forget_writable(&store->arena);
     environment->incarnation++;
+    environment->has_janitor = false;
 }
 
 void fork_child(struct environment *environment)
@@ -179,6 +182,21 @@ bool fork_owns_views(const struct environment *environment)
     return load_acquire(&environment->fork_page->presence) != PRESENCE_UNKNOWN;
 }
 
+/* LMDB would make a file that is missing, and take one that has come since for its own. */
+static int index_reopen(struct environment *environment)
+{
+    struct store *store = &environment->store;
+    int result = ONECOPY_OK;
+
+    if (environment_has_its_files(environment))
+        result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);
+    if (environment_has_its_files(environment))
+        return result;
+    if (store->index.environment)
+        index_close(&store->index);
+    return environment_stale(environment);
+}
+
 /* In a child that ran no handler, or had none prepared: a new client with no views. */
 static int client_begin_anew(struct environment *environment)
 {
@@ -195,7 +213,7 @@ static int client_begin_anew(struct environment *environment)
     pthread_mutex_init(&store->reap_mutex, NULL);
     environment->has_client = false;
     /* With the index: to make room in a full table, the dead have to be cleared. */
-    result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);
+    result = index_reopen(environment);
     if (result == ONECOPY_OK)
         result = environment_register(environment);
     if (result == ONECOPY_OK)
@@ -218,7 +236,7 @@ int fork_resume(struct environment *environment)
         if (load_acquire(&page->presence) == PRESENCE_UNKNOWN)
             result = client_begin_anew(environment);
         if (result == ONECOPY_OK && !store->index.environment)
-            result = environment_open_index(environment, store->state.header->is_protected != 0, 0, 0);
+            result = index_reopen(environment);
         if (result == ONECOPY_OK)
             store_release(&page->presence, (uint32_t)PRESENCE_HERE);
     }

@@ -5,7 +5,8 @@
  *
  * The mutex protects the lists. A key is first awaited, then ready, which the eventfd counts, and ends with
  * onecopy_notifier_next(). For each wait the thread makes a list of its own of what is awaited, and nobody but the
- * thread takes a key off that list, so it need not hold the mutex while it sleeps.
+ * thread takes a key off that list, so it need not hold the mutex while it sleeps. What a wait has learnt of the caches
+ * is kept for the next one.
  */
 #include "call.h"
 
@@ -25,7 +26,7 @@ struct noted_key {
     struct noted_key *next;
     uint64_t tag;
     int result;
-    struct entry_key key; /* points at the two below */
+    struct awaited awaited; /* its key points at the two below */
     char cache[ONECOPY_CACHE_NAME_MAX + 1];
     char bytes[];
 };
@@ -47,7 +48,7 @@ struct onecopy_notifier {
 
 /* What the thread waits for at a time. */
 struct watch {
-    struct entry_key *keys;
+    struct awaited *awaited;
     struct noted_key **nodes;
     size_t n;
 };
@@ -55,6 +56,18 @@ struct watch {
 static int still_there(void *environment)
 {
     return environment_enter_checked(environment);
+}
+
+/*
+ * Whether this is the process that has the thread. A child has not, whether a handler has seen the fork (then the
+ * incarnation is another) or not (then the page that tells has been cleared).
+ */
+static bool notifier_is_here(const onecopy_notifier *notifier)
+{
+    const struct environment *environment = notifier->handle->environment;
+
+    return notifier->incarnation == environment->incarnation &&
+           load_acquire(&environment->fork_page->presence) == PRESENCE_HERE;
 }
 
 /* With the mutex: moves a key to those that are ready. */
@@ -80,20 +93,20 @@ static void key_tell(onecopy_notifier *notifier, struct noted_key *key, int resu
 static bool watch_begin(const onecopy_notifier *notifier, struct watch *watch)
 {
     watch->n = 0;
-    watch->keys = system_calls.calloc(notifier->n_awaited, sizeof *watch->keys);
+    watch->awaited = system_calls.calloc(notifier->n_awaited, sizeof *watch->awaited);
     watch->nodes = system_calls.calloc(notifier->n_awaited, sizeof *watch->nodes);
-    if (!watch->keys || !watch->nodes)
+    if (!watch->awaited || !watch->nodes)
         return false;
     for (struct noted_key *key = notifier->awaited; key; key = key->next) {
         watch->nodes[watch->n] = key;
-        watch->keys[watch->n++] = key->key;
+        watch->awaited[watch->n++] = key->awaited;
     }
     return true;
 }
 
 static void watch_end(struct watch *watch)
 {
-    free(watch->keys);
+    free(watch->awaited);
     free(watch->nodes);
 }
 
@@ -104,17 +117,21 @@ static void watch_wait(onecopy_notifier *notifier, const struct watch *watch)
     struct patience patience = {.timeout_ns = ONECOPY_FOREVER,
                                 .canceller = &notifier->canceller,
                                 .check = still_there,
-                                .check_context = notifier->handle->environment};
+                                .check_context = notifier->handle->environment,
+                                .is_uncounted = true};
     struct entry_seen seen;
     size_t which = 0;
-    int result = entries_wait(store, watch->keys, watch->n, &patience, &which, &seen);
+    int result = entries_wait(store, watch->awaited, watch->n, &patience, &which, &seen);
+
+    for (size_t i = 0; i < watch->n; i++)
+        watch->nodes[i]->awaited = watch->awaited[i];
 
     if (result == ONECOPY_ECANCELLED)
         return;
     if (result == ONECOPY_OK)
         entry_unsee(store, &seen);
     pthread_mutex_lock(&notifier->mutex);
-    if (result == ONECOPY_OK || result == ONECOPY_ENOTFOUND)
+    if (which < watch->n)
         key_tell(notifier, watch->nodes[which], result);
     else
         for (size_t i = 0; i < watch->n; i++)
@@ -211,7 +228,7 @@ int onecopy_notifier_add(onecopy_notifier *notifier, const onecopy_key *key, uin
 
     REQUIRE(notifier);
     REQUIRE(key);
-    if (notifier->incarnation != notifier->handle->environment->incarnation)
+    if (!notifier_is_here(notifier))
         return error_set(ONECOPY_EINVALID, "onecopy_notifier_add: the notifier is the parent process's");
     result = call_check_key(__func__, notifier->handle, key, &checked);
     if (result < 0)
@@ -220,9 +237,14 @@ int onecopy_notifier_add(onecopy_notifier *notifier, const onecopy_key *key, uin
     if (!noted)
         return error_set(ONECOPY_ENOMEMORY, "out of memory");
     noted->tag = tag;
-    noted->key = checked;
-    noted->key.cache = memcpy(noted->cache, checked.cache, strlen(checked.cache));
-    noted->key.bytes = memcpy(noted->bytes, checked.bytes, checked.n_bytes);
+    noted->awaited.key = checked;
+    noted->awaited.key.cache = memcpy(noted->cache, checked.cache, strlen(checked.cache));
+    noted->awaited.key.bytes = memcpy(noted->bytes, checked.bytes, checked.n_bytes);
+    result = awaited_begin(&notifier->handle->environment->store, &noted->awaited);
+    if (result < 0) {
+        free(noted);
+        return result;
+    }
     pthread_mutex_lock(&notifier->mutex);
     noted->next = notifier->awaited;
     notifier->awaited = noted;
@@ -278,7 +300,7 @@ onecopy_notifier *onecopy_notifier_free(onecopy_notifier *notifier)
 {
     if (!notifier)
         return NULL;
-    if (notifier->incarnation == notifier->handle->environment->incarnation) {
+    if (notifier_is_here(notifier)) {
         pthread_mutex_lock(&notifier->mutex);
         notifier->is_over = true;
         notifier_poke(notifier);

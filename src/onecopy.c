@@ -470,27 +470,39 @@ struct onecopy_iterator {
     struct environment *environment;
     onecopy_ref last;
     bool has_begun;
+    bool is_all;
     size_t next;
     size_t n;
     struct onecopy_info infos[ITERATOR_BATCH];
 };
 
-int onecopy_iterate(onecopy *handle, onecopy_iterator **iterator)
+static int iterate(onecopy *handle, bool is_all, onecopy_iterator **iterator)
 {
     onecopy_iterator *made;
-    int result;
-
-    REQUIRE(handle);
-    REQUIRE(iterator);
-    result = environment_enter_checked(handle->environment);
+    int result = environment_enter_checked(handle->environment);
     if (result < 0)
         return result;
     made = system_calls.calloc(1, sizeof *made);
     if (!made)
         return error_set(ONECOPY_ENOMEMORY, "out of memory");
     made->environment = handle->environment;
+    made->is_all = is_all;
     *iterator = made;
     return ONECOPY_OK;
+}
+
+int onecopy_iterate(onecopy *handle, onecopy_iterator **iterator)
+{
+    REQUIRE(handle);
+    REQUIRE(iterator);
+    return iterate(handle, false, iterator);
+}
+
+int onecopy_iterate_all(onecopy *handle, onecopy_iterator **iterator)
+{
+    REQUIRE(handle);
+    REQUIRE(iterator);
+    return iterate(handle, true, iterator);
 }
 
 int onecopy_iterator_next(onecopy_iterator *iterator, struct onecopy_info *info)
@@ -503,7 +515,7 @@ int onecopy_iterator_next(onecopy_iterator *iterator, struct onecopy_info *info)
         iterator->next = iterator->n = 0;
         if (result == ONECOPY_OK)
             result = inspect_batch(&iterator->environment->store, iterator->has_begun ? &iterator->last : NULL,
-                                   iterator->infos, ITERATOR_BATCH, &iterator->n, &iterator->last);
+                                   iterator->is_all, iterator->infos, ITERATOR_BATCH, &iterator->n, &iterator->last);
         if (result < 0)
             return result;
         iterator->has_begun = true;

@@ -231,7 +231,7 @@ static int invalidate_checked(const char *function, onecopy *handle, const char 
     if (result == ONECOPY_OK)
         result = call_enter_writable(handle);
     if (result == ONECOPY_OK && cache_find(&handle->environment->store.state, cache, &found))
-        result = entries_invalidate(&handle->environment->store, found.number, pattern, pattern_bytes, &n_gone);
+        result = entries_invalidate(&handle->environment->store, &found, pattern, pattern_bytes, &n_gone);
     if (result == ONECOPY_OK && n)
         *n = n_gone;
     return result;
@@ -255,6 +255,7 @@ int onecopy_invalidate_cache(onecopy *handle, const char *cache, uint64_t *n)
 
 int onecopy_invalidate_all(onecopy *handle, uint64_t *n)
 {
+    struct cache_found found;
     struct store *store;
     uint64_t n_gone = 0;
     int result;
@@ -263,8 +264,9 @@ int onecopy_invalidate_all(onecopy *handle, uint64_t *n)
     store = &handle->environment->store;
     result = call_enter_writable(handle);
     for (uint32_t number = CACHE_RESULTS; cache_is_known(&store->state, number) && result == ONECOPY_OK; number++)
-        if (load_relaxed(&cache_at(&store->state, number)->status) != CACHE_FREE)
-            result = entries_invalidate(store, number, NULL, 0, &n_gone);
+        if (cache_find_at(&store->state, number, CACHE_LIVE, &found) ||
+            cache_find_at(&store->state, number, CACHE_DROPPING, &found))
+            result = entries_invalidate(store, &found, NULL, 0, &n_gone);
     if (result == ONECOPY_OK && n)
         *n = n_gone;
     return result;

@@ -116,18 +116,24 @@ static void nothing(void *context, size_t i)
     (void)i;
 }
 
-static struct spread times_take(double *times, size_t n, void (*operation)(void *context, size_t i), void *context)
+static struct spread times_take(double *times, size_t n, uint64_t pause_ns, void (*operation)(void *context, size_t i),
+                                void *context)
 {
+    uint64_t end = 0;
+
     for (size_t i = 0; i < n; i++) {
         uint64_t start = time_ns();
 
+        while (start - end < pause_ns)
+            start = time_ns();
         operation(context, i);
-        times[i] = (double)(time_ns() - start);
+        end = time_ns();
+        times[i] = (double)(end - start);
     }
     return spread_of(times, n);
 }
 
-struct latency latency_run(size_t n, void (*operation)(void *context, size_t i), void *context)
+struct latency latency_run(size_t n, uint64_t pause_ns, void (*operation)(void *context, size_t i), void *context)
 {
     double *times = calloc(n, sizeof *times);
     struct latency latency;
@@ -135,8 +141,8 @@ struct latency latency_run(size_t n, void (*operation)(void *context, size_t i),
 
     if (!times || n == 0)
         errx(1, "out of memory for %zu times", n);
-    clock = times_take(times, n, nothing, NULL).median;
-    latency.p50_ns = times_take(times, n, operation, context).median - clock;
+    clock = times_take(times, n, 0, nothing, NULL).median;
+    latency.p50_ns = times_take(times, n, pause_ns, operation, context).median - clock;
     latency.p99_ns = times[n - 1 - n / 100] - clock;
     free(times);
     return latency;

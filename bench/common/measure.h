@@ -42,11 +42,14 @@ struct duel {
 
 struct duel duel_run(unsigned n_rounds, duel_turn *ours, duel_turn *theirs, void *context);
 
-/* Calls an operation n times, timing each call by itself. The time of the clock's own reading is taken off. */
+/*
+ * Calls an operation n times, timing each call by itself, with a pause between two calls in which this thread spins.
+ * The time of the clock's own reading is taken off.
+ */
 struct latency {
     double p50_ns, p99_ns;
 };
 
-struct latency latency_run(size_t n, void (*operation)(void *context, size_t i), void *context);
+struct latency latency_run(size_t n, uint64_t pause_ns, void (*operation)(void *context, size_t i), void *context);
 
 #endif

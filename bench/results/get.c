@@ -90,7 +90,7 @@ void measure_get(const struct scale *scale)
     duel = duel_run(scale->n_rounds, our_gets, their_gets, get);
     report("get_result_vs_lmdb", duel.ratio.median, "x", &duel.ratio, BAR_AT_MOST, 2, "%.0f ns against %.0f",
            duel.ours.median, duel.theirs.median);
-    latency = latency_run(BATCH, one_get, get);
+    latency = latency_run(BATCH, 0, one_get, get);
     report("get_result_p50", latency.p50_ns, "ns", NULL, BAR_NONE, 0, "each get timed by itself");
     report("get_result_p99", latency.p99_ns, "ns", NULL, BAR_NONE, 0, " ");
     onecopy_close(get->handle);

@@ -76,7 +76,7 @@ void measure_set(const struct scale *scale)
 
     rival_make(&set.rival, "rival", GIB);
     set_duel(scale, &set, "set_100_vs_lmdb", BAR_AT_MOST);
-    latency = latency_run(10000, one_set, &set);
+    latency = latency_run(10000, 0, one_set, &set);
     report("set_100_p50", latency.p50_ns / 1000, "us", NULL, BAR_NONE, 0, "each set timed by itself");
     report("set_100_p99", latency.p99_ns / 1000, "us", NULL, BAR_NONE, 0, " ");
     set.cache = "results"; /* which is limited to 10,000 */

@@ -47,7 +47,7 @@ static void get_latency(struct population *population, const char *p50, const ch
     struct latency latency;
 
     population_draw(population, &population->our_random);
-    latency = latency_run(POPULATION_BATCH, one_get, population);
+    latency = latency_run(POPULATION_BATCH, 0, one_get, population);
     report(p50, latency.p50_ns, "ns", NULL, BAR_NONE, 0, "each get timed by itself");
     report(p99, latency.p99_ns, "ns", NULL, BAR_NONE, 0, " ");
 }

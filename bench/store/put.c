@@ -163,7 +163,7 @@ void measure_put_1m(const struct scale *scale)
         one_put(&put, i);
     duel = duel_run(scale->n_rounds, our_puts, their_copies, &put);
     report_put("put_1m_vs_limit", &duel, 1.5);
-    latency = latency_run(2000, one_put, &put);
+    latency = latency_run(2000, 0, one_put, &put);
     report("put_1m_p50", latency.p50_ns / 1000, "us", NULL, BAR_NONE, 0, "each put timed by itself");
     report("put_1m_p99", latency.p99_ns / 1000, "us", NULL, BAR_NONE, 0, " ");
     duplicates_run(scale, &put);
@@ -218,7 +218,7 @@ void measure_put_100(const struct scale *scale)
     put.sources = content_make(SMALL_BYTES);
     duel = duel_run(scale->n_rounds, our_small_puts, their_small_puts, &put);
     report_put("put_100_vs_lmdb", &duel, 2.5);
-    latency = latency_run(10000, one_small_put, &put);
+    latency = latency_run(10000, 0, one_small_put, &put);
     report("put_100_p50", latency.p50_ns / 1000, "us", NULL, BAR_NONE, 0, "each put timed by itself");
     report("put_100_p99", latency.p99_ns / 1000, "us", NULL, BAR_NONE, 0, " ");
     onecopy_close(put.cache);

@@ -72,17 +72,18 @@ int arena_map_window(const struct arena *arena, struct extent extent, void **out
     return ONECOPY_OK;
 }
 
-int arena_fill(const struct arena *arena, struct extent extent)
+int arena_fill(const struct arena *arena, struct extent extent, bool *is_hole)
 {
     uint64_t n_bytes = extent.n_pages * PAGE_BYTES;
+    uint64_t n_done;
+    int result;
 
-    if (system_allocate(arena->fd, 0, extent.page * PAGE_BYTES, n_bytes) < 0) {
-        int result = error_system("cannot allocate %llu bytes for the arena", (unsigned long long)n_bytes);
-
-        arena_punch(arena, extent);
-        return result;
-    }
-    return ONECOPY_OK;
+    *is_hole = false;
+    if (system_allocate(arena->fd, 0, extent.page * PAGE_BYTES, n_bytes, &n_done) == 0)
+        return ONECOPY_OK;
+    result = error_system("cannot allocate %llu bytes for the arena", (unsigned long long)n_bytes);
+    *is_hole = arena_punch(arena, extent) == ONECOPY_OK || n_done == 0;
+    return result;
 }
 
 int arena_punch(const struct arena *arena, struct extent extent)

@@ -37,8 +37,11 @@ void arena_forget_writable(struct arena *arena);
  */
 int arena_map_window(const struct arena *arena, struct extent extent, void **window);
 
-/* Makes a hole resident. ONECOPY_ENOSPACE: the file system is full; the extent is a hole again. */
-int arena_fill(const struct arena *arena, struct extent extent);
+/*
+ * Makes a hole resident. ONECOPY_ENOSPACE: the file system is full. *is_hole: after a failure, whether
+ * the extent is a hole again, as it was; that may fail too.
+ */
+int arena_fill(const struct arena *arena, struct extent extent, bool *is_hole);
 
 /* Makes an extent a hole, giving its memory back. */
 int arena_punch(const struct arena *arena, struct extent extent);

@@ -1,9 +1,10 @@
 /*
  * Short names for C11's atomics, by ordering. "Exact" means sequentially consistent: for handshakes in which each side
- * stores one word and then reads another that the other side stores. There are two: a reader's pin and a removal
- * (shared/pins.c, and its copies at a fork), a put that extends a blob and its eviction (slot_retire_idle()). The
- * generation of a slot takes part in both, and is stored exactly everywhere. A third one, between the last view and the
- * end of its environment, has a barrier of its own: environment_end().
+ * stores one word and then reads another that the other side stores. There are three: a reader's pin and a removal
+ * (shared/pins.c, and its copies at a fork), a put that extends a blob and its eviction (slot_retire_idle()), a waiter
+ * and a setter (shared/waiting.c). The generation of a slot takes part in the first two, and is stored exactly
+ * everywhere. A fourth one, between the last view and the end of its environment, has a barrier of its own:
+ * environment_end().
  *
  * The ones that read and write at once give what was there before, but for "replace", which tells whether it did: only
  * if the word was as expected, and else *expected is what was there.

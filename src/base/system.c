@@ -30,22 +30,25 @@ const struct system_calls system_calls = {
     .mmap = mmap,
     .calloc = calloc,
     .read = read,
+    .fdatasync = fdatasync,
 };
 
-int system_allocate(int fd, int mode, uint64_t offset, uint64_t length)
+int system_allocate(int fd, int mode, uint64_t offset, uint64_t length, uint64_t *n_done)
 {
-    while (length > 0) {
-        uint64_t piece = length < ALLOCATE_PIECE_BYTES ? length : ALLOCATE_PIECE_BYTES;
+    uint64_t done = 0;
+    int result = 0;
 
-        if (system_calls.fallocate(fd, mode, (off_t)offset, (off_t)piece) < 0) {
-            if (errno == EINTR)
-                continue;
-            return -1;
-        }
-        offset += piece;
-        length -= piece;
+    while (done < length && result == 0) {
+        uint64_t piece = length - done < ALLOCATE_PIECE_BYTES ? length - done : ALLOCATE_PIECE_BYTES;
+
+        if (system_calls.fallocate(fd, mode, (off_t)(offset + done), (off_t)piece) == 0)
+            done += piece;
+        else if (errno != EINTR)
+            result = -1;
     }
-    return 0;
+    if (n_done)
+        *n_done = done;
+    return result;
 }
 
 int system_file_usage(int fd, uint64_t *n_bytes)

@@ -20,6 +20,7 @@ struct system_calls {
     void *(*mmap)(void *address, size_t length, int protection, int flags, int fd, off_t offset);
     void *(*calloc)(size_t n, size_t size);
     ssize_t (*read)(int fd, void *buffer, size_t length);
+    int (*fdatasync)(int fd);
 };
 
 #ifdef ONECOPY_TESTING
@@ -30,9 +31,9 @@ extern const struct system_calls system_calls;
 
 /*
  * Allocates pages of a file ahead of their use, in pieces small enough that a stream of signals cannot keep it from
- * finishing. 0, or -1 with errno; what was allocated before the failure stays.
+ * finishing. 0, or -1 with errno; what was allocated before the failure stays, *n_done bytes of it (NULL: do not tell).
  */
-int system_allocate(int fd, int mode, uint64_t offset, uint64_t length);
+int system_allocate(int fd, int mode, uint64_t offset, uint64_t length, uint64_t *n_done);
 
 /* Bytes of memory or disk that a file takes, as `du` counts them. 0, or -1 with errno. */
 int system_file_usage(int fd, uint64_t *n_bytes);

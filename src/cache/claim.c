@@ -9,41 +9,76 @@
 #include "cache/claim.h"
 
 #include "base/error.h"
-#include "base/system.h"
 #include "base/test_point.h"
 #include "cache/manage.h"
 #include "shared/claims.h"
+#include "store/entry.h"
 #include "store/rebuild.h"
 
 /* How long a claim's owner may be dead before those who wait for it look. */
 #define CLAIM_NAP_NS UINT64_C(40000000)
 
-/* Beside the public codes: the cache of what is waited for has been dropped. */
-enum { LOOK_DROPPED = 1 };
+/* Beside the public codes: the cache of what is waited for has been dropped; nothing is decided, look again. */
+enum { LOOK_DROPPED = 1, LOOK_AGAIN = 2 };
 
 /* ---- waiting for entries ---- */
 
-/* The cache of a key when its wait began. */
-struct awaited_cache {
-    bool was_there;
-    struct cache_found found;
-};
-
 struct entries_look {
     struct store *store;
-    const struct entry_key *keys;
-    struct awaited_cache *caches;
+    struct awaited *awaited;
     size_t n;
     size_t which;
     struct entry_seen *seen;
 };
 
-/* Whether the cache that a key belonged to when its wait began, or since, has been dropped. */
-static bool cache_was_dropped(const struct store *store, const struct entry_key *key, struct awaited_cache *cache)
+/*
+ * What has become of the cache of a key that was not found. LOOK_DROPPED: it is no more. ONECOPY_ENOTFOUND: it is
+ * there, or has not been yet. LOOK_AGAIN: it was not certain when the key was looked for. For a cache that is being
+ * made is seen, and one that is being dropped is not, before the commit, and either transaction may be lost; so nothing
+ * follows from what is seen until the one under way has ended. One that does not end, its process being stopped, tells
+ * nothing.
+ */
+static int cache_look(struct store *store, struct awaited *awaited)
 {
-    if (!cache->was_there)
-        cache->was_there = cache_find(&store->state, key->cache, &cache->found);
-    return cache->was_there && !cache_is_live(&store->state, &cache->found);
+    bool is_seen = awaited->had_cache || cache_find(&store->state, awaited->key.cache, &awaited->cache);
+    int result;
+
+    if (awaited->had_cache && cache_is_live(&store->state, &awaited->cache))
+        return ONECOPY_ENOTFOUND;
+    if (!is_seen && load_exact(&store->state.journal->number) == 0)
+        return ONECOPY_ENOTFOUND;
+    result = writer_await(store);
+    if (result < 0)
+        return result == ONECOPY_EBUSY ? ONECOPY_ENOTFOUND : result;
+    if (!is_seen)
+        return cache_find(&store->state, awaited->key.cache, &awaited->cache) ? LOOK_AGAIN : ONECOPY_ENOTFOUND;
+    if (awaited->had_cache && !cache_is_live(&store->state, &awaited->cache))
+        return LOOK_DROPPED;
+    awaited->had_cache = cache_is_live(&store->state, &awaited->cache);
+    return LOOK_AGAIN;
+}
+
+int awaited_begin(struct store *store, struct awaited *awaited)
+{
+    int result;
+
+    do
+        result = cache_look(store, awaited);
+    while (result == LOOK_AGAIN);
+    return result < 0 && result != ONECOPY_ENOTFOUND ? result : ONECOPY_OK;
+}
+
+/* Looks for one key; as the look of an awaiting. */
+static int awaited_look(struct store *store, struct awaited *awaited, struct entry_seen *seen)
+{
+    int result;
+
+    do {
+        result = entry_look(store, &awaited->key, LOOK_FINAL, seen);
+        if (result == ONECOPY_ENOTFOUND)
+            result = cache_look(store, awaited);
+    } while (result == LOOK_AGAIN);
+    return result;
 }
 
 static int entries_look(void *context)
@@ -51,24 +86,23 @@ static int entries_look(void *context)
     struct entries_look *look = context;
 
     for (size_t i = 0; i < look->n; i++) {
-        int result = entry_look(look->store, &look->keys[i], LOOK_FINAL, look->seen);
+        int result = awaited_look(look->store, &look->awaited[i], look->seen);
 
         look->which = i;
-        if (result == ONECOPY_ENOTFOUND && cache_was_dropped(look->store, &look->keys[i], &look->caches[i]))
-            return LOOK_DROPPED;
         if (result != ONECOPY_ENOTFOUND)
             return result;
     }
+    look->which = look->n;
     return ONECOPY_ENOTFOUND;
 }
 
 /* Buckets of keys, each once; that of all events if they are too many. */
-static size_t buckets_gather(const struct entry_key *keys, size_t n, uint32_t buckets[BUCKETS_MAX])
+static size_t buckets_gather(const struct awaited *awaited, size_t n, uint32_t buckets[BUCKETS_MAX])
 {
     size_t n_buckets = 0;
 
     for (size_t i = 0; i < n; i++) {
-        uint32_t bucket = bucket_of(&keys[i].hash);
+        uint32_t bucket = bucket_of(&awaited[i].key.hash);
         size_t at = 0;
 
         while (at < n_buckets && buckets[at] != bucket)
@@ -84,24 +118,32 @@ static size_t buckets_gather(const struct entry_key *keys, size_t n, uint32_t bu
 }
 
 /* A wait for something of one's own would have no end. */
-static int own_claims_check(const struct store *store, const struct entry_key *keys, size_t n)
+static int own_claims_check(const struct store *store, const struct awaited *awaited, size_t n)
 {
-    struct cache_found cache;
-
     for (size_t i = 0; i < n; i++)
-        if (cache_find(&store->state, keys[i].cache, &cache) &&
-            claim_look(&store->state, store->client, cache.number, &keys[i].hash) == CLAIM_OWN)
+        if (awaited[i].had_cache &&
+            claim_look(&store->state, store->client, &awaited[i].cache, &awaited[i].key.hash) == CLAIM_OWN)
             return error_set(ONECOPY_EDEADLOCK,
                              "this thread has claimed the key itself, and would wait for itself: set it or give it up");
     return ONECOPY_OK;
 }
 
-int entries_wait(struct store *store, const struct entry_key *keys, size_t n, const struct patience *patience,
-                 size_t *which, struct entry_seen *seen)
+/* A wait for several keys counts once, in the first cache that there is. */
+static void wait_count(struct store *store, const struct awaited *awaited, size_t n)
 {
-    CLEANUP_FREE struct awaited_cache *caches = system_calls.calloc(n + 1, sizeof *caches);
+    size_t i = 0;
+
+    while (i < n && !awaited[i].had_cache)
+        i++;
+    if (i < n)
+        cache_count(store, awaited[i].cache.number, COUNTER_WAITS, 1);
+}
+
+int entries_wait(struct store *store, struct awaited *awaited, size_t n, const struct patience *patience, size_t *which,
+                 struct entry_seen *seen)
+{
     uint32_t buckets[BUCKETS_MAX];
-    struct entries_look look = {.store = store, .keys = keys, .caches = caches, .n = n, .seen = seen};
+    struct entries_look look = {.store = store, .awaited = awaited, .n = n, .seen = seen};
     struct awaiting awaiting = {.buckets = buckets,
                                 .timeout_ns = patience->timeout_ns,
                                 .canceller = patience->canceller,
@@ -109,29 +151,21 @@ int entries_wait(struct store *store, const struct entry_key *keys, size_t n, co
                                 .context = &look,
                                 .check = patience->check,
                                 .check_context = patience->check_context};
-    struct cache_found cache;
     int result;
 
-    if (!caches)
-        return error_set(ONECOPY_ENOMEMORY, "out of memory to wait for %zu keys", n);
-    for (size_t i = 0; i < n; i++)
-        caches[i].was_there = cache_find(&store->state, keys[i].cache, &caches[i].found);
     result = entries_look(&look);
     if (result == ONECOPY_ENOTFOUND) {
-        for (size_t i = 0; i < n; i++)
-            if (cache_find(&store->state, keys[i].cache, &cache)) {
-                cache_count(store, cache.number, COUNTER_WAITS, 1);
-                break;
-            }
-        result = own_claims_check(store, keys, n);
-        awaiting.n_buckets = buckets_gather(keys, n, buckets);
+        if (patience->timeout_ns > 0 && !patience->is_uncounted)
+            wait_count(store, awaited, n);
+        result = own_claims_check(store, awaited, n);
+        awaiting.n_buckets = buckets_gather(awaited, n, buckets);
         if (result == ONECOPY_OK)
             result = await(store, &awaiting);
     }
     *which = look.which;
     if (result == LOOK_DROPPED)
-        return cache_not_there(keys[look.which].cache);
-    if (result == ONECOPY_OK)
+        return cache_not_there(awaited[look.which].key.cache);
+    if (result == ONECOPY_OK && !patience->is_uncounted)
         entry_delivered(store, seen);
     return result;
 }
@@ -140,55 +174,58 @@ int entries_wait(struct store *store, const struct entry_key *keys, size_t n, co
 
 struct claim_try {
     struct store *store;
-    const struct entry_key *key;
-    struct awaited_cache cache;
+    struct awaited awaited;
     enum onecopy_outcome outcome;
     struct entry_seen *seen;
 };
 
-enum { CLAIM_UNDECIDED = 2 };
-
-/* Under the write lock: whether an entry that was found has all that a look demands. */
-static bool entry_is_whole(const struct store *store, const struct index_write *write,
+/*
+ * Under the write lock: whether an entry that was found has all that a look demands. It must be all, even of files that
+ * were damaged: what a look does not find and this does would be looked for without end.
+ */
+static bool entry_is_whole(const struct store *store, const struct index_write *write, const struct cache_found *cache,
                            const struct entry_record *record)
 {
-    struct blob_record blob;
-
-    if (!status_is_final(record->status) || record->expires_ns < store_now(store))
-        return false;
-    return record->blob_slot == NO_SLOT ||
-           (index_blob_get(write->index, write->txn, &record->ref, &blob, NULL) == ONECOPY_OK &&
-            blob.slot == record->blob_slot && blob.generation == record->blob_generation);
+    return status_is_final(record->status) && record->cache_serial == cache->serial &&
+           record->expires_ns >= store_now(store) && entry_has_its_blob(write->index, write->txn, record) &&
+           (record->blob_slot == NO_SLOT ||
+            load_relaxed(&slot_at(&store->state, record->blob_slot)->generation) == record->blob_generation);
 }
 
 /*
- * Under the write lock: the entry may be there by now, and the claim another's. CLAIM_UNDECIDED: look again.
+ * Under the write lock: the entry may be there by now, and the claim another's. LOOK_AGAIN: look again.
  * ONECOPY_ENOTFOUND: it is another's.
  */
 static int claim_decide(struct claim_try *try, const struct index_write *write)
 {
     struct store *store = try->store;
-    const struct entry_key *key = try->key;
-    uint32_t cache = try->cache.found.number;
+    const struct entry_key *key = &try->awaited.key;
+    uint32_t cache = try->awaited.cache.number;
     struct entry_found found;
     uint32_t ordinal;
     int result;
 
-    if (!cache_is_live(&store->state, &try->cache.found))
-        return LOOK_DROPPED;
+    if (!cache_is_live(&store->state, &try->awaited.cache))
+        return LOOK_AGAIN;
+    try->awaited.had_cache = true;
     result = index_entry_find(write->index, write->txn, cache, &key->hash, key->bytes, key->n_bytes, &found, &ordinal);
-    if (result == ONECOPY_OK && entry_is_whole(store, write, &found.record))
-        return CLAIM_UNDECIDED;
+    if (result == ONECOPY_OK && entry_is_whole(store, write, &try->awaited.cache, &found.record))
+        return LOOK_AGAIN;
     if (result < 0 && result != ONECOPY_ENOTFOUND)
         return result;
-    switch (claim_look(&store->state, store->client, cache, &key->hash)) {
+    switch (claim_look(&store->state, store->client, &try->awaited.cache, &key->hash)) {
     case CLAIM_OWN:
         return error_set(ONECOPY_EDEADLOCK, "this thread has claimed the key already: set it or give it up");
     case CLAIM_OTHER:
         return ONECOPY_ENOTFOUND;
     default:
         store_relaxed(&store->has_claimed, true); /* from now on sets look whether they end a claim */
-        return claim_take(&store->state, store->client, cache, &key->hash, store_now(store));
+        return claim_take(&store->state, store->client,
+                          &(struct claimed){.cache = &try->awaited.cache,
+                                            .hash = &key->hash,
+                                            .key = key->bytes,
+                                            .key_bytes = key->n_bytes,
+                                            .since_ns = store_now(store)});
     }
 }
 
@@ -214,23 +251,24 @@ static int claim_or_look(void *context)
 
     try->outcome = ONECOPY_HIT;
     do {
-        result = entry_look(store, try->key, LOOK_FINAL, try->seen);
+        result = entry_look(store, &try->awaited.key, LOOK_FINAL, try->seen);
         if (result != ONECOPY_ENOTFOUND)
             return result;
-        if (try->cache.was_there && !cache_is_live(&store->state, &try->cache.found))
-            return LOOK_DROPPED;
-        result = cache_find_or_make(store, try->key->cache, &try->cache.found);
-        if (result < 0)
+        result = cache_look(store, &try->awaited);
+        if (result == LOOK_AGAIN)
+            continue;
+        if (result == ONECOPY_ENOTFOUND && !try->awaited.had_cache)
+            result = cache_find_or_make(store, try->awaited.key.cache, &try->awaited.cache);
+        if (result != ONECOPY_OK && result != ONECOPY_ENOTFOUND)
             return result;
-        try->cache.was_there = true;
         /* Most of those who come too late need not bother those who write. */
-        if (claim_look(&store->state, store->client, try->cache.found.number, &try->key->hash) == CLAIM_OTHER)
+        if (claim_look(&store->state, store->client, &try->awaited.cache, &try->awaited.key.hash) == CLAIM_OTHER)
             result = ONECOPY_ENOTFOUND;
         else
             result = claim_decide_locked(try);
-    } while (result == CLAIM_UNDECIDED);
+    } while (result == LOOK_AGAIN);
     if (result == ONECOPY_ENOTFOUND)
-        return entry_look(store, try->key, LOOK_GRACE, try->seen);
+        return entry_look(store, &try->awaited.key, LOOK_GRACE, try->seen);
     if (result == ONECOPY_OK)
         try->outcome = ONECOPY_YOURS;
     return result;
@@ -242,17 +280,17 @@ static void claim_count(struct claim_try *try, int result)
 
     if (result == ONECOPY_OK && try->outcome == ONECOPY_HIT) {
         entry_delivered(store, try->seen);
-    } else if (try->cache.was_there) {
-        cache_count(store, try->cache.found.number, COUNTER_MISSES, 1);
+    } else if (try->awaited.had_cache) {
+        cache_count(store, try->awaited.cache.number, COUNTER_MISSES, 1);
         if (result == ONECOPY_OK)
-            cache_count(store, try->cache.found.number, COUNTER_CLAIMS, 1);
+            cache_count(store, try->awaited.cache.number, COUNTER_CLAIMS, 1);
     }
 }
 
 int entry_claim(struct store *store, const struct entry_key *key, const struct patience *patience,
                 enum onecopy_outcome *outcome, struct entry_seen *seen)
 {
-    struct claim_try try = {.store = store, .key = key, .seen = seen};
+    struct claim_try try = {.store = store, .awaited = {.key = *key}, .seen = seen};
     uint32_t bucket = bucket_of(&key->hash);
     struct awaiting awaiting = {.buckets = &bucket,
                                 .n_buckets = 1,
@@ -268,7 +306,7 @@ int entry_claim(struct store *store, const struct entry_key *key, const struct p
     if (result == ONECOPY_OK)
         result = claim_or_look(&try);
     if (result == ONECOPY_ENOTFOUND && patience->timeout_ns > 0) {
-        cache_count(store, try.cache.found.number, COUNTER_WAITS, 1);
+        cache_count(store, try.awaited.cache.number, COUNTER_WAITS, 1);
         result = await(store, &awaiting);
     } else if (result == ONECOPY_ENOTFOUND) {
         result = error_set(ONECOPY_ETIMEOUT, "another process or thread has claimed the key");
@@ -285,8 +323,7 @@ int entry_give_up(struct store *store, const struct entry_key *key)
 {
     struct cache_found cache;
 
-    if (cache_find(&store->state, key->cache, &cache) &&
-        claim_end(&store->state, store->client, cache.number, &key->hash))
+    if (cache_find(&store->state, key->cache, &cache) && claim_end(&store->state, store->client, &cache, &key->hash))
         return ONECOPY_OK;
     return error_set(ONECOPY_ENOTFOUND, "this process has no claim on the key");
 }

@@ -33,6 +33,7 @@ static void event_fill(const struct state *state, uint64_t number, const struct 
                        struct onecopy_event *event)
 {
     uint32_t n = from->key_bytes < EVENT_KEY_BYTES ? from->key_bytes : EVENT_KEY_BYTES;
+    struct cache_found cache = {.number = from->cache, .serial = from->cache_serial};
 
     *event = (struct onecopy_event){.number = number,
                                     .time_ns = from->time_ns,
@@ -42,7 +43,8 @@ static void event_fill(const struct state *state, uint64_t number, const struct 
                                     .ref = from->ref,
                                     .key_bytes = from->key_bytes};
     memcpy(event->key, from->key, n);
-    if (!cache_name(state, from->cache, event->cache))
+    /* Its number may be another one's by now. */
+    if (!cache_name(state, from->cache, event->cache) || !cache_is_live(state, &cache))
         event->cache[0] = '\0';
 }
 

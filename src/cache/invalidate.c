@@ -1,7 +1,8 @@
 /*
  * A pattern is matched outside of any lock: the keys are read in batches, in read transactions that are soon over;
  * those that match are noted by slot and generation, and a write transaction takes them out. An entry has its slot for
- * as long as it has its key, whatever is set under it meanwhile, so what is taken out is what has matched.
+ * as long as it has its key, whatever is set under it meanwhile, so what is taken out is what has matched. The cache
+ * may be dropped meanwhile, and its number be another's: entries of another serial are left alone.
  *
  * A batch begins with the hash with which the one before has ended, as taking an entry out moves the last of its hash
  * to its place.
@@ -15,6 +16,8 @@
 #include "store/entry.h"
 #include "store/rebuild.h"
 #include "store/room.h"
+
+#include <string.h>
 
 /* Matches that one transaction takes out, and keys that one read looks at; more than can have one hash. */
 #define MATCHES_MAX 48U
@@ -32,6 +35,7 @@ struct match {
 };
 
 struct walk {
+    struct cache_found cache;
     const void *pattern;
     size_t pattern_bytes;
     struct entry_place place; /* where the next batch begins */
@@ -46,7 +50,8 @@ static int walk_visit(void *context, const struct entry_place *place, const stru
 
     walk->place = *place;
     walk->place.ordinal = 0;
-    if (!walk->pattern || glob_matches(walk->pattern, walk->pattern_bytes, found->key, found->record.key_bytes))
+    if (found->record.cache_serial == walk->cache.serial &&
+        (!walk->pattern || glob_matches(walk->pattern, walk->pattern_bytes, found->key, found->record.key_bytes)))
         walk->matches[walk->n_matches++] =
             (struct match){.hash = place->hash, .slot = found->record.slot, .generation = found->record.generation};
     return ++walk->n_looked >= LOOKED_MAX || walk->n_matches >= MATCHES_MAX ? WALK_PAUSED : ONECOPY_OK;
@@ -68,14 +73,6 @@ static int walk_read(struct store *store, struct walk *walk)
     return result;
 }
 
-/* For what mends a lack of room, there is a reserve. */
-static int removing_begin(struct store *store, uint32_t n, struct index_write *write)
-{
-    int result = room_write_begin(store, n, write);
-
-    return result == ONECOPY_EFULL ? write_begin(store, write) : result;
-}
-
 /*
  * The same for up to n entries, each of which may have a blob: as many as the index has room to take out as it is, so
  * that nothing is evicted for it. *allowed: how many.
@@ -91,7 +88,7 @@ static int batch_begin(struct store *store, uint32_t n, struct index_write *writ
         return ONECOPY_OK;
     index_abort(write);
     *allowed = 1;
-    return removing_begin(store, 2, write);
+    return room_removal_begin(store, 2, write);
 }
 
 struct tally {
@@ -125,8 +122,9 @@ static int tally_commit(struct store *store, struct index_write *write, uint32_t
     return ONECOPY_OK;
 }
 
-static int matches_remove(struct store *store, uint32_t cache, struct walk *walk, bool *is_cut, uint64_t *n)
+static int matches_remove(struct store *store, struct walk *walk, bool *is_cut, uint64_t *n)
 {
+    uint32_t cache = walk->cache.number;
     struct removal removal = {0};
     struct tally tally = {0};
     struct index_write write;
@@ -160,9 +158,11 @@ static int matches_remove(struct store *store, uint32_t cache, struct walk *walk
     return result;
 }
 
-int entries_invalidate(struct store *store, uint32_t cache, const void *pattern, size_t pattern_bytes, uint64_t *n)
+int entries_invalidate(struct store *store, const struct cache_found *cache, const void *pattern, size_t pattern_bytes,
+                       uint64_t *n)
 {
-    struct walk walk = {.pattern = pattern, .pattern_bytes = pattern_bytes, .place = {.cache = cache}};
+    struct walk walk = {
+        .cache = *cache, .pattern = pattern, .pattern_bytes = pattern_bytes, .place = {.cache = cache->number}};
     int result = WALK_PAUSED;
 
     while (result == WALK_PAUSED) {
@@ -172,7 +172,7 @@ int entries_invalidate(struct store *store, uint32_t cache, const void *pattern,
         result = walk_read(store, &walk);
         TEST_POINT("matches_read");
         if (result >= 0 && walk.n_matches > 0)
-            removed = matches_remove(store, cache, &walk, &is_cut, n);
+            removed = matches_remove(store, &walk, &is_cut, n);
         if (removed < 0)
             return removed;
         if (is_cut)
@@ -181,7 +181,8 @@ int entries_invalidate(struct store *store, uint32_t cache, const void *pattern,
     return result;
 }
 
-int entry_invalidate(struct store *store, const struct entry_key *key)
+/* Takes an entry out, whatever it is, or if it is still what this record says. */
+static int entry_out(struct store *store, const struct entry_key *key, const struct entry_record *only)
 {
     struct removal removal = {0};
     struct tally tally = {0};
@@ -192,7 +193,7 @@ int entry_invalidate(struct store *store, const struct entry_key *key)
 
     if (!cache_find(&store->state, key->cache, &cache))
         return entry_not_there(key);
-    result = removing_begin(store, 2, &write);
+    result = room_removal_begin(store, 2, &write);
     if (result < 0)
         return result;
     spot.cache = cache.number;
@@ -201,10 +202,22 @@ int entry_invalidate(struct store *store, const struct entry_key *key)
     if (result == ONECOPY_OK)
         result = index_entry_find(write.index, write.txn, cache.number, &key->hash, key->bytes, key->n_bytes,
                                   &spot.found, &spot.ordinal);
+    if (result == ONECOPY_OK && only && memcmp(&spot.found.record, only, sizeof *only) != 0)
+        result = ONECOPY_ENOTFOUND;
     if (result == ONECOPY_OK)
         result = spot_take(store, &write, &spot, &removal, &tally);
     if (result == ONECOPY_OK)
         result = removal_settle(store, &write, &removal);
     result = tally_commit(store, &write, cache.number, result, &tally);
     return result == ONECOPY_ENOTFOUND || (result == ONECOPY_OK && tally.n_live == 0) ? entry_not_there(key) : result;
+}
+
+int entry_invalidate(struct store *store, const struct entry_key *key)
+{
+    return entry_out(store, key, NULL);
+}
+
+int entry_forget(struct store *store, const struct entry_key *key, const struct entry_record *record)
+{
+    return entry_out(store, key, record);
 }

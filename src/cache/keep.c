@@ -6,7 +6,7 @@
  * and when it would pass the limit, it is counted anew, by a look at all slots; not more than once in a tick of the
  * clock. All this is done under the write lock, in a transaction that is given up, as nothing in the index changes: the
  * slots are not saved in the journal, nor is the sum. A process that is killed in between leaves the sum too high until
- * the next count.
+ * the next count. So does a set of something kept that is lost.
  */
 #include "cache/keep.h"
 
@@ -20,7 +20,7 @@
 static uint64_t kept_length(const struct index_write *write, const struct slot *slot, uint32_t number)
 {
     uint32_t word = load_relaxed(&slot->kind);
-    onecopy_ref ref = slot->ref;
+    onecopy_ref ref = slot_ref(slot);
     struct blob_record record;
     struct entry_found found;
     uint32_t ordinal;
@@ -83,6 +83,12 @@ static int slot_keep(struct store *store, const struct index_write *write, uint3
     if (clock_add(now_ns, duration_ns) > until_ns)
         store_relaxed(&slot->keep_until_ns, clock_add(now_ns, duration_ns));
     return ONECOPY_OK;
+}
+
+void keep_note(struct store *store, uint32_t slot, uint64_t n_old, uint64_t n_bytes)
+{
+    if (n_bytes > n_old && load_relaxed(&slot_at(&store->state, slot)->keep_until_ns) > store_now(store))
+        add_relaxed(&store->state.header->kept_bytes, n_bytes - n_old);
 }
 
 static int keep_begin(struct store *store, struct index_write *write)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/test_point.h"
+#include "cache/invalidate.h"
 #include "cache/wait.h"
 #include "store/entry.h"
 
@@ -196,10 +197,13 @@ static int value_verify(struct store *store, const struct entry_key *key, const 
     if (load_relaxed(&slot->verified) == cold_opens)
         return ONECOPY_OK;
     hash_content(store->hash_seed, 0, &part, 1, &ref);
-    if (memcmp(&ref, &seen->record.ref, sizeof ref) != 0)
+    if (memcmp(&ref, &seen->record.ref, sizeof ref) != 0) {
+        if (!store->is_read_only)
+            entry_forget(store, key, &seen->record);
         return error_set(ONECOPY_ECORRUPT,
                          "a value in the cache '%.64s' was damaged while nobody had the environment open: set it again",
                          key->cache);
+    }
     store_relaxed(&slot->verified, cold_opens);
     return ONECOPY_OK;
 }

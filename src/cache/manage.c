@@ -52,6 +52,17 @@ static int cache_is_full(struct store *store, uint32_t number)
                                                             : "all that it has is being kept");
 }
 
+int cache_check_size(const struct store *store, uint32_t number, uint64_t n_bytes)
+{
+    uint64_t max_bytes = limit_of(&cache_at(&store->state, number)->max_bytes);
+
+    if (n_bytes <= max_bytes)
+        return ONECOPY_OK;
+    return error_set(ONECOPY_ETOOBIG,
+                     "an entry of %llu bytes is larger than the cache's limit of %llu: raise it, or split the value",
+                     (unsigned long long)n_bytes, (unsigned long long)max_bytes);
+}
+
 static bool cache_fits(const struct cache *cache, const struct eviction_goal *goal)
 {
     return load_relaxed(&cache->entries) <= goal->entries && load_relaxed(&cache->bytes) <= goal->bytes;
@@ -83,16 +94,13 @@ int cache_make_room(struct store *store, struct index_write *write, uint32_t num
     const struct cache *cache = cache_at(&store->state, number);
     uint64_t max_entries = limit_of(&cache->max_entries);
     uint64_t max_bytes = limit_of(&cache->max_bytes);
-    struct eviction_goal goal = {
-        .cache = number, .entries = less(max_entries, n_entries), .bytes = less(max_bytes, n_bytes)};
+    struct eviction_goal goal = {.cache = number,
+                                 .entries = less(max_entries, n_entries),
+                                 .bytes = less(max_bytes, n_bytes),
+                                 .reason = ONECOPY_EVICTED_FOR_CACHE};
     int result;
 
     *n_evicted = 0;
-    if (n_bytes > max_bytes)
-        return error_set(
-            ONECOPY_ETOOBIG,
-            "an entry of %llu bytes more is larger than the cache's limit of %llu: raise it, or split the value",
-            (unsigned long long)n_bytes, (unsigned long long)max_bytes);
     if (cache_fits(cache, &goal))
         return ONECOPY_OK;
     result = cache_evict(store, write, &goal, n_evicted);
@@ -109,7 +117,7 @@ static int cache_trim(struct store *store, const struct cache_found *found)
     for (;;) {
         struct index_write write;
         uint64_t n_evicted = 0;
-        int result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+        int result = room_eviction_begin(store, &write);
 
         if (result < 0)
             return result;
@@ -128,40 +136,59 @@ static int cache_trim(struct store *store, const struct cache_found *found)
 /* ---- dropping ---- */
 
 /* Takes the entries of a cache that has no name any more, and then the cache. *n: how many went. */
-static int cache_sweep(struct store *store, uint32_t number, uint64_t serial, uint64_t *n)
+static int cache_sweep(struct store *store, const struct cache_found *dropped, uint64_t *n)
 {
-    const struct cache *cache = cache_at(&store->state, number);
+    struct cache_found present;
     struct index_write write;
-    int result = entries_invalidate(store, number, NULL, 0, n);
+    int result = entries_invalidate(store, dropped, NULL, 0, n);
 
     TEST_POINT("cache_swept");
     if (result == ONECOPY_OK)
         result = write_begin(store, &write);
     if (result < 0)
         return result;
-    if (load_relaxed(&cache->status) != CACHE_DROPPING || load_relaxed(&cache->serial) != serial ||
-        load_relaxed(&cache->entries) > 0) {
+    if (!cache_find_at(&store->state, dropped->number, CACHE_DROPPING, &present) || present.serial != dropped->serial ||
+        load_relaxed(&cache_at(&store->state, dropped->number)->entries) > 0) {
         index_abort(&write); /* somebody else has seen to it */
         return ONECOPY_OK;
     }
-    result = namespace_end(store, &write, number);
+    result = namespace_end(store, &write, dropped->number);
     if (result == ONECOPY_OK)
         return index_commit(&write);
     index_abort(&write);
     return result;
 }
 
-/* Goes on where a process that was dropping a cache has been killed. */
-static int caches_sweep(struct store *store)
+/*
+ * Finds out whether a cache that is said to be dropped is: the transaction that says so may still be lost. Under the
+ * write lock none is under way.
+ */
+static int cache_confirm_dropped(struct store *store, const struct cache_found *dropped, bool *is_dropped)
+{
+    struct cache_found present;
+    struct index_write write;
+    int result = write_begin(store, &write);
+
+    if (result < 0)
+        return result;
+    *is_dropped =
+        cache_find_at(&store->state, dropped->number, CACHE_DROPPING, &present) && present.serial == dropped->serial;
+    index_abort(&write);
+    return ONECOPY_OK;
+}
+
+int caches_sweep(struct store *store, uint64_t *n)
 {
     int result = ONECOPY_OK;
 
     for (uint32_t number = 0; cache_is_known(&store->state, number) && result == ONECOPY_OK; number++) {
-        const struct cache *cache = cache_at(&store->state, number);
-        uint64_t n;
+        struct cache_found dropped;
+        bool is_dropped = false;
 
-        if (load_relaxed(&cache->status) == CACHE_DROPPING)
-            result = cache_sweep(store, number, load_relaxed(&cache->serial), &n);
+        if (cache_find_at(&store->state, number, CACHE_DROPPING, &dropped))
+            result = cache_confirm_dropped(store, &dropped, &is_dropped);
+        if (result == ONECOPY_OK && is_dropped)
+            result = cache_sweep(store, &dropped, n);
     }
     return result;
 }
@@ -170,7 +197,8 @@ int cache_drop(struct store *store, const char *name, uint64_t *n)
 {
     struct cache_found found;
     struct index_write write;
-    int result = caches_sweep(store);
+    uint64_t n_left = 0;
+    int result = caches_sweep(store, &n_left);
 
     if (result == ONECOPY_OK)
         result = room_write_begin(store, 1, &write);
@@ -190,7 +218,7 @@ int cache_drop(struct store *store, const char *name, uint64_t *n)
     waiting_signal_all(&store->state, index_write_number(&write));
     result = index_commit(&write);
     TEST_POINT("cache_dropped");
-    return result == ONECOPY_OK ? cache_sweep(store, found.number, found.serial, n) : result;
+    return result == ONECOPY_OK ? cache_sweep(store, &found, n) : result;
 }
 
 /* ---- making ---- */
@@ -201,7 +229,8 @@ static int cache_settle(struct store *store, const char *name, const struct onec
 {
     struct index_write write;
     bool is_there;
-    int result = caches_sweep(store);
+    uint64_t n_left = 0;
+    int result = caches_sweep(store, &n_left);
 
     if (result == ONECOPY_OK)
         result = room_write_begin(store, 1, &write);

@@ -14,10 +14,12 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/test_point.h"
+#include "cache/keep.h"
 #include "cache/manage.h"
 #include "shared/claims.h"
 #include "shared/waiting.h"
 #include "store/entry.h"
+#include "store/eviction.h"
 #include "store/reap.h"
 #include "store/room.h"
 #include "store/space.h"
@@ -27,7 +29,7 @@
 /* Beside the public codes: what was found before the transaction is not so any more, and it changed nothing. */
 enum { SET_AGAIN = 1 };
 
-/* How often a blob may vanish before it was tied to its entry. */
+/* How often a blob may vanish, or the cache, before the entry is tied to it. */
 #define ATTEMPTS_MAX 16U
 
 /* Entries and blobs that a set may put and take out, itself. */
@@ -41,7 +43,7 @@ struct setting {
     struct cache_found cache;
     struct blob_place place; /* of the value's blob */
     struct entry_record record;
-    bool is_new_blob;
+    bool is_new_blob; /* it was stored for this set */
 };
 
 /* When the entry goes for evictors: after its grace. */
@@ -94,30 +96,55 @@ static int value_find(struct setting *setting, const onecopy_ref *ref)
     return ONECOPY_OK;
 }
 
+static int entry_is_present(const struct setting *setting)
+{
+    return error_set(ONECOPY_EEXISTS, "the cache '%.64s' has an entry of this key already", setting->key->cache);
+}
+
+/* Before a large value is stored: what would be refused in the end need not take other values' place. */
+static int value_admit(const struct setting *setting)
+{
+    struct entry_seen seen;
+    int result = cache_check_size(setting->store, setting->cache.number, entry_bytes(&setting->record));
+
+    if (result < 0 || !(setting->value->flags & ONECOPY_ONLY_IF_ABSENT) ||
+        entry_look(setting->store, setting->key, LOOK_PEEK, &seen) < 0)
+        return result;
+    entry_unsee(setting->store, &seen);
+    return entry_is_present(setting);
+}
+
+/* Stores a value that is to be a blob. */
+static int value_put(struct setting *setting, const struct iovec *part)
+{
+    const struct value value = {.parts = part, .n_parts = 1, .length_bytes = part->iov_len};
+    uint64_t end_ns = gone_ns(setting);
+    uint64_t left_ns = end_ns == ONECOPY_NEVER ? 0 : end_ns - setting->record.stored_ns + 1;
+    bool is_new = false;
+    int result = value_admit(setting);
+
+    if (result == ONECOPY_OK)
+        result = blob_put_part(setting->store, &value, left_ns, &setting->record.ref, &setting->place, &is_new);
+    setting->is_new_blob = setting->is_new_blob || (result == ONECOPY_OK && is_new);
+    return result;
+}
+
 /* Sees to it that the value is stored, or may be stored in place. */
 static int value_prepare(struct setting *setting, const onecopy_ref *ref)
 {
-    struct store *store = setting->store;
     struct entry_record *record = &setting->record;
     const struct iovec part = {(void *)(uintptr_t)setting->value->data, setting->value->length_bytes};
-    const struct value value = {.parts = &part, .n_parts = 1, .length_bytes = part.iov_len};
     uint64_t length = sizeof *record + record->key_bytes + record->content_type_bytes + part.iov_len;
-    uint64_t left_ns;
     int result;
 
     if (!(record->flags & ENTRY_HAS_VALUE))
         return ONECOPY_OK;
-    if (ref)
-        result = value_find(setting, ref);
-    else if (length <= ENTRY_INLINE_MAX || part.iov_len == 0) {
-        record->length_bytes = part.iov_len;
-        hash_content(store->hash_seed, 0, &part, 1, &record->ref);
+    record->length_bytes = part.iov_len;
+    if (!ref && (length <= ENTRY_INLINE_MAX || part.iov_len == 0)) {
+        hash_content(setting->store->hash_seed, 0, &part, 1, &record->ref);
         return ONECOPY_OK;
-    } else {
-        left_ns = gone_ns(setting) == ONECOPY_NEVER ? 0 : gone_ns(setting) - record->stored_ns + 1;
-        record->length_bytes = part.iov_len;
-        result = blob_put_part(store, &value, left_ns, &record->ref, &setting->place, &setting->is_new_blob);
     }
+    result = ref ? value_find(setting, ref) : value_put(setting, &part);
     record->blob_slot = setting->place.slot;
     record->blob_generation = setting->place.generation;
     return result;
@@ -147,7 +174,7 @@ static int blob_tie(const struct setting *setting, const struct index_write *wri
 
 /* What stands under the key now. */
 struct present {
-    bool is_there;
+    bool is_there; /* though it may have expired, or have lost its value */
     uint32_t ordinal;
     struct entry_record record;
 };
@@ -178,7 +205,6 @@ static int room_prepare(const struct setting *setting, struct index_write *write
                         uint64_t *n_evicted)
 {
     struct store *store = setting->store;
-    uint64_t now_ns = setting->record.stored_ns;
     uint64_t n_bytes = entry_bytes(&setting->record);
     int result = present_find(setting, write, present);
     bool was_there = present->is_there;
@@ -186,8 +212,12 @@ static int room_prepare(const struct setting *setting, struct index_write *write
 
     if (result < 0)
         return result;
-    if (setting->value->flags & ONECOPY_ONLY_IF_ABSENT && present->is_there && present->record.expires_ns >= now_ns)
-        return error_set(ONECOPY_EEXISTS, "the cache '%.64s' has an entry of this key already", setting->key->cache);
+    if (setting->value->flags & ONECOPY_ONLY_IF_ABSENT && was_there && present->record.expires_ns >= store_now(store) &&
+        entry_has_its_blob(write->index, write->txn, &present->record))
+        return entry_is_present(setting);
+    result = cache_check_size(store, setting->cache.number, n_bytes);
+    if (result < 0)
+        return result;
     result = cache_make_room(store, write, setting->cache.number, !present->is_there,
                              n_bytes > n_old ? n_bytes - n_old : 0, n_evicted);
     if (result == ONECOPY_EFULL && *n_evicted > 0)
@@ -198,6 +228,10 @@ static int room_prepare(const struct setting *setting, struct index_write *write
         return SET_AGAIN; /* what was to be replaced has itself gone: the room needed is another */
     if (result == ONECOPY_OK && !present->is_there) {
         result = space_admit_blob(store, write);
+        if (result == ONECOPY_EFULL && write->n_evicted > 0) {
+            *n_evicted = write->n_evicted;
+            return SET_AGAIN;
+        }
         if (result == ONECOPY_OK)
             result = present_find_again(setting, write, present);
     }
@@ -221,6 +255,7 @@ static int entry_file(struct setting *setting, struct index_write *write, const 
             load_relaxed(&slot_at(state, record->slot)->generation) != present->record.generation)
             return slots_disagree(write);
         journal_save(state, record->slot);
+        keep_note(store, record->slot, entry_bytes(&present->record), entry_bytes(record));
         cache_change(state, setting->cache.number, CACHE_LOSES, present->record.status, entry_bytes(&present->record));
     } else {
         result = slot_take(state, SLOT_WORD_ENTRY(setting->cache.number), &setting->key->hash, &record->slot);
@@ -229,14 +264,17 @@ static int entry_file(struct setting *setting, struct index_write *write, const 
                                            : result;
         add_relaxed(&store_totals(store)->results, 1U);
     }
+    TEST_POINT("entry_slotted");
     slot = slot_at(state, record->slot);
     record->generation = load_relaxed(&slot->generation);
-    slot->link = record->blob_slot;
+    store_relaxed(&slot->link, record->blob_slot);
     store_relaxed(&slot->expires_ns, gone_ns(setting));
     store_relaxed(&slot->accessed_ns, record->stored_ns);
     store_relaxed(&slot->verified, load_relaxed(&state->header->cold_opens));
+    eviction_note(store, setting->cache.number, record->slot);
     cache_change(state, setting->cache.number, CACHE_GAINS, record->status, entry_bytes(record));
     entry_event(store, ONECOPY_EVENT_SET, setting->cache.number, record, setting->key->bytes);
+    TEST_POINT("entry_filled");
     return index_entry_put(write, setting->cache.number, &setting->key->hash, present->ordinal, record,
                            setting->key->bytes, value->content_type, bytes);
 }
@@ -268,23 +306,26 @@ static int set_within(struct setting *setting, struct index_write *write, uint64
     return result;
 }
 
-static int set_in_transaction(struct setting *setting)
+/* As many transactions as it takes to evict what is in the way, and then the set. */
+static int set_in_transactions(struct setting *setting)
 {
-    struct store *store = setting->store;
-    struct index_write write;
-    uint64_t n_evicted = 0;
-    int committed;
-    int result = room_write_begin(store, SET_CHANGES, &write);
+    for (;;) {
+        struct index_write write;
+        uint64_t n_evicted = 0;
+        int committed;
+        int result = room_write_begin(setting->store, SET_CHANGES, &write);
 
-    if (result < 0)
-        return result;
-    result = set_within(setting, &write, &n_evicted);
-    if (result != ONECOPY_OK && n_evicted == 0) {
-        index_abort(&write);
-        return result;
+        if (result < 0)
+            return result;
+        result = set_within(setting, &write, &n_evicted);
+        if (result != ONECOPY_OK && (result != SET_AGAIN || n_evicted == 0)) {
+            index_abort(&write);
+            return result;
+        }
+        committed = index_commit(&write);
+        if (committed < 0 || result == ONECOPY_OK)
+            return committed;
     }
-    committed = index_commit(&write);
-    return committed < 0 ? committed : result;
 }
 
 static void set_count(const struct setting *setting)
@@ -313,7 +354,7 @@ static int set_try(struct setting *setting, const onecopy_ref *ref)
         if (result < 0)
             return result;
         TEST_POINT("value_prepared");
-        result = set_in_transaction(setting);
+        result = set_in_transactions(setting);
     }
     if (result == SET_AGAIN)
         return error_set(ONECOPY_EFULL,
@@ -323,19 +364,31 @@ static int set_try(struct setting *setting, const onecopy_ref *ref)
     return result;
 }
 
+/* A set that has failed leaves nothing behind. */
+static int set_or_discard(struct setting *setting, const onecopy_ref *ref)
+{
+    int result = set_try(setting, ref);
+
+    if (result < 0 && setting->is_new_blob) {
+        blob_discard(setting->store, &setting->record.ref, &setting->place);
+        setting->is_new_blob = false;
+    }
+    return result;
+}
+
 int entry_set(struct store *store, const struct entry_key *key, const struct onecopy_value *value,
               const onecopy_ref *ref)
 {
     struct setting setting = {.store = store, .key = key, .value = value};
-    int result = set_try(&setting, ref);
+    int result = set_or_discard(&setting, ref);
 
     if (result == ONECOPY_EFULL && reap_dead_clients(store, 0) == ONECOPY_OK) /* perhaps of what the dead hold */
-        result = set_try(&setting, ref);
+        result = set_or_discard(&setting, ref);
     if (result < 0)
         return result;
     TEST_POINT("entry_set");
     set_count(&setting);
     if (status_is_final(value->status) && load_relaxed(&store->has_claimed))
-        claim_end(&store->state, store->client, setting.cache.number, &key->hash);
+        claim_end(&store->state, store->client, &setting.cache, &key->hash);
     return ONECOPY_OK;
 }

@@ -11,13 +11,19 @@
 
 #include <string.h>
 
+/* Rounded to two decimals, as far as there can be any: the counters are only as good as the state file. */
 static double percent(uint64_t part, uint64_t whole)
 {
-    return whole > 0 ? (double)(uint64_t)((double)part * 10000.0 / (double)whole + 0.5) / 100.0 : 0.0;
+    double hundredths = whole > 0 ? (double)part * 10000.0 / (double)whole + 0.5 : 0.0;
+
+    return (hundredths < 1e15 ? (double)(uint64_t)hundredths : hundredths) / 100.0;
 }
 
 static void counters_fill(struct onecopy_cache_stat *stat, const uint64_t counts[COUNTERS], bool is_arguments)
 {
+    uint64_t *reasons = stat->evictions_by_reason;
+    uint64_t others;
+
     stat->hits += counts[COUNTER_HITS];
     stat->misses += counts[COUNTER_MISSES];
     stat->sets += counts[COUNTER_PUTS];
@@ -29,14 +35,25 @@ static void counters_fill(struct onecopy_cache_stat *stat, const uint64_t counts
     stat->dedup_saved_bytes += counts[COUNTER_DEDUP_SAVED_BYTES];
     stat->claims += counts[COUNTER_CLAIMS];
     stat->waits += counts[COUNTER_WAITS];
+    reasons[ONECOPY_EVICTED_FOR_ENTRIES] += counts[COUNTER_EVICTIONS_FOR_ENTRIES];
+    reasons[ONECOPY_EVICTED_FOR_CACHE] += counts[COUNTER_EVICTIONS_FOR_CACHE];
+    reasons[ONECOPY_EVICTED_FOR_PRESSURE] += counts[COUNTER_EVICTIONS_FOR_PRESSURE];
+    others = reasons[ONECOPY_EVICTED_FOR_ENTRIES] + reasons[ONECOPY_EVICTED_FOR_CACHE] +
+             reasons[ONECOPY_EVICTED_FOR_PRESSURE];
+    reasons[ONECOPY_EVICTED_FOR_BYTES] = stat->evictions > others ? stat->evictions - others : 0;
 }
 
 /* Adds what one cache holds and has counted. */
 static void cache_add(const struct store *store, uint32_t number, struct onecopy_cache_stat *stat)
 {
     const struct cache *cache = cache_at(&store->state, number);
+    uint64_t since_ns = load_relaxed(&cache->counted_since_ns);
     uint64_t counts[COUNTERS];
 
+    if (since_ns == 0) /* kept in memory: made in an earlier boot */
+        since_ns = store->state.header->made_ns;
+    if (stat->counted_since_ns == 0 || since_ns < stat->counted_since_ns)
+        stat->counted_since_ns = since_ns;
     counters_sum_cache(&store->state, number, counts);
     for (int i = 0; i < COUNTERS; i++) {
         uint64_t baseline = load_relaxed(&cache->baseline[i]);
@@ -131,15 +148,9 @@ int cache_reset(struct store *store, const char *name)
         return result;
     if (name && (strlen(name) > CACHE_NAME_MAX || !cache_find(&store->state, name, &found)))
         result = cache_not_there(name);
-    for (uint32_t number = 0; result == ONECOPY_OK && cache_is_known(&store->state, number); number++) {
-        uint64_t sums[COUNTERS];
-
-        if (name ? number != found.number : !cache_name(&store->state, number, known))
-            continue;
-        counters_sum_cache(&store->state, number, sums);
-        for (int i = 0; i < COUNTERS; i++)
-            store_relaxed(&cache_at(&store->state, number)->baseline[i], sums[i]);
-    }
+    for (uint32_t number = 0; result == ONECOPY_OK && cache_is_known(&store->state, number); number++)
+        if (name ? number == found.number : cache_name(&store->state, number, known))
+            counters_reset(&store->state, number, store_now(store));
     index_abort(&write);
     return result;
 }

@@ -129,7 +129,7 @@ static int waiter_pause(struct waiter *waiter, uint64_t left_ns)
     uint64_t number = load_exact(&journal->number);
     uint64_t nap_ns = NAP_MIN_NS << (waiter->n_naps < 5 ? waiter->n_naps : 5);
 
-    if (writer_spin(journal, number))
+    if (number == 0 || writer_spin(journal, number))
         return ONECOPY_OK;
     nap_ns = nap_ns < NAP_MAX_NS ? nap_ns : NAP_MAX_NS;
     waiting_sleep(waiter->words, waiter->n_words, nap_ns < left_ns ? nap_ns : left_ns);

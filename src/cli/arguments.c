@@ -3,8 +3,8 @@
  * command takes, and the values that several of them take. A command loops over arguments_next() for its own options
  * and then finds its operands counted and in place.
  *
- * A value is turned into a number here and nowhere else, so that every command understands the same sizes and times and
- * complains of a malformed one in the same way: the option, the text in quotes, and why.
+ * A value is turned into a number, a word's place or a key here and nowhere else, so that every command understands the
+ * same sizes and times and complains of a malformed one in the same way: the option, the text in quotes, and why.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "escape.h"
 #include "print.h"
 
 static int arguments_end(struct arguments *arguments, enum status status)
@@ -52,7 +53,7 @@ enum status option_refused(const struct command *command, const struct option *o
     } else if (optopt == 0) { /* what getopt says of a long option that it cannot tell */
         if (options_alike(options, word) > 1)
             fault = "may mean several options";
-    } else if (option_of_letter(options, optopt)) { /* and of one that it knows */
+    } else if (strchr(word, '=') && option_of_letter(options, optopt)) { /* and of one that it knows */
         fault = "takes no value";
     } else {
         word = letter;
@@ -78,11 +79,19 @@ static int arguments_operands(struct arguments *arguments)
 
 int arguments_next(struct arguments *arguments)
 {
+    char letters[32];
     int option;
 
     opterr = 0;
-    while ((option = getopt_long(arguments->argc, arguments->argv, ":e:h", arguments->command->options, NULL)) == 'e')
-        arguments->environment = optarg;
+    snprintf(letters, sizeof letters, ":e:h%s", arguments->command->letters ? arguments->command->letters : "");
+    while ((option = getopt_long(arguments->argc, arguments->argv, letters, arguments->command->options, NULL)) > 0) {
+        if (option == 'e')
+            arguments->environment = optarg;
+        else if (option == 'x')
+            arguments->is_escaped = true;
+        else
+            break;
+    }
     if (option == 'h') {
         help_print(arguments->command);
         return arguments_end(arguments, STATUS_OK);
@@ -163,4 +172,76 @@ enum status argument_number(const char *name, const char *text, uint64_t limit, 
 enum status argument_ref(const char *text, onecopy_ref *ref)
 {
     return onecopy_ref_parse(text, ref) < 0 ? argument_malformed("REF") : STATUS_OK;
+}
+
+enum status argument_time(const char *name, const char *text, uint64_t *time_ns)
+{
+    uint64_t unit_ns = NS_PER_SECOND / 10, fraction_ns = 0, seconds_ns;
+    char *end = NULL;
+    uint64_t seconds = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
+
+    if (end && *end == '.')
+        for (end++; isdigit((unsigned char)*end); end++, unit_ns /= 10)
+            fraction_ns += (uint64_t)(*end - '0') * unit_ns;
+    if (!end || *end) {
+        report("%s: '%s' is not a time: seconds since 1970, as in 1700000000.25", name, text);
+        return STATUS_USAGE;
+    }
+    if (__builtin_mul_overflow(seconds, NS_PER_SECOND, &seconds_ns) ||
+        __builtin_add_overflow(seconds_ns, fraction_ns, time_ns)) {
+        report("%s: '%s' is too far in the future", name, text);
+        return STATUS_USAGE;
+    }
+    return STATUS_OK;
+}
+
+enum status argument_word(const char *name, const char *text, const char *const *words, uint32_t n_words,
+                          uint32_t *index)
+{
+    char list[128] = "";
+
+    for (uint32_t i = 0; i < n_words; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *index = i;
+            return STATUS_OK;
+        }
+        strncat(list, i == 0 ? "" : ", ", sizeof list - strlen(list) - 1);
+        strncat(list, words[i], sizeof list - strlen(list) - 1);
+    }
+    report("%s: '%s' is none of %s", name, text, list);
+    return STATUS_USAGE;
+}
+
+enum status argument_cache(const char *text)
+{
+    size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+
+    if (n == 0 || n > ONECOPY_CACHE_NAME_MAX || text[n]) {
+        report("CACHE: '%s' is no name of a cache: 1 to %d of A-Z a-z 0-9 . _ -", text, ONECOPY_CACHE_NAME_MAX);
+        return STATUS_USAGE;
+    }
+    if (strcmp(text, "args") == 0) {
+        report("CACHE: 'args' is the store of blobs itself: name a blob by its REF alone");
+        return STATUS_USAGE;
+    }
+    return STATUS_OK;
+}
+
+enum status argument_key(const struct arguments *arguments, onecopy_key *key)
+{
+    char *text = arguments->operands[1];
+    size_t n_bytes = strlen(text);
+
+    if (argument_cache(arguments->operands[0]) != STATUS_OK)
+        return STATUS_USAGE;
+    if (arguments->is_escaped && !text_unescape(text, &n_bytes)) {
+        report("KEY: with --escaped, a backslash is followed by another, or by x and two hex digits");
+        return STATUS_USAGE;
+    }
+    if (n_bytes == 0 || n_bytes > ONECOPY_KEY_MAX) {
+        report("KEY: has %zu bytes; it has to be 1 to %d", n_bytes, ONECOPY_KEY_MAX);
+        return STATUS_USAGE;
+    }
+    *key = (onecopy_key){.cache = arguments->operands[0], .bytes = text, .length_bytes = n_bytes};
+    return STATUS_OK;
 }

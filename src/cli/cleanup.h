@@ -35,11 +35,17 @@ static inline void cleanup_iterator(onecopy_iterator **iterator)
     *iterator = onecopy_iterator_free(*iterator);
 }
 
+static inline void cleanup_entry(struct onecopy_entry *entry)
+{
+    onecopy_release(&entry->view);
+}
+
 #define CLEANUP_FREE     __attribute__((cleanup(cleanup_free)))
 #define CLEANUP_CLOSE    __attribute__((cleanup(cleanup_close)))
 #define CLEANUP_FILE     __attribute__((cleanup(cleanup_file)))
 #define CLEANUP_CACHE    __attribute__((cleanup(cleanup_cache)))
 #define CLEANUP_VIEW     __attribute__((cleanup(onecopy_release)))
+#define CLEANUP_ENTRY    __attribute__((cleanup(cleanup_entry)))
 #define CLEANUP_ITERATOR __attribute__((cleanup(cleanup_iterator)))
 
 #endif

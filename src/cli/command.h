@@ -9,7 +9,7 @@
 
 enum status {
     STATUS_OK = 0,
-    STATUS_NOT_FOUND = 1, /* the environment or the blob is not there */
+    STATUS_NOT_FOUND = 1, /* the environment, the cache, the blob or the entry is not there, or not in time */
     STATUS_USAGE = 2,     /* the command line or a variable is malformed */
     STATUS_FAILURE = 3,   /* anything else */
 };
@@ -22,9 +22,17 @@ struct command {
     const char *summary;  /* one line for the list of commands; NULL: the command is not listed */
     const char *help;     /* the rest of its help: lines, each ended by a newline */
     const struct option *options;
+    const char *letters; /* which of them have one, as getopt() takes them; NULL: none */
     int min_operands, max_operands;
     enum status (*run)(struct arguments *arguments);
 };
+
+/* In the table of a command that takes a key: see argument_key(). */
+#define OPTION_ESCAPED                                                                                                 \
+    {                                                                                                                  \
+        "escaped", no_argument, NULL, 'x'                                                                              \
+    }
+#define HELP_ESCAPED "  --escaped            read \\xNN in KEY as a byte and \\\\ as a backslash, as keys are shown\n"
 
 /* The end of every command's table of options. */
 #define OPTIONS_COMMON                                                                                                 \
@@ -40,6 +48,7 @@ extern const struct command *const commands[];
 struct arguments {
     const struct command *command;
     const char *environment; /* from -e; NULL: the library looks for $ONECOPY_PATH and then its default */
+    bool is_escaped;         /* by --escaped */
     int argc;
     char **argv;
     const char *value; /* of the option that was just read */
@@ -76,6 +85,19 @@ enum status argument_duration(const char *name, const char *text, uint64_t *dura
 enum status argument_number(const char *name, const char *text, uint64_t limit, uint64_t *number);
 enum status argument_ref(const char *text, onecopy_ref *ref);
 
+/* Seconds since 1970, with a fraction or without. */
+enum status argument_time(const char *name, const char *text, uint64_t *time_ns);
+
+/* One of a list of words: *index is its place. */
+enum status argument_word(const char *name, const char *text, const char *const *words, uint32_t n_words,
+                          uint32_t *index);
+
+/* The operand CACHE, for commands on entries: "args", which holds blobs, is none for them. */
+enum status argument_cache(const char *text);
+
+/* The operands CACHE and KEY. *key points to them; with --escaped, KEY is turned into its bytes in place. */
+enum status argument_key(const struct arguments *arguments, onecopy_key *key);
+
 /* Reads exactly n whole numbers, one space between each and the next. False for any other text. */
 bool numbers_read(const char *text, size_t n, uint64_t *numbers);
 
@@ -93,5 +115,8 @@ void help_print(const struct command *command);
  * read-only handle is good enough if `is_reading`. A failure has been reported.
  */
 enum status environment_open_existing(const struct arguments *arguments, bool is_reading, onecopy **cache);
+
+/* Whether there is a named cache of that name: to many calls, one that is not there is one without entries. */
+enum status cache_check(onecopy *cache, const char *name);
 
 #endif

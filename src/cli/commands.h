@@ -7,9 +7,15 @@
 extern const struct command command_init;
 extern const struct command command_put;
 extern const struct command command_get;
+extern const struct command command_rm;
+extern const struct command command_set;
+extern const struct command command_wait;
+extern const struct command command_invalidate;
+extern const struct command command_keep;
+extern const struct command command_cache;
+extern const struct command command_caches;
 extern const struct command command_ls;
 extern const struct command command_stat;
-extern const struct command command_rm;
 extern const struct command command_demo;
 extern const struct command command_demo_worker;
 extern const struct command command_help;

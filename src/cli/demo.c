@@ -4,6 +4,7 @@
  *     demo.c          this: what to run, in which environment, and that nothing of it stays behind
  *     demo_runner.c   the runner: the job three times, its costs, the comparison
  *     demo_workers.c  the runner's side of its worker processes
+ *     demo_results.c  the runner's side of their results, in the cache
  *     demo_worker.c   a worker process
  *     demo_count.c    the work: words and lines
  *     demo_place.c    files, memory and directories of this machine
@@ -191,12 +192,12 @@ const struct command command_demo = {
     .synopsis = "[--workers N] [FILE]",
     .summary = "share a file among worker processes, and compare with sending it to each",
     .help = "Starts N worker processes (4), shares FILE with them through the cache, has them count its words\n"
-            "and lines, and does the same with its bytes sent through pipes. Shows what each way costs in memory\n"
-            "and time, and checks the counts. Without FILE: the largest file below /usr/lib up to 256 MiB that\n"
-            "fits the memory.\n"
+            "and lines and deliver their results through the cache 'results', and does the same with all bytes\n"
+            "sent through pipes. Shows what each way costs in memory and time, and checks the counts. Without\n"
+            "FILE: the largest file below /usr/lib up to 256 MiB that fits the memory.\n"
             "\n"
             "The environment is one of its own below /dev/shm, which is removed afterwards, or with -e the one\n"
-            "named, where the file stays for 10 minutes.\n"
+            "named, where the file and the results stay for 10 minutes.\n"
             "\n"
             "  --workers N   processes to start\n",
     .options = demo_options,

@@ -4,6 +4,9 @@
 
 #include "command.h"
 
+/* How long what the demo leaves in an environment that is not its own stays there. */
+#define DEMO_TTL_NS (UINT64_C(600) * 1000000000)
+
 /* What the demo is asked to do. */
 struct demo_plan {
     const char *path; /* of the file */
@@ -59,6 +62,12 @@ struct demo_way {
     uint64_t job_ns;         /* from the start to the last answer, storing included */
 };
 
+/*
+ * Files a worker's answer, "WORDS LINES ALL_BYTES_NS", as that of worker number i, from 0. One that is malformed is
+ * reported.
+ */
+enum status demo_way_add(struct demo_way *way, unsigned i, const char *answer);
+
 struct worker_group;
 
 /*
@@ -67,13 +76,22 @@ struct worker_group;
  */
 enum status worker_group_start(unsigned n_workers, const char *environment, struct worker_group **group);
 
+/* The argument of a job, and how it gets to the workers: by one of two ways. */
+struct demo_argument {
+    uint64_t n_bytes;
+    onecopy *cache; /* holds the blob, and takes the results; or NULL */
+    onecopy_ref ref;
+    int file; /* without a cache: the bytes of this file, from its start, follow through the pipe */
+};
+
 /*
- * Gives each worker an equal range of the n_bytes bytes of the argument, waits for all answers, and files them in
- * `way`. `argument` is how a task names it: a ref, or for bytes that follow through the pipe "bytes:" and their number,
- * which are then those of `file` from its start. `file` is -1 for a ref. A failure is reported.
+ * Gives each worker an equal range of the argument, waits for all answers, and files them in `way`. A failure is
+ * reported.
  */
-enum status worker_group_count(struct worker_group *group, const char *argument, int file, uint64_t n_bytes,
-                               struct demo_way *way);
+enum status worker_group_count(struct worker_group *group, const struct demo_argument *argument, struct demo_way *way);
+
+/* Reports a worker that has ended, or that says what is not expected; STATUS_OK when there is none. */
+enum status worker_group_check(struct worker_group *group);
 
 /* PSS of this process and all workers together, as the kernel counts it now; 0 when it does not tell. */
 uint64_t worker_group_memory(const struct worker_group *group);
@@ -83,6 +101,21 @@ struct worker_group *worker_group_end(struct worker_group *group);
 
 /* The steady clock that runner and workers have in common. */
 uint64_t clock_now(void);
+
+/* ---- demo_results.c ---- */
+
+#define DEMO_CACHE "results"
+enum { DEMO_NAME_BYTES = 40, DEMO_ANSWER_BYTES = 600 };
+
+/* A name that no other job has, in whichever environment. A failure is reported. */
+enum status demo_job_name(char job[DEMO_NAME_BYTES]);
+
+/* The id of a job's task: the key of its result in the cache. Workers are counted from 1. */
+void demo_task_name(const char *job, unsigned number, char task[DEMO_NAME_BYTES]);
+
+/* Waits for the results of all tasks of a job, and files them. A worker's failure or end is reported. */
+enum status demo_results_collect(onecopy *cache, struct worker_group *group, const char *job, unsigned n_workers,
+                                 struct demo_way *way);
 
 /* ---- demo_report.c ---- */
 

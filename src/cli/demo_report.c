@@ -102,7 +102,6 @@ void demo_report(const struct demo_plan *plan, const struct text_count *expected
         puts("All three counts match.");
     puts("\nMemory is PSS from /proc/PID/smaps_rollup, summed: a page that several processes map counts once. Every\n"
          "worker has touched every page of the argument. Jobs start with the workers running and the file in the page\n"
-         "cache; with pipes, the runner sends the file in pieces and keeps no copy itself. Workers read on when all "
-         "have\n"
-         "their first byte.");
+         "cache; with pipes, the runner sends the file in pieces and keeps no copy itself. Workers read on when all\n"
+         "have their first byte. Their results come back as entries of the cache 'results', or with pipes as lines.");
 }

@@ -5,8 +5,9 @@
  * as from a runner without a cache.
  *
  * The two are kept alike: new processes for each, started and waiting before the clock runs; the same task, the same
- * count on the same ranges. What the cache has to do, storing the argument included, is on its clock. The runner of the
- * second way reads the file in pieces as it sends, and keeps no copy of its own, though a real one would.
+ * count on the same ranges. What the cache has to do, from storing the argument to delivering the results, is on its
+ * clock. The runner of the second way reads the file in pieces as it sends, and keeps no copy of its own, though a real
+ * one would.
  *
  * Memory is the sum of PSS (proportional set size) over the runner and its workers. The kernel counts in it every page
  * once, divided among the processes that map it, so the sum is what is resident for all of them, once or N times.
@@ -85,17 +86,16 @@ static enum status environment_prepare(const struct demo_plan *plan, onecopy **c
     return result < 0 ? report_opening(result, plan->environment) : STATUS_OK;
 }
 
-/* One copy: the argument is put in the cache, the tasks name its ref. */
+/* One copy: the argument is put in the cache, the tasks name its ref, and the results come back in the cache. */
 static enum status way_run_shared(const struct demo_plan *plan, int file, struct demo_way *way)
 {
-    const uint64_t ttl_ns = plan->is_own_environment ? ONECOPY_UNSET : UINT64_C(600) * 1000000000;
+    const uint64_t ttl_ns = plan->is_own_environment ? ONECOPY_UNSET : DEMO_TTL_NS;
+    struct demo_argument argument = {.n_bytes = plan->file_bytes, .file = -1};
     CLEANUP_CACHE onecopy *cache = NULL;
     CLEANUP_GROUP struct worker_group *group = NULL;
     CLEANUP_VIEW onecopy_view view = {0};
-    char text[ONECOPY_REF_TEXT_BYTES];
     enum status status = environment_prepare(plan, &cache);
     uint64_t start_ns;
-    onecopy_ref ref;
     int result;
 
     if (status == STATUS_OK)
@@ -107,13 +107,15 @@ static enum status way_run_shared(const struct demo_plan *plan, int file, struct
     start_ns = clock_now();
     if (lseek(file, 0, SEEK_SET) < 0)
         return report_system(plan->path);
-    result = onecopy_put_fd(cache, file, plan->file_bytes, ttl_ns, &ref);
+    result = onecopy_put_fd(cache, file, plan->file_bytes, ttl_ns, &argument.ref);
     if (result == 0)
-        result = onecopy_get(cache, &ref, &view); /* in a shared environment nobody evicts it before the workers come */
+        result = onecopy_get(cache, &argument.ref,
+                             &view); /* in a shared environment nobody evicts it before the workers come */
     if (result < 0)
         return report_failure(result, plan->path);
     way->storing_ns = clock_now() - start_ns;
-    status = worker_group_count(group, onecopy_ref_format(&ref, text), -1, plan->file_bytes, way);
+    argument.cache = cache;
+    status = worker_group_count(group, &argument, way);
     way->job_ns = clock_now() - start_ns;
     way->holding_bytes = worker_group_memory(group);
     return status;
@@ -122,18 +124,17 @@ static enum status way_run_shared(const struct demo_plan *plan, int file, struct
 /* A copy each: every worker gets all the bytes through its pipe. */
 static enum status way_run_copied(const struct demo_plan *plan, int file, struct demo_way *way)
 {
+    const struct demo_argument argument = {.n_bytes = plan->file_bytes, .file = file};
     CLEANUP_GROUP struct worker_group *group = NULL;
     enum status status = worker_group_start(plan->n_workers, NULL, &group);
-    char argument[32];
     uint64_t start_ns;
 
     if (status != STATUS_OK)
         return status;
     way->before_bytes = worker_group_memory(group);
-    snprintf(argument, sizeof argument, "bytes:%" PRIu64, plan->file_bytes);
 
     start_ns = clock_now();
-    status = worker_group_count(group, argument, file, plan->file_bytes, way);
+    status = worker_group_count(group, &argument, way);
     way->job_ns = clock_now() - start_ns;
     way->holding_bytes = worker_group_memory(group);
     return status;

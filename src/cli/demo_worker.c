@@ -1,17 +1,19 @@
 /*
- * The hidden command `demo-worker`: a worker process of the demo. It talks to its runner in lines of text, on standard
- * input and output:
+ * The hidden command `demo-worker`: a worker process of the demo. It gets its task from its runner in lines of text, on
+ * standard input and output:
  *
  *     worker: ready
- *     runner: count ARGUMENT OFFSET LENGTH SENT_NS
+ *     runner: count TASK ARGUMENT OFFSET LENGTH SENT_NS
  *     worker: started FIRST_BYTE_NS
  *     runner: go
- *     worker: done WORDS LINES ALL_BYTES_NS
  *
  * and "error SENTENCE" instead of any of its lines. ARGUMENT is a ref, which the worker looks up in the cache and gets
  * a view of. Or it is "bytes:N": then the N bytes follow the line, the worker keeps them in memory of its own, and they
  * take the place of "go". What is counted after that is the same, so that only the way of the argument makes the
  * difference. SENT_NS is when the runner sent the line, on the clock that all processes have in common.
+ *
+ * The answer is "WORDS LINES ALL_BYTES_NS". With a cache it is an entry of `results` whose key is TASK: running while
+ * the worker counts, then success, or failure with a sentence. Without one it is a line, "done" and the answer.
  *
  * The first byte counts as there when the worker has read it; all bytes, when every page of the argument has been
  * touched, because a page of a view is mapped only then. The runner says "go" when all workers have started, so that
@@ -31,6 +33,7 @@
 enum { LINE_BYTES = 256 };
 
 struct worker_task {
+    char name[DEMO_NAME_BYTES];
     char argument[64];
     uint64_t offset;
     uint64_t length;
@@ -50,6 +53,7 @@ struct worker_argument {
     onecopy_view view;
     unsigned char *copy;
     uint64_t all_bytes_ns; /* after the task was sent */
+    uint64_t started_ns;   /* on the environment's clock */
 };
 
 static void argument_clear(struct worker_argument *argument)
@@ -94,16 +98,21 @@ static ssize_t input_read(void *buffer, size_t n_bytes)
     return n_read;
 }
 
-/* "count ARGUMENT OFFSET LENGTH SENT_NS" */
+/* A word of a line, and where it is to go. */
+static bool word_copy(const char *word, char *to, size_t n_bytes)
+{
+    return word && snprintf(to, n_bytes, "%s", word) < (int)n_bytes;
+}
+
+/* "count TASK ARGUMENT OFFSET LENGTH SENT_NS" */
 static bool task_read(char *line, struct worker_task *task)
 {
-    const char *verb = strsep(&line, " "), *argument = strsep(&line, " ");
+    const char *verb = strsep(&line, " "), *name = strsep(&line, " "), *argument = strsep(&line, " ");
     uint64_t numbers[3];
 
-    if (!argument || !line || strcmp(verb, "count") != 0 || strlen(argument) >= sizeof task->argument ||
-        !numbers_read(line, 3, numbers))
+    if (strcmp(verb, "count") != 0 || !word_copy(name, task->name, sizeof task->name) ||
+        !word_copy(argument, task->argument, sizeof task->argument) || !line || !numbers_read(line, 3, numbers))
         return false;
-    memcpy(task->argument, argument, strlen(argument) + 1);
     task->offset = numbers[0];
     task->length = numbers[1];
     task->sent_ns = numbers[2];
@@ -191,17 +200,53 @@ static enum status argument_receive(struct worker_input *input, const struct wor
     return STATUS_OK;
 }
 
-static enum status task_answer(const struct worker_task *task, const struct worker_argument *argument)
+/* Sets what has become of a task; the text may be NULL. */
+static enum status result_set(onecopy *cache, const struct worker_task *task, const struct worker_argument *argument,
+                              uint32_t status, const char *text)
+{
+    const onecopy_key key = {.cache = DEMO_CACHE, .bytes = task->name, .length_bytes = strlen(task->name)};
+    struct onecopy_value value;
+
+    onecopy_value_init(&value);
+    value.data = text;
+    value.length_bytes = text ? strlen(text) : 0;
+    value.flags = text ? 0 : ONECOPY_WITHOUT_VALUE;
+    value.ttl_ns = DEMO_TTL_NS;
+    value.status = status;
+    value.content_type = "text/plain";
+    value.started_ns = argument->started_ns;
+    value.completed_ns = text ? onecopy_now(cache) : 0;
+    return onecopy_set(cache, &key, &value) < 0 ? answer_error(onecopy_last_error()) : STATUS_OK;
+}
+
+static enum status result_begin(onecopy *cache, const struct worker_task *task, struct worker_argument *argument)
+{
+    if (!cache)
+        return STATUS_OK;
+    argument->started_ns = onecopy_now(cache);
+    return result_set(cache, task, argument, ONECOPY_RUNNING, NULL);
+}
+
+static enum status task_fail(onecopy *cache, const struct worker_task *task, const struct worker_argument *argument,
+                             const char *sentence)
+{
+    return cache ? result_set(cache, task, argument, ONECOPY_FAILURE, sentence) : answer_error(sentence);
+}
+
+static enum status task_answer(onecopy *cache, const struct worker_task *task, const struct worker_argument *argument)
 {
     struct text_count count = {0};
-    char line[LINE_BYTES];
+    char answer[LINE_BYTES], line[LINE_BYTES + 8];
 
     if (task->offset > argument->n_bytes || task->length > argument->n_bytes - task->offset)
-        return answer_error("the range lies outside of the argument");
+        return task_fail(cache, task, argument, "the range lies outside of the argument");
     text_count_add(&count, argument->bytes + task->offset, task->length,
                    task->offset ? argument->bytes[task->offset - 1] : ' ');
-    snprintf(line, sizeof line, "done %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", count.words, count.lines,
+    snprintf(answer, sizeof answer, "%" PRIu64 " %" PRIu64 " %" PRIu64, count.words, count.lines,
              argument->all_bytes_ns);
+    if (cache)
+        return result_set(cache, task, argument, ONECOPY_SUCCESS, answer);
+    snprintf(line, sizeof line, "done %s\n", answer);
     return answer_send(line);
 }
 
@@ -222,9 +267,11 @@ static enum status worker_serve(onecopy *cache)
         status = argument_receive(&input, &task, n_bytes, &argument);
     else
         status = argument_map(cache, &input, &task, &argument);
+    if (status == STATUS_OK)
+        status = result_begin(cache, &task, &argument);
     if (status != STATUS_OK)
         return status;
-    status = task_answer(&task, &argument);
+    status = task_answer(cache, &task, &argument);
     while (input_read(input.bytes, sizeof input.bytes) > 0)
         ; /* holding the argument */
     return status;

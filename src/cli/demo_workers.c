@@ -122,7 +122,10 @@ static enum status worker_listen(const struct worker_group *group, struct worker
     return STATUS_OK;
 }
 
-/* Takes the first line of what a worker has said, if it is complete; anything but what is expected is reported. */
+/*
+ * Takes the first line of what a worker has said, if it is complete; anything but a line that begins with the word is
+ * reported. NULL: no line is expected.
+ */
 static enum status worker_take_answer(const struct worker_group *group, struct worker *worker, const char *word)
 {
     static const char error[] = "error ";
@@ -136,7 +139,7 @@ static enum status worker_take_answer(const struct worker_group *group, struct w
     worker->n_heard -= (size_t)(end + 1 - worker->heard);
     memmove(worker->heard, end + 1, worker->n_heard);
     worker->has_answered = true;
-    if (strncmp(worker->answer, word, strlen(word)) == 0)
+    if (word && strncmp(worker->answer, word, strlen(word)) == 0)
         return STATUS_OK;
     if (strncmp(unexpected, error, strlen(error)) == 0)
         unexpected += strlen(error);
@@ -244,68 +247,110 @@ enum status worker_group_start(unsigned n_workers, const char *environment, stru
     return status;
 }
 
+/* The numbers in a worker's answer; false after a report when they are not there. */
+static bool answer_read(const char *answer, size_t n, uint64_t *numbers)
+{
+    if (numbers_read(answer, n, numbers))
+        return true;
+    report("demo: a worker gave a malformed answer: %s", answer);
+    return false;
+}
+
+enum status demo_way_add(struct demo_way *way, unsigned i, const char *answer)
+{
+    uint64_t numbers[3];
+
+    if (!answer_read(answer, 3, numbers))
+        return STATUS_FAILURE;
+    way->count.words += numbers[0];
+    way->count.lines += numbers[1];
+    way->all_bytes_ns[i] = numbers[2];
+    return STATUS_OK;
+}
+
 /* A line fits the pipe, so it is written at once or the worker is dead, which serving it will find. */
 static void worker_send(const struct worker *worker, const char *line)
 {
     (void)!write(worker->task_fd, line, strlen(line));
 }
 
-static void worker_send_task(struct worker *worker, const char *argument, uint64_t offset, uint64_t length)
+/* How a task names its argument: by a ref, or by the number of bytes that follow through the pipe. */
+static void worker_send_task(const struct worker *worker, const char *task, const struct demo_argument *argument,
+                             uint64_t offset, uint64_t length)
 {
-    char line[160];
+    char line[256], name[ONECOPY_REF_TEXT_BYTES];
 
-    snprintf(line, sizeof line, "count %s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", argument, offset, length,
+    if (argument->cache)
+        onecopy_ref_format(&argument->ref, name);
+    else
+        snprintf(name, sizeof name, "bytes:%" PRIu64, argument->n_bytes);
+    snprintf(line, sizeof line, "count %s %s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", task, name, offset, length,
              clock_now());
     worker_send(worker, line);
 }
 
-/* The numbers in a worker's answer, which begins with the word; false after a report when they are not there. */
-static bool worker_numbers(const struct worker *worker, const char *word, size_t n, uint64_t *numbers)
-{
-    if (numbers_read(worker->answer + strlen(word), n, numbers))
-        return true;
-    report("demo: worker with pid %d gave a malformed answer: %s", worker->pid, worker->answer);
-    return false;
-}
-
-static enum status worker_group_begin(struct worker_group *group, const char *argument, int file, uint64_t n_bytes,
+static enum status worker_group_begin(struct worker_group *group, const char *job, const struct demo_argument *argument,
                                       struct demo_way *way)
 {
-    uint64_t share = n_bytes / group->n_workers, n_larger = n_bytes % group->n_workers, offset = 0;
+    uint64_t share = argument->n_bytes / group->n_workers, n_larger = argument->n_bytes % group->n_workers, offset = 0;
+    uint64_t n_first = argument->n_bytes < PIECE_BYTES ? argument->n_bytes : PIECE_BYTES;
     enum status status;
 
     for (unsigned i = 0; i < group->n_workers; i++) {
         uint64_t length = share + (i < n_larger);
+        char task[DEMO_NAME_BYTES];
 
-        worker_send_task(&group->workers[i], argument, offset, length);
+        demo_task_name(job, i + 1, task);
+        worker_send_task(&group->workers[i], task, argument, offset, length);
         offset += length;
     }
-    if (file < 0)
-        n_bytes = 0;
-    status = worker_group_serve(group, "started ", file, n_bytes < PIECE_BYTES ? n_bytes : PIECE_BYTES);
+    status = worker_group_serve(group, "started ", argument->file, argument->cache ? 0 : n_first);
     for (unsigned i = 0; i < group->n_workers && status == STATUS_OK; i++)
-        if (!worker_numbers(&group->workers[i], "started ", 1, &way->first_byte_ns[i]))
+        if (!answer_read(group->workers[i].answer + strlen("started "), 1, &way->first_byte_ns[i]))
             status = STATUS_FAILURE;
     return status;
 }
 
-enum status worker_group_count(struct worker_group *group, const char *argument, int file, uint64_t n_bytes,
-                               struct demo_way *way)
+/* Answers as lines, while the rest of the argument is sent. */
+static enum status answers_collect(struct worker_group *group, const struct demo_argument *argument,
+                                   struct demo_way *way)
 {
-    enum status status = worker_group_begin(group, argument, file, n_bytes, way);
+    enum status status = worker_group_serve(group, "done ", argument->file, argument->n_bytes);
 
-    for (unsigned i = 0; i < group->n_workers && status == STATUS_OK && file < 0; i++)
-        worker_send(&group->workers[i], "go\n");
+    for (unsigned i = 0; i < group->n_workers && status == STATUS_OK; i++)
+        status = demo_way_add(way, i, group->workers[i].answer + strlen("done "));
+    return status;
+}
+
+enum status worker_group_count(struct worker_group *group, const struct demo_argument *argument, struct demo_way *way)
+{
+    char job[DEMO_NAME_BYTES];
+    enum status status = demo_job_name(job);
+
     if (status == STATUS_OK)
-        status = worker_group_serve(group, "done ", file, file < 0 ? 0 : n_bytes);
-    for (unsigned i = 0; i < group->n_workers && status == STATUS_OK; i++) {
-        uint64_t numbers[3];
+        status = worker_group_begin(group, job, argument, way);
+    if (status != STATUS_OK)
+        return status;
+    if (!argument->cache)
+        return answers_collect(group, argument, way);
+    for (unsigned i = 0; i < group->n_workers; i++)
+        worker_send(&group->workers[i], "go\n");
+    return demo_results_collect(argument->cache, group, job, group->n_workers, way);
+}
 
-        if (!worker_numbers(&group->workers[i], "done ", 3, numbers))
-            return STATUS_FAILURE;
-        way->count.words += numbers[0];
-        way->count.lines += numbers[1];
-        way->all_bytes_ns[i] = numbers[2];
+enum status worker_group_check(struct worker_group *group)
+{
+    enum status status = STATUS_OK;
+
+    for (unsigned i = 0; i < group->n_workers && status == STATUS_OK; i++) {
+        struct worker *worker = &group->workers[i];
+        struct pollfd heard = {.fd = worker->answer_fd, .events = POLLIN};
+
+        while (status == STATUS_OK && poll(&heard, 1, 0) > 0) {
+            status = worker_listen(group, worker);
+            if (status == STATUS_OK)
+                status = worker_take_answer(group, worker, NULL);
+        }
     }
     return status;
 }

@@ -22,3 +22,11 @@ enum status environment_open_existing(const struct arguments *arguments, bool is
     }
     return result < 0 ? report_opening(result, arguments->environment) : STATUS_OK;
 }
+
+enum status cache_check(onecopy *cache, const char *name)
+{
+    struct onecopy_cache_stat stat;
+    int result = onecopy_cache_stat(cache, name, &stat);
+
+    return result < 0 ? report_failure(result, name) : STATUS_OK;
+}

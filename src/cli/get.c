@@ -1,40 +1,18 @@
 /*
- * The command `get`: a blob's bytes to standard output, written straight from the shared pages. The view keeps them in
- * place for as long as the reader takes, whatever is removed or evicted meanwhile.
- *
- * Standard output may be anything: a pipe that takes little at a time, or one that another program has made
- * non-blocking, so what was not taken is waited for and written again.
+ * The command `get`: the bytes of a blob, or of the value of an entry, to standard output or a file. Nothing is
+ * written, and no file is made, before it is found.
  */
-#include <errno.h>
-#include <poll.h>
-#include <string.h>
-
 #include "cleanup.h"
 #include "commands.h"
+#include "output.h"
 #include "print.h"
 
-/* 0, or -1 with errno. */
-static int bytes_write(int fd, const char *bytes, size_t n_bytes)
-{
-    while (n_bytes > 0) {
-        ssize_t n_written = write(fd, bytes, n_bytes);
+struct asked {
+    struct output output;
+    bool is_peek;
+};
 
-        if (n_written >= 0) {
-            bytes += n_written;
-            n_bytes -= (size_t)n_written;
-        } else if (errno == EAGAIN) {
-            struct pollfd ready = {.fd = fd, .events = POLLOUT};
-
-            if (poll(&ready, 1, -1) < 0 && errno != EINTR)
-                return -1;
-        } else if (errno != EINTR) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static enum status get_run(struct arguments *arguments)
+static enum status blob_get(const struct arguments *arguments, const struct asked *asked)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
     CLEANUP_VIEW onecopy_view view = {0};
@@ -42,31 +20,63 @@ static enum status get_run(struct arguments *arguments)
     onecopy_ref ref;
     int result;
 
-    if (!arguments_read(arguments))
-        return arguments->status;
+    if (asked->is_peek || asked->output.is_status)
+        return report_usage(arguments->command, "get: --%s is for an entry: CACHE KEY",
+                            asked->is_peek ? "peek" : "status");
     status = argument_ref(arguments->operands[0], &ref);
-    if (status != STATUS_OK)
-        return status;
-    status = environment_open_existing(arguments, true, &cache);
+    if (status == STATUS_OK)
+        status = environment_open_existing(arguments, true, &cache);
     if (status != STATUS_OK)
         return status;
     result = onecopy_get(cache, &ref, &view);
-    if (result < 0)
-        return report_failure(result, arguments->operands[0]);
-    if (bytes_write(STDOUT_FILENO, view.data, view.length_bytes) < 0 && errno != EPIPE)
-        return report_system("standard output");
-    return STATUS_OK;
+    return result < 0 ? report_failure(result, arguments->operands[0]) : output_view(&asked->output, &view);
 }
 
-static const struct option get_options[] = {OPTIONS_COMMON};
+static enum status entry_get(const struct arguments *arguments, const struct asked *asked)
+{
+    CLEANUP_CACHE onecopy *cache = NULL;
+    CLEANUP_ENTRY struct onecopy_entry entry = {0};
+    onecopy_key key;
+    enum status status = argument_key(arguments, &key);
+    int result;
+
+    if (status == STATUS_OK)
+        status = environment_open_existing(arguments, true, &cache);
+    if (status == STATUS_OK)
+        status = cache_check(cache, key.cache);
+    if (status != STATUS_OK)
+        return status;
+    result = onecopy_entry_get(cache, &key, asked->is_peek ? ONECOPY_PEEK : 0, &entry);
+    return result < 0 ? report_entry(result, &key) : output_entry(&asked->output, &key, &entry);
+}
+
+static enum status get_run(struct arguments *arguments)
+{
+    struct asked asked = {0};
+    int option;
+
+    while ((option = arguments_next(arguments)) > 0)
+        if (!output_option(&asked.output, arguments, option))
+            asked.is_peek = true;
+    if (option < 0)
+        return arguments->status;
+    return arguments->n_operands == 1 ? blob_get(arguments, &asked) : entry_get(arguments, &asked);
+}
+
+static const struct option get_options[] = {
+    OPTIONS_OUTPUT, {"peek", no_argument, NULL, 'p'}, OPTION_ESCAPED, OPTIONS_COMMON};
 
 const struct command command_get = {
     .name = "get",
-    .synopsis = "REF",
-    .summary = "write a blob to standard output",
-    .help = "Writes the bytes of a blob to standard output. Exits with 1 when it is not stored (any more).\n",
+    .synopsis = "REF | CACHE KEY [-o FILE] [--peek] [--status] [--escaped]",
+    .summary = "write a blob, or the value of an entry, to standard output",
+    .help = "Writes the bytes of a blob, or of the value of an entry in a named cache, to standard output. Exits\n"
+            "with 1 when it is not there (any more), and with 0 when it is, whatever the entry's status: one\n"
+            "other than success is told on standard error, and so is that there is no value.\n"
+            "\n" HELP_OUTPUT "  --peek               count no hit and no access\n" HELP_ESCAPED,
     .options = get_options,
+    .letters = "o:",
     .min_operands = 1,
-    .max_operands = 1,
+    .max_operands = 2,
     .run = get_run,
 };

@@ -22,7 +22,8 @@ static const char overview[] =
     "\n"
     "Sizes take K, M, G or T (powers of 1024), times s, m, h or d. A ref is \"oc1:\" and 32 hex digits.\n"
     "\n"
-    "Exit status: 0 done, 1 not found (no such blob, or no environment), 2 usage, 3 anything else.\n";
+    "Exit status: 0 done, 1 not found (no such blob, entry, cache or environment, or not in time), 2 usage,\n"
+    "3 anything else.\n";
 
 const struct command *command_find(const char *name)
 {

@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "print_json.h"
+#include "table.h"
 
 static uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns)
 {
@@ -19,16 +20,27 @@ static uint64_t time_left(const struct onecopy_info *blob, uint64_t now_ns)
     return blob->expires_ns == ONECOPY_NEVER ? ONECOPY_NEVER : span_between(now_ns, blob->expires_ns);
 }
 
+static const struct column columns[] = {
+    {"REF", -36}, {"SIZE", 8}, {"AGE", 7}, {"TTL LEFT", 8}, {"LAST ACCESS", 11}, {"HITS", 8}, {"PINNED", 6},
+};
+enum { N_COLUMNS = sizeof columns / sizeof *columns };
+
 static void blob_print(const struct onecopy_info *blob, uint64_t now_ns)
 {
     char ref[ONECOPY_REF_TEXT_BYTES], bytes[TEXT_BYTES], age[TEXT_BYTES], left[TEXT_BYTES] = "-", access[TEXT_BYTES];
+    char hits[TEXT_BYTES], pins[TEXT_BYTES];
+    const char *const cells[N_COLUMNS] = {ref, bytes, age, left, access, hits, pins};
     uint64_t left_ns = time_left(blob, now_ns);
 
+    onecopy_ref_format(&blob->ref, ref);
+    text_of_bytes(blob->length_bytes, bytes);
+    text_of_age(span_between(blob->stored_ns, now_ns), age);
     if (left_ns != ONECOPY_NEVER)
         text_of_age(left_ns, left);
-    printf("%-36s  %8s  %7s  %8s  %11s  %8" PRIu64 "  %6" PRIu64 "\n", onecopy_ref_format(&blob->ref, ref),
-           text_of_bytes(blob->length_bytes, bytes), text_of_age(span_between(blob->stored_ns, now_ns), age), left,
-           text_of_age(span_between(blob->accessed_ns, now_ns), access), blob->hits, blob->pins);
+    text_of_age(span_between(blob->accessed_ns, now_ns), access);
+    snprintf(hits, sizeof hits, "%" PRIu64, blob->hits);
+    snprintf(pins, sizeof pins, "%" PRIu64, blob->pins);
+    table_row(columns, N_COLUMNS, cells);
 }
 
 static enum status blob_print_json(const struct onecopy_info *blob, uint64_t now_ns, bool is_first)
@@ -97,7 +109,7 @@ static enum status ls_run(struct arguments *arguments)
         return status;
     if (is_json)
         return listing_print_json(cache);
-    printf("%-36s  %8s  %7s  %8s  %11s  %8s  %6s\n", "REF", "SIZE", "AGE", "TTL LEFT", "LAST ACCESS", "HITS", "PINNED");
+    table_heading(columns, N_COLUMNS);
     return blobs_print(cache, false);
 }
 

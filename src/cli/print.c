@@ -17,19 +17,19 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "escape.h"
 #include "print.h"
 
 __attribute__((format(printf, 2, 0))) static void report_line(const char *hint, const char *format, va_list values)
 {
     CLEANUP_FREE char *sentence = NULL;
+    CLEANUP_FREE char *safe = NULL;
 
     if (vasprintf(&sentence, format, values) < 0)
         sentence = NULL;
-    for (char *byte = sentence; byte && *byte; byte++)
-        if ((unsigned char)*byte < ' ' || *byte == 0x7f)
-            *byte = '?'; /* a name in it may be a stranger's, and must not steer the terminal */
+    safe = sentence ? text_escape(sentence) : NULL; /* a name in it may be a stranger's */
     fflush(stdout);
-    fprintf(stderr, "onecopy: %s%s\n", sentence ? sentence : "out of memory", hint);
+    fprintf(stderr, "onecopy: %s%s\n", safe ? safe : "out of memory", hint);
 }
 
 void report(const char *format, ...)
@@ -75,9 +75,25 @@ enum status report_failure(int code, const char *operand)
     else
         report("%s", sentence);
 
-    if (code == ONECOPY_ENOTFOUND)
+    if (code == ONECOPY_ENOTFOUND || code == ONECOPY_ETIMEOUT)
         return STATUS_NOT_FOUND;
     return code == ONECOPY_EINVALID ? STATUS_USAGE : STATUS_FAILURE;
+}
+
+enum status report_entry(int code, const onecopy_key *key)
+{
+    CLEANUP_FREE char *text = text_of_key(key);
+    CLEANUP_FREE char *operand = NULL;
+
+    if (!text || asprintf(&operand, "%s '%s'", key->cache, text) < 0) {
+        operand = NULL;
+        report("out of memory");
+        return STATUS_FAILURE;
+    }
+    if (code != ONECOPY_ENOTFOUND)
+        return report_failure(code, operand);
+    report("%s: is not there; it never was, has expired, or was evicted or invalidated", operand);
+    return STATUS_NOT_FOUND;
 }
 
 enum status report_opening(int code, const char *path)
@@ -102,79 +118,9 @@ enum status output_finish(enum status status)
     return STATUS_FAILURE;
 }
 
-char *text_of_bytes(uint64_t n_bytes, char text[TEXT_BYTES])
-{
-    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    double size = (double)n_bytes / 1024;
-    size_t unit = 0;
-
-    if (n_bytes < 1024) {
-        snprintf(text, TEXT_BYTES, "%" PRIu64 " B", n_bytes);
-        return text;
-    }
-    while (size >= 1023.5 && unit + 1 < sizeof units / sizeof *units) {
-        size /= 1024;
-        unit++;
-    }
-    snprintf(text, TEXT_BYTES, "%.*f %s", size < 9.95 ? 1 : 0, size, units[unit]);
-    return text;
-}
-
-char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES])
-{
-    uint64_t seconds = duration_ns / NS_PER_SECOND;
-    uint64_t minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
-
-    if (days)
-        snprintf(text, TEXT_BYTES, "%" PRIu64 "d%02" PRIu64 "h", days, hours % 24);
-    else if (hours)
-        snprintf(text, TEXT_BYTES, "%" PRIu64 "h%02" PRIu64 "m", hours, minutes % 60);
-    else if (minutes)
-        snprintf(text, TEXT_BYTES, "%" PRIu64 "m%02" PRIu64 "s", minutes, seconds % 60);
-    else
-        snprintf(text, TEXT_BYTES, "%" PRIu64 "s", seconds);
-    return text;
-}
-
-char *text_of_span(uint64_t duration_ns, char text[TEXT_BYTES])
-{
-    static const char *const units[] = {"us", "ms", "s"};
-    double span = (double)duration_ns / 1000;
-    size_t unit = 0;
-
-    if (duration_ns < 1000) {
-        snprintf(text, TEXT_BYTES, "%" PRIu64 " ns", duration_ns);
-        return text;
-    }
-    while (span >= 999.5 && unit + 1 < sizeof units / sizeof *units) {
-        span /= 1000;
-        unit++;
-    }
-    snprintf(text, TEXT_BYTES, "%.*f %s", span < 9.995 ? 2 : span < 99.95 ? 1 : 0, span, units[unit]);
-    return text;
-}
-
-char *text_of_number(uint64_t number, char text[TEXT_BYTES])
-{
-    char digits[TEXT_BYTES];
-    int n_digits = snprintf(digits, sizeof digits, "%" PRIu64, number);
-    char *end = text;
-
-    for (int i = 0; i < n_digits; i++) {
-        if (i && (n_digits - i) % 3 == 0)
-            *end++ = ',';
-        *end++ = digits[i];
-    }
-    *end = '\0';
-    return text;
-}
-
 void print_name(const char *name)
 {
-    for (const unsigned char *byte = (const unsigned char *)name; *byte; byte++) {
-        if (*byte < ' ' || *byte == 0x7f)
-            printf("\\x%02x", *byte);
-        else
-            putchar(*byte);
-    }
+    CLEANUP_FREE char *safe = text_escape(name);
+
+    fputs(safe ? safe : "?", stdout);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "text.h"
 
 /* Prints "onecopy: " and the sentence to standard error. */
 __attribute__((format(printf, 1, 2))) void report(const char *format, ...);
@@ -18,6 +19,11 @@ __attribute__((format(printf, 2, 3))) enum status report_usage(const struct comm
  * about unless they name it themselves. Returns the exit status that fits the code.
  */
 enum status report_failure(int code, const char *operand);
+
+/*
+ * As report_failure(), of an entry: not found is said in the command line's own words, with the key as it can be typed.
+ */
+enum status report_entry(int code, const onecopy_key *key);
 
 /*
  * As report_failure() for onecopy_open() of a path, or of the usual place if it is NULL. What is malformed is an option
@@ -33,23 +39,6 @@ enum status report_system(const char *operand);
  * reported. A reader that has closed its end had what it wanted, so that is not an error.
  */
 enum status output_finish(enum status status);
-
-#define NS_PER_SECOND UINT64_C(1000000000)
-
-/* Long enough for each of the texts below. */
-#define TEXT_BYTES 32
-
-/* A size with three digits: "512 B", "1.5 GiB". Returns text. */
-char *text_of_bytes(uint64_t n_bytes, char text[TEXT_BYTES]);
-
-/* A time span of human length, to its two greatest units: "3s", "5m12s", "2d03h". Returns text. */
-char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES]);
-
-/* A time span of machine length with three digits: "870 ns", "21.4 us", "1.50 s". Returns text. */
-char *text_of_span(uint64_t duration_ns, char text[TEXT_BYTES]);
-
-/* A number with its thousands set apart: "145,959,730". Returns text. */
-char *text_of_number(uint64_t number, char text[TEXT_BYTES]);
 
 /* Prints a name from a stranger, control characters escaped. */
 void print_name(const char *name);

@@ -21,6 +21,11 @@ json_t *json_of_name(const char *name)
     return ascii ? json_string(ascii) : NULL;
 }
 
+json_t *json_of_environment(const onecopy *cache)
+{
+    return json_pack("{s:o}", "environment", json_of_name(onecopy_path(cache)));
+}
+
 json_t *json_of_seconds(uint64_t time_ns)
 {
     return time_ns == ONECOPY_NEVER ? json_null() : json_real((double)time_ns / (double)NS_PER_SECOND);
@@ -38,4 +43,13 @@ enum status json_print(json_t *value)
     fputs(text, stdout);
     free(text);
     return STATUS_OK;
+}
+
+enum status json_print_line(json_t *value)
+{
+    enum status status = json_print(value);
+
+    if (status == STATUS_OK)
+        putchar('\n');
+    return status;
 }

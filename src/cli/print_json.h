@@ -14,7 +14,13 @@ json_t *json_of_name(const char *name);
 /* A time or time span in seconds; null for ONECOPY_NEVER. The caller's; or NULL. */
 json_t *json_of_seconds(uint64_t time_ns);
 
-/* Prints a JSON value, which is then freed, on one line. NULL, for want of memory, is reported. */
+/* An object that says which environment it is about, for the rest to be added. The caller's; or NULL. */
+json_t *json_of_environment(const onecopy *cache);
+
+/* Prints a JSON value, which is then freed, and no newline. NULL, for want of memory, is reported. */
 enum status json_print(json_t *value);
+
+/* The same with one. */
+enum status json_print_line(json_t *value);
 
 #endif

@@ -3,34 +3,16 @@
  * to their place in the arena without a copy in this process, so it takes no memory to put a large one. A pipe does not
  * say how long it is going to be: what it brings is gathered in memory first.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-
 #include "cleanup.h"
 #include "commands.h"
+#include "input.h"
 #include "print.h"
-
-/* A descriptor, or -1 with errno. A directory can be opened as well, and only reading it fails: too late to name it. */
-static int file_open(const char *name)
-{
-    int file = open(name, O_RDONLY | O_CLOEXEC);
-    struct stat status;
-
-    if (file < 0 || fstat(file, &status) < 0 || !S_ISDIR(status.st_mode))
-        return file;
-    close(file);
-    errno = EISDIR;
-    return -1;
-}
 
 static enum status put_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
-    CLEANUP_CLOSE int file = -1;
+    CLEANUP_INPUT struct input input = {0};
     char text[ONECOPY_REF_TEXT_BYTES];
-    const char *name = "standard input";
     uint64_t ttl_ns = ONECOPY_UNSET;
     onecopy_ref ref;
     int option, result;
@@ -40,19 +22,15 @@ static enum status put_run(struct arguments *arguments)
             return STATUS_USAGE;
     if (option < 0)
         return arguments->status;
-    if (arguments->n_operands && strcmp(arguments->operands[0], "-") != 0) {
-        name = arguments->operands[0];
-        file = file_open(name);
-        if (file < 0)
-            return report_system(name);
-    }
+    if (input_open(arguments->n_operands ? arguments->operands[0] : NULL, &input) != STATUS_OK)
+        return STATUS_FAILURE;
 
     result = onecopy_open(arguments->environment, NULL, &cache);
     if (result < 0)
         return report_opening(result, arguments->environment);
-    result = onecopy_put_fd(cache, file < 0 ? STDIN_FILENO : file, ONECOPY_UNSET, ttl_ns, &ref);
+    result = onecopy_put_fd(cache, input.fd, ONECOPY_UNSET, ttl_ns, &ref);
     if (result < 0)
-        return report_failure(result, name);
+        return report_failure(result, input.name);
     puts(onecopy_ref_format(&ref, text));
     return STATUS_OK;
 }

@@ -1,175 +1,142 @@
 /*
- * The command `stat`: limits, memory and counters of an environment. One table says for each figure what it is called
- * for people, what in JSON, and where it stands; both outputs walk it, so neither can lack what the other has.
+ * The command `stat`: limits, memory and counters of an environment with the sum of its named caches, or those of one
+ * cache.
  */
-#include <inttypes.h>
-#include <stddef.h>
-
+#include "cache_figures.h"
 #include "cleanup.h"
 #include "commands.h"
-#include "print_json.h"
 
-enum figure_kind { FIGURE_BYTES, FIGURE_COUNT, FIGURE_SPAN, FIGURE_FLAG };
-
-/* A figure, or with only a label the heading of those that follow. An indented label is part of the one above. */
-struct figure {
-    const char *label;
-    const char *name;
-    enum figure_kind kind;
-    size_t offset;
-};
-
-#define FIGURE(label, kind, name, field)                                                                               \
-    {                                                                                                                  \
-        label, name, FIGURE_##kind, offsetof(struct onecopy_stat, field)                                               \
-    }
+#define STAT_FIGURE(label, kind, name, field) FIGURE(onecopy_stat, label, kind, name, field)
 
 /* clang-format off */
 static const struct figure figures[] = {
     {.label = "Limits"},
-    FIGURE("bytes", BYTES, "max_bytes", max_bytes),
-    FIGURE("blobs", COUNT, "max_entries", max_entries),
-    FIGURE("time to live", SPAN, "ttl_seconds", ttl_ns),
-    FIGURE("processes", COUNT, "max_clients", max_clients),
-    FIGURE("views of a process", COUNT, "max_pins", max_pins),
-    FIGURE("index protected", FLAG, "is_protected", is_protected),
+    STAT_FIGURE("bytes", BYTES, "max_bytes", max_bytes),
+    STAT_FIGURE("blobs and entries", COUNT, "max_entries", max_entries),
+    STAT_FIGURE("kept bytes", BYTES, "max_kept_bytes", max_kept_bytes),
+    STAT_FIGURE("time to live", SPAN, "ttl_seconds", ttl_ns),
+    STAT_FIGURE("processes", COUNT, "max_clients", max_clients),
+    STAT_FIGURE("views of a process", COUNT, "max_pins", max_pins),
+    STAT_FIGURE("index protected", FLAG, "is_protected", is_protected),
     {.label = "Memory"},
-    FIGURE("used", BYTES, "used_bytes", used_bytes),
-    FIGURE("  index", BYTES, "index_bytes", index_bytes),
-    FIGURE("  state", BYTES, "state_bytes", state_bytes),
-    FIGURE("  arena", BYTES, "arena_bytes", arena_bytes),
-    FIGURE("    live", BYTES, "live_bytes", live_bytes),
-    FIGURE("    free", BYTES, "free_bytes", free_bytes),
-    FIGURE("    removed, still in view", BYTES, "limbo_bytes", limbo_bytes),
-    FIGURE("    being written", BYTES, "pending_bytes", pending_bytes),
-    FIGURE("    being returned", BYTES, "punching_bytes", punching_bytes),
-    FIGURE("in view of a process", BYTES, "pinned_bytes", pinned_bytes),
-    FIGURE("the blobs' own lengths", BYTES, "content_bytes", content_bytes),
-    FIGURE("arena's address space", BYTES, "arena_address_bytes", arena_address_bytes),
+    STAT_FIGURE("used", BYTES, "used_bytes", used_bytes),
+    STAT_FIGURE("  index", BYTES, "index_bytes", index_bytes),
+    STAT_FIGURE("  state", BYTES, "state_bytes", state_bytes),
+    STAT_FIGURE("  arena", BYTES, "arena_bytes", arena_bytes),
+    STAT_FIGURE("    live", BYTES, "live_bytes", live_bytes),
+    STAT_FIGURE("    free", BYTES, "free_bytes", free_bytes),
+    STAT_FIGURE("    removed, still in view", BYTES, "limbo_bytes", limbo_bytes),
+    STAT_FIGURE("    being written", BYTES, "pending_bytes", pending_bytes),
+    STAT_FIGURE("    being returned", BYTES, "punching_bytes", punching_bytes),
+    STAT_FIGURE("in view of a process", BYTES, "pinned_bytes", pinned_bytes),
+    STAT_FIGURE("kept from eviction", BYTES, "kept_bytes", kept_bytes),
+    STAT_FIGURE("the blobs' own lengths", BYTES, "content_bytes", content_bytes),
+    STAT_FIGURE("arena's address space", BYTES, "arena_address_bytes", arena_address_bytes),
     {.label = "Now"},
-    FIGURE("blobs", COUNT, "entries", entries),
-    FIGURE("processes", COUNT, "clients", clients),
-    FIGURE("views", COUNT, "pins", pins),
+    STAT_FIGURE("blobs", COUNT, "entries", entries),
+    STAT_FIGURE("entries of caches", COUNT, "results", results),
+    STAT_FIGURE("processes", COUNT, "clients", clients),
+    STAT_FIGURE("views", COUNT, "pins", pins),
     {.label = "Since it was made, or the machine booted"},
-    FIGURE("hits", COUNT, "hits", hits),
-    FIGURE("misses", COUNT, "misses", misses),
-    FIGURE("puts", COUNT, "puts", puts),
-    FIGURE("  of bytes already there", COUNT, "dedup_hits", dedup_hits),
-    FIGURE("  bytes that saved", BYTES, "dedup_saved_bytes", dedup_saved_bytes),
-    FIGURE("evicted", COUNT, "evictions", evictions),
-    FIGURE("expired", COUNT, "expirations", expirations),
-    FIGURE("removed", COUNT, "removals", removals),
-    FIGURE("processes that died", COUNT, "dead_clients", dead_clients),
+    STAT_FIGURE("removed", COUNT, "removals", removals),
+    STAT_FIGURE("processes that died", COUNT, "dead_clients", dead_clients),
 };
 /* clang-format on */
 
-static const size_t n_figures = sizeof figures / sizeof *figures;
+enum { N_FIGURES = sizeof figures / sizeof *figures };
 
-static uint64_t figure_number(const struct figure *figure, const struct onecopy_stat *stat)
+static enum status environment_print(onecopy *cache)
 {
-    return *(const uint64_t *)(const void *)((const char *)stat + figure->offset);
-}
+    struct onecopy_stat stat;
+    struct onecopy_cache_stat total;
+    int result = onecopy_stat(cache, &stat);
 
-static bool figure_flag(const struct figure *figure, const struct onecopy_stat *stat)
-{
-    return *(const bool *)((const char *)stat + figure->offset);
-}
-
-static const char *figure_text(const struct figure *figure, const struct onecopy_stat *stat, char text[TEXT_BYTES])
-{
-    switch (figure->kind) {
-    case FIGURE_BYTES:
-        return text_of_bytes(figure_number(figure, stat), text);
-    case FIGURE_COUNT:
-        return text_of_number(figure_number(figure, stat), text);
-    case FIGURE_SPAN:
-        return figure_number(figure, stat) ? text_of_age(figure_number(figure, stat), text) : "none";
-    case FIGURE_FLAG:
-        return figure_flag(figure, stat) ? "yes" : "no";
-    }
-    return "";
-}
-
-static json_t *figure_json(const struct figure *figure, const struct onecopy_stat *stat)
-{
-    switch (figure->kind) {
-    case FIGURE_BYTES:
-    case FIGURE_COUNT:
-        return json_integer((json_int_t)figure_number(figure, stat));
-    case FIGURE_SPAN:
-        return json_of_seconds(figure_number(figure, stat) ? figure_number(figure, stat) : ONECOPY_NEVER);
-    case FIGURE_FLAG:
-        return json_boolean(figure_flag(figure, stat));
-    }
-    return NULL;
-}
-
-static void figures_print(const char *path, const struct onecopy_stat *stat)
-{
-    char text[TEXT_BYTES];
-
+    if (result == ONECOPY_OK)
+        result = onecopy_cache_stat(cache, NULL, &total);
+    if (result < 0)
+        return report_failure(result, onecopy_path(cache));
     printf("Environment ");
-    print_name(path);
+    print_name(onecopy_path(cache));
     putchar('\n');
-    for (const struct figure *figure = figures; figure < figures + n_figures; figure++) {
-        if (figure->name)
-            printf("  %-28s %14s\n", figure->label, figure_text(figure, stat, text));
-        else
-            printf("%s\n", figure->label);
-    }
+    figures_print(figures, N_FIGURES, &stat);
+    cache_print(&total);
+    return STATUS_OK;
 }
 
-static enum status figures_print_json(const char *path, const struct onecopy_stat *stat)
+static enum status environment_print_json(onecopy *cache)
 {
-    json_t *object = json_object();
-    bool is_complete = json_object_set_new(object, "environment", json_of_name(path)) == 0;
-    enum status status;
+    CLEANUP_FREE struct onecopy_cache_stat *caches = NULL;
+    struct onecopy_stat stat;
+    struct onecopy_cache_stat total;
+    json_t *json;
+    size_t n;
+    int result = onecopy_stat(cache, &stat);
 
-    for (const struct figure *figure = figures; figure < figures + n_figures; figure++)
-        if (figure->name && json_object_set_new(object, figure->name, figure_json(figure, stat)) < 0)
-            is_complete = false;
-    if (!is_complete) {
-        json_decref(object);
-        object = NULL;
+    if (result == ONECOPY_OK)
+        result = onecopy_cache_stat(cache, NULL, &total);
+    if (result < 0)
+        return report_failure(result, onecopy_path(cache));
+    if (caches_list(cache, &caches, &n) != STATUS_OK)
+        return STATUS_FAILURE;
+    json = json_of_environment(cache);
+    if (!figures_add(json, figures, N_FIGURES, &stat) || json_object_set_new(json, "total", cache_json(&total)) < 0 ||
+        json_object_set_new(json, "caches", caches_json(caches, n)) < 0) {
+        json_decref(json);
+        json = NULL;
     }
-    status = json_print(object);
-    putchar('\n');
-    return status;
+    return json_print_line(json);
+}
+
+static enum status cache_stat_print(onecopy *cache, const char *name, bool is_json)
+{
+    struct onecopy_cache_stat stat;
+    int result = onecopy_cache_stat(cache, name, &stat);
+    json_t *json;
+
+    if (result < 0)
+        return report_failure(result, name);
+    if (!is_json) {
+        cache_print(&stat);
+        return STATUS_OK;
+    }
+    json = json_of_environment(cache);
+    if (json_object_update_new(json, cache_json(&stat)) < 0) {
+        json_decref(json);
+        json = NULL;
+    }
+    return json_print_line(json);
 }
 
 static enum status stat_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
-    struct onecopy_stat stat;
     bool is_json;
     enum status status;
-    int result;
 
     if (!arguments_read_json(arguments, &is_json))
         return arguments->status;
     status = environment_open_existing(arguments, true, &cache);
     if (status != STATUS_OK)
         return status;
-    result = onecopy_stat(cache, &stat);
-    if (result < 0)
-        return report_failure(result, onecopy_path(cache));
-    if (is_json)
-        return figures_print_json(onecopy_path(cache), &stat);
-    figures_print(onecopy_path(cache), &stat);
-    return STATUS_OK;
+    if (arguments->n_operands)
+        return cache_stat_print(cache, arguments->operands[0], is_json);
+    return is_json ? environment_print_json(cache) : environment_print(cache);
 }
 
 static const struct option stat_options[] = {{"json", no_argument, NULL, 'j'}, OPTIONS_COMMON};
 
 const struct command command_stat = {
     .name = "stat",
-    .synopsis = "[--json]",
+    .synopsis = "[CACHE] [--json]",
     .summary = "show limits, memory and counters",
-    .help = "Shows the limits of the environment, the memory it takes, and what has happened in it since it was\n"
-            "made or the machine was booted.\n"
+    .help = "Shows the limits of the environment and the memory it takes, and what all its named caches together\n"
+            "hold and have counted since it was made, the machine was booted or the counters were reset; with\n"
+            "CACHE, one cache alone. The cache 'args' is the store of blobs itself.\n"
             "This command is itself one of the processes it counts.\n"
             "\n"
-            "  --json   one object; bytes and seconds as numbers, null for no time to live\n",
+            "  --json   one object, without CACHE with the caches as an array and their total; bytes and seconds\n"
+            "           as numbers, null for no time to live\n",
     .options = stat_options,
+    .max_operands = 1,
     .run = stat_run,
 };

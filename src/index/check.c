@@ -47,6 +47,7 @@ enum {
     META_VERSION = 1,
     META_BYTES = 152,
     PREFETCH_BYTES = 128 << 10, /* Linux reads no more at a time */
+    GUARD_PAGES = 256,          /* after so many the guard is asked */
 
     /* LMDB has room for 32. A tree this high, whose branches have two children each, has half a billion leaves. */
     MAX_DEPTH = 30,
@@ -106,6 +107,8 @@ struct checker {
     uint64_t n_pages;      /* those that LMDB has ever taken: the last one's number and one */
     uint64_t transaction;  /* the last one committed */
     uint64_t *met;         /* a bit for each of n_pages: something leads to it */
+    uint64_t n_taken;      /* pages read so far */
+    const struct index_check_guard *guard;
     unsigned char (*buffers)[PAGE_BYTES];
     struct index_check_report *report;
 };
@@ -191,12 +194,15 @@ static int page_claim(struct checker *checker, uint64_t page, const char *reason
 static int page_take(struct checker *checker, uint64_t page, enum page_flags flags, void *buffer, size_t n_bytes,
                      struct page_header *header)
 {
+    const struct index_check_guard *guard = checker->guard;
     int result = page_claim(checker, page, "a page is used twice");
 
     if (result == 0)
         result = page_read(checker, page, buffer, n_bytes);
     if (result < 0)
         return result;
+    if (guard && checker->n_taken++ % GUARD_PAGES == 0 && !guard->may_go_on(guard->context))
+        return report(checker, ONECOPY_ECANCELLED, page, "the check was stopped");
     memcpy(header, buffer, sizeof *header);
     if (header->number != page)
         return damaged(checker, page, "the page's header has another page's number");
@@ -573,7 +579,12 @@ static void file_prefetch(struct checker *checker, uint64_t allocated_bytes)
 
 int index_check(int data_fd, struct index_check_report *found)
 {
-    struct checker checker = {.fd = data_fd, .report = found};
+    return index_check_guarded(data_fd, NULL, found);
+}
+
+int index_check_guarded(int data_fd, const struct index_check_guard *guard, struct index_check_report *found)
+{
+    struct checker checker = {.fd = data_fd, .guard = guard, .report = found};
     struct meta metas[N_METAS] = {{.magic = 0}};
     CLEANUP_FREE void *met = NULL;
     CLEANUP_FREE void *buffers = NULL;

@@ -45,7 +45,7 @@ static int entry_read(const MDB_val *value, struct entry_found *found)
     __builtin_prefetch(at + sizeof *record + 64);
     memcpy(record, at, sizeof *record);
     n_least = sizeof *record + record->key_bytes + record->content_type_bytes;
-    if (value->mv_size != n_least && value->mv_size != n_least + record->length_bytes)
+    if (value->mv_size < n_least || (value->mv_size > n_least && value->mv_size - n_least != record->length_bytes))
         return damaged("the record of an entry has the wrong length");
     if (record->status >= N_STATUSES || record->key_bytes == 0 || record->key_bytes > ONECOPY_KEY_MAX)
         return damaged("the record of an entry makes no sense");
@@ -53,7 +53,7 @@ static int entry_read(const MDB_val *value, struct entry_found *found)
     found->content_type = at + sizeof *record + record->key_bytes;
     found->value = NULL;
     if (record->flags & ENTRY_HAS_VALUE && record->blob_slot == NO_SLOT) {
-        if (value->mv_size != n_least + record->length_bytes || value->mv_size > ENTRY_BYTES_MAX)
+        if (value->mv_size - n_least != record->length_bytes || value->mv_size > ENTRY_BYTES_MAX)
             return damaged("the value of an entry has the wrong length");
         found->value = at + n_least;
     }

@@ -2,6 +2,8 @@
 #ifndef ONECOPY_INDEX_ENTRIES_H
 #define ONECOPY_INDEX_ENTRIES_H
 
+#include <string.h>
+
 #include "index/index.h"
 
 /* ---- caches ---- */
@@ -90,6 +92,12 @@ struct entry_place {
     uint32_t ordinal;
     onecopy_ref hash;
 };
+
+static inline bool entry_place_is(const struct entry_place *one, const struct entry_place *other)
+{
+    return one->cache == other->cache && one->ordinal == other->ordinal &&
+           memcmp(&one->hash, &other->hash, sizeof one->hash) == 0;
+}
 
 /*
  * Visits entries in the order of their hashes, from `from` on: those of its cache, or, with `is_all`, of all later ones

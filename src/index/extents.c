@@ -434,12 +434,12 @@ int index_free_tables_agree(const struct index *index, MDB_txn *txn, bool *agree
     return ONECOPY_OK;
 }
 
-int index_extents_clear(const struct index_write *write)
+int index_extents_clear(const struct index_write *write, bool is_all)
 {
     const struct index *index = write->index;
     const MDB_dbi tables[] = {index->free_by_size, index->free_by_offset, index->limbo, index->pending};
 
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    for (size_t i = 0; i < (is_all ? sizeof tables / sizeof *tables : 2); i++) {
         int code = mdb_drop(write->txn, tables[i], 0);
 
         if (code != MDB_SUCCESS)

@@ -19,6 +19,7 @@
 #include "base/system.h"
 #include "base/test_point.h"
 #include "index/order.h"
+#include "shared/janitor.h"
 #include "shared/slots.h"
 #include "shared/waiting.h"
 
@@ -304,11 +305,11 @@ void index_reader_end(MDB_txn *reader)
     mdb_txn_reset(reader);
 }
 
-void index_clear_stale_readers(const struct index *index)
+uint32_t index_clear_stale_readers(const struct index *index)
 {
-    int n_dead;
+    int n_dead = 0;
 
-    mdb_reader_check(index->environment, &n_dead);
+    return mdb_reader_check(index->environment, &n_dead) == MDB_SUCCESS ? (uint32_t)n_dead : 0;
 }
 
 int index_write_begin(struct index *index, struct state *state, struct index_write *write)
@@ -331,6 +332,30 @@ uint64_t index_write_number(const struct index_write *write)
     return mdb_txn_id(write->txn);
 }
 
+int index_sync(const struct index *index)
+{
+    return index_error(mdb_env_sync(index->environment, 1), "writing it to the disk");
+}
+
+uint64_t index_last_number(const struct index *index)
+{
+    MDB_envinfo info;
+
+    return mdb_env_info(index->environment, &info) == MDB_SUCCESS ? info.me_last_txnid : 0;
+}
+
+/*
+ * After a commit that failed, which has let go of the lock: undoes at once what the journal says. Until then everybody
+ * would take the transaction for one that is under way.
+ */
+static void write_settle(struct index *index, struct state *state)
+{
+    struct index_write write;
+
+    if (index_write_begin(index, state, &write) == ONECOPY_OK)
+        index_abort(&write);
+}
+
 int index_commit(struct index_write *write)
 {
     uint64_t number = mdb_txn_id(write->txn);
@@ -342,10 +367,13 @@ int index_commit(struct index_write *write)
     TEST_POINT("before_commit");
     code = mdb_txn_commit(write->txn);
     write->txn = NULL;
-    if (code != MDB_SUCCESS)
-        return index_error(code, "committing"); /* the lock is gone: the next writer undoes what the journal says */
+    if (code != MDB_SUCCESS) {
+        write_settle(write->index, write->state);
+        return index_error(code, "committing");
+    }
     TEST_POINT("after_commit");
     journal_commit(write->state, number, events_tail);
+    janitor_call_if_short(write->state);
     return ONECOPY_OK;
 }
 
@@ -355,6 +383,7 @@ void index_abort(struct index_write *write)
     if (!write->txn)
         return;
     journal_abort(write->state);
+    TEST_POINT("before_abort");
     mdb_txn_abort(write->txn);
     write->txn = NULL;
 }
@@ -369,10 +398,12 @@ int index_grow(const struct index_write *write, uint64_t n_bytes)
 
     if (end < used)
         end = used;
-    if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes) < 0)
+    TEST_POINT("index_growing");
+    if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes, NULL) < 0)
         result = error_system("cannot allocate %llu more bytes for the index", (unsigned long long)n_bytes);
     else
         store_relaxed(&header->index_end_bytes, end + n_bytes);
+    TEST_POINT("index_grown");
     /* After a failure too: a part may have been allocated. */
     if (system_file_usage(write->index->data_fd, &n_usage) == 0)
         store_relaxed(&header->index_bytes, n_usage);

@@ -64,8 +64,8 @@ int index_reader_begin(const struct index *index, index_txn **reader); /* makes 
 void index_reader_end(index_txn *reader);
 void index_reader_free(index_txn *reader);
 
-/* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. */
-void index_clear_stale_readers(const struct index *index);
+/* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. Returns how many. */
+uint32_t index_clear_stale_readers(const struct index *index);
 
 /* ---- writing ---- */
 
@@ -74,7 +74,9 @@ struct index_write {
     struct index *index;
     struct state *state;
     index_txn *txn;
-    bool must_rebuild; /* the slots have to be made anew from the index before anything else */
+    bool must_rebuild;  /* the slots have to be made anew from the index before anything else */
+    uint32_t n_own;     /* what its beginner is going to put or remove, for which there is room */
+    uint32_t n_evicted; /* what has been evicted in it */
 };
 
 /* How many pages a transaction may take beyond those that LMDB finds free, at most. */
@@ -96,8 +98,15 @@ void index_abort(struct index_write *write);
 /* The number of the transaction: no committed one ever has the same. */
 uint64_t index_write_number(const struct index_write *write);
 
-/* Pages of the file up to the last one used. */
+/* Brings the file to the disk: all that was committed before. ONECOPY_ESYSTEM. */
+int index_sync(const struct index *index);
+
+/* The number of the last transaction that was committed, by whomever. At any time. */
+uint64_t index_last_number(const struct index *index);
+
+/* Pages of the file up to the last one used: in a transaction, and as the last one has left it. */
 uint64_t index_used_pages(const struct index_write *write);
+uint64_t index_last_pages(const struct index *index);
 /* Pages that the file has allocated beyond the last one used. */
 uint64_t index_ahead_pages(const struct index_write *write);
 
@@ -117,6 +126,13 @@ int index_grow(const struct index_write *write, uint64_t n_bytes);
 
 /* Changes the index, to the effect of nothing: for a transaction that has to be committed all the same. */
 int index_touch(const struct index_write *write);
+
+/*
+ * Parts of the hot metadata, by their numbers (hot.c). ONECOPY_ENOTFOUND, without a message: there is none of that
+ * number, or it has another length.
+ */
+int index_hot_put(const struct index_write *write, uint32_t number, const void *bytes, size_t n_bytes);
+int index_hot_get(const struct index *index, index_txn *txn, uint32_t number, void *bytes, size_t n_bytes);
 
 int index_identity_write(const struct index_write *write, const struct index_identity *identity);
 
@@ -213,8 +229,8 @@ int index_pending_next(const struct index_write *write, uint32_t client, uint64_
 typedef int index_pending_visit(void *context, const struct pending *pending);
 int index_pendings_visit(const struct index *index, index_txn *txn, index_pending_visit *visit, void *context);
 
-/* Empties the tables of extents. */
-int index_extents_clear(const struct index_write *write);
+/* Empties the tables of extents: of all, or of the free ones alone. */
+int index_extents_clear(const struct index_write *write, bool is_all);
 
 enum extent_table { TABLE_FREE, TABLE_LIMBO, TABLE_PENDING };
 

@@ -19,11 +19,16 @@
 /* LMDB's own table of free pages. */
 #define FREE_TABLE 0
 
-uint64_t index_used_pages(const struct index_write *write)
+uint64_t index_last_pages(const struct index *index)
 {
     MDB_envinfo info;
 
-    return mdb_env_info(write->index->environment, &info) == MDB_SUCCESS ? info.me_last_pgno + 1 : 0;
+    return mdb_env_info(index->environment, &info) == MDB_SUCCESS ? info.me_last_pgno + 1 : 0;
+}
+
+uint64_t index_used_pages(const struct index_write *write)
+{
+    return index_last_pages(write->index);
 }
 
 uint64_t index_ahead_pages(const struct index_write *write)

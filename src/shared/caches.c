@@ -11,6 +11,7 @@
 #include "shared/caches.h"
 
 #include "base/atomic.h"
+#include "base/test_point.h"
 #include "shared/slots.h"
 
 #include <string.h>
@@ -97,6 +98,17 @@ bool cache_find(const struct state *state, const char *name, struct cache_found 
     return false;
 }
 
+bool cache_find_at(const struct state *state, uint32_t number, enum cache_status status, struct cache_found *found)
+{
+    const struct cache *cache = cache_at(state, number);
+
+    if (!cache_is_known(state, number))
+        return false;
+    *found = (struct cache_found){.number = number, .serial = load_acquire(&cache->serial)};
+    /* No serial comes twice: with the same one before and after, the status is this cache's. */
+    return load_acquire(&cache->status) == (uint32_t)status && load_acquire(&cache->serial) == found->serial;
+}
+
 bool cache_is_live(const struct state *state, const struct cache_found *found)
 {
     const struct cache *cache = cache_at(state, found->number);
@@ -162,6 +174,7 @@ void cache_save(struct state *state, uint32_t number)
         name_copy(&journal->caches[n].before, cache_at(state, number));
         cache_copy(&journal->caches[n].before, cache_at(state, number));
         store_relaxed(&journal->caches[n].before.name_hash, load_relaxed(&cache_at(state, number)->name_hash));
+        TEST_POINT("cache_saved");
         atomic_signal_fence(memory_order_seq_cst);
         store_relaxed(&journal->n_caches, n + 1);
     }
@@ -209,11 +222,13 @@ void cache_set_name(struct cache *cache, const char *name)
     if (!name) {
         store_relaxed(&cache->name_hash, UINT64_C(0));
         atomic_thread_fence(memory_order_release); /* pairs with that in cache_matches() */
+        TEST_POINT("name_taken");
         return;
     }
     name_pack(name, words);
     for (uint32_t i = 0; i < CACHE_NAME_WORDS; i++)
         store_relaxed(&cache->name[i], words[i]);
+    TEST_POINT("name_written");
     store_release(&cache->name_hash, name_hash(name));
 }
 
@@ -224,6 +239,7 @@ void cache_change(struct state *state, uint32_t number, enum cache_change change
 
     cache_save(state, number);
     add_relaxed(&cache->entries, one);
+    TEST_POINT("cache_changing");
     add_relaxed(&cache->bytes, change == CACHE_GAINS ? n_bytes : 0 - n_bytes);
     add_relaxed(&cache->by_status[status % N_STATUSES], one);
 }

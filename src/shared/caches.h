@@ -23,6 +23,9 @@ bool cache_is_known(const struct state *state, uint32_t number);
 /* Finds a live cache by its name, a string of 64 bytes at most. At any time, without a lock. */
 bool cache_find(const struct state *state, const char *name, struct cache_found *found);
 
+/* Finds the cache that has a number, if it is of this status. */
+bool cache_find_at(const struct state *state, uint32_t number, enum cache_status status, struct cache_found *found);
+
 /* Whether the cache that was found is still there. */
 bool cache_is_live(const struct state *state, const struct cache_found *found);
 

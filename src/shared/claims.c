@@ -7,7 +7,8 @@
  *
  * A claim lasts as long as its owner lives. The cell names the owner by number and serial, so a client that comes later
  * under the same number is not taken for it; whether the owner lives is for the kernel to say (shared/clients.c).
- * Whoever finds the owner dead treats the cell as free.
+ * Whoever finds the owner dead treats the cell as free. It is the same with the cache of the key: a claim in one that
+ * was dropped is in nobody's way.
  *
  * Two keys of one 128-bit hash would share a claim: one would wait for the other. No value comes from here, so that
  * would be a delay, and nothing worse.
@@ -16,6 +17,7 @@
 
 #include "base/atomic.h"
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/clients.h"
 #include "shared/waiting.h"
 
@@ -53,17 +55,17 @@ static void hash_words(const onecopy_ref *hash, uint64_t words[2])
     memcpy(words, hash->bytes, sizeof hash->bytes);
 }
 
-static bool cell_is_for(const struct claim_cell *cell, uint32_t cache, const onecopy_ref *hash)
+static bool cell_is_for(const struct claim_cell *cell, const struct cache_found *cache, const onecopy_ref *hash)
 {
     uint64_t words[2];
 
     hash_words(hash, words);
-    return load_relaxed(&cell->cache) == cache && load_relaxed(&cell->hash[0]) == words[0] &&
+    return load_relaxed(&cell->cache_serial) == cache->serial && load_relaxed(&cell->hash[0]) == words[0] &&
            load_relaxed(&cell->hash[1]) == words[1];
 }
 
 /* The cell of a key that somebody, alive or dead, has claimed; NULL: nobody has. */
-static struct claim_cell *cell_find(const struct state *state, uint32_t cache, const onecopy_ref *hash)
+static struct claim_cell *cell_find(const struct state *state, const struct cache_found *cache, const onecopy_ref *hash)
 {
     uint32_t begin = window_begin(hash);
 
@@ -83,7 +85,15 @@ static bool owner_is_alive(const struct state *state, const struct claim_cell *c
     return owner != 0 && client_is_alive(state, owner - 1, load_relaxed(&cell->serial), client);
 }
 
-enum claim_state claim_look(const struct state *state, uint32_t client, uint32_t cache, const onecopy_ref *hash)
+static bool cell_is_in_use(const struct state *state, const struct claim_cell *cell, uint32_t client)
+{
+    struct cache_found cache = {.number = load_relaxed(&cell->cache), .serial = load_relaxed(&cell->cache_serial)};
+
+    return cache_is_live(state, &cache) && owner_is_alive(state, cell, client);
+}
+
+enum claim_state claim_look(const struct state *state, uint32_t client, const struct cache_found *cache,
+                            const onecopy_ref *hash)
 {
     const struct claim_cell *cell = cell_find(state, cache, hash);
 
@@ -94,8 +104,8 @@ enum claim_state claim_look(const struct state *state, uint32_t client, uint32_t
                : CLAIM_OTHER;
 }
 
-/* A cell for a new claim: the key's own, a free one, or one whose owner is dead. */
-static struct claim_cell *cell_choose(const struct state *state, uint32_t client, uint32_t cache,
+/* A cell for a new claim: the key's own, a free one, or one whose owner is dead or whose cache is gone. */
+static struct claim_cell *cell_choose(const struct state *state, uint32_t client, const struct cache_found *cache,
                                       const onecopy_ref *hash)
 {
     struct claim_cell *chosen = cell_find(state, cache, hash);
@@ -105,29 +115,44 @@ static struct claim_cell *cell_choose(const struct state *state, uint32_t client
         if (OWNER(load_acquire(&state->claims[(begin + i) % CLAIM_CELLS].owner)) == 0)
             chosen = &state->claims[(begin + i) % CLAIM_CELLS];
     for (uint32_t i = 0; i < WINDOW && !chosen; i++)
-        if (!owner_is_alive(state, &state->claims[(begin + i) % CLAIM_CELLS], client))
+        if (!cell_is_in_use(state, &state->claims[(begin + i) % CLAIM_CELLS], client))
             chosen = &state->claims[(begin + i) % CLAIM_CELLS];
     return chosen;
 }
 
-int claim_take(struct state *state, uint32_t client, uint32_t cache, const onecopy_ref *hash, uint64_t now_ns)
+/* The beginning of a key is for people: which key takes so long? */
+static void key_note(struct claim_cell *cell, const struct claimed *claimed)
 {
-    struct claim_cell *cell = cell_choose(state, client, cache, hash);
+    uint64_t words[CLAIM_KEY_WORDS] = {0};
+
+    memcpy(words, claimed->key, claimed->key_bytes < sizeof words ? claimed->key_bytes : sizeof words);
+    store_relaxed(&cell->key_bytes, (uint64_t)claimed->key_bytes);
+    for (uint32_t i = 0; i < CLAIM_KEY_WORDS; i++)
+        store_relaxed(&cell->key[i], words[i]);
+}
+
+int claim_take(struct state *state, uint32_t client, const struct claimed *claimed)
+{
+    struct claim_cell *cell = cell_choose(state, client, claimed->cache, claimed->hash);
     uint64_t words[2];
     uint32_t uses;
 
     if (!cell)
         return error_set(ONECOPY_EBUSY, "too many keys are claimed at once: try again when some are set");
-    hash_words(hash, words);
+    hash_words(claimed->hash, words);
     uses = USES(load_relaxed(&cell->owner)) + 0x10000U;
     store_relaxed(&cell->owner, uses);
+    TEST_POINT("claim_opened");
     atomic_thread_fence(memory_order_release);
-    store_relaxed(&cell->cache, cache);
+    store_relaxed(&cell->cache, claimed->cache->number);
+    store_relaxed(&cell->cache_serial, claimed->cache->serial);
     store_relaxed(&cell->hash[0], words[0]);
     store_relaxed(&cell->hash[1], words[1]);
     store_relaxed(&cell->serial, load_relaxed(&state->clients[client].serial));
-    store_relaxed(&cell->since_ns, now_ns);
     store_relaxed(&cell->thread, thread_number());
+    store_relaxed(&cell->since_ns, claimed->since_ns);
+    key_note(cell, claimed);
+    TEST_POINT("claim_filled");
     store_release(&cell->owner, uses | (client + 1));
     return ONECOPY_OK;
 }
@@ -144,11 +169,12 @@ static bool cell_end(struct state *state, struct claim_cell *cell, uint32_t word
     memcpy(hash.bytes, words, sizeof hash.bytes);
     if (!replace_exact(&cell->owner, &word, USES(word)))
         return false;
+    TEST_POINT("claim_ended");
     waiting_wake(state, bucket_of(&hash));
     return true;
 }
 
-bool claim_end(struct state *state, uint32_t client, uint32_t cache, const onecopy_ref *hash)
+bool claim_end(struct state *state, uint32_t client, const struct cache_found *cache, const onecopy_ref *hash)
 {
     uint32_t begin = window_begin(hash);
 
@@ -162,14 +188,53 @@ bool claim_end(struct state *state, uint32_t client, uint32_t cache, const oneco
     return false;
 }
 
-void claims_end_all(struct state *state, uint32_t client)
+/*
+ * The first word counts what the cell was used for, so one that is the same before and after says that what was read in
+ * between belongs together. Pairs with claim_take(), which takes the owner out of it before it writes the rest.
+ */
+bool claim_read(const struct state *state, uint32_t number, struct claim *claim)
 {
+    const struct claim_cell *cell = &state->claims[number % CLAIM_CELLS];
+    uint32_t word = load_acquire(&cell->owner);
+    uint64_t words[CLAIM_KEY_WORDS];
+
+    if (OWNER(word) == 0)
+        return false;
+    *claim = (struct claim){.client = OWNER(word) - 1,
+                            .cache = load_relaxed(&cell->cache),
+                            .serial = load_relaxed(&cell->serial),
+                            .since_ns = load_relaxed(&cell->since_ns),
+                            .thread = load_relaxed(&cell->thread),
+                            .key_bytes = load_relaxed(&cell->key_bytes)};
+    for (uint32_t i = 0; i < CLAIM_KEY_WORDS; i++)
+        words[i] = load_relaxed(&cell->key[i]);
+    memcpy(claim->key, words, sizeof claim->key);
+    atomic_thread_fence(memory_order_acquire);
+    return load_relaxed(&cell->owner) == word;
+}
+
+uint32_t claims_end_all(struct state *state, uint32_t client)
+{
+    uint32_t n_ended = 0;
+
     for (uint32_t i = 0; i < CLAIM_CELLS; i++) {
         uint32_t word = load_acquire(&state->claims[i].owner);
 
-        if (OWNER(word) == client + 1)
+        if (OWNER(word) == client + 1) {
             cell_end(state, &state->claims[i], word);
+            n_ended++;
+        }
     }
+    return n_ended;
+}
+
+uint32_t claims_count(const struct state *state, uint32_t client)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < CLAIM_CELLS; i++)
+        n += OWNER(load_acquire(&state->claims[i].owner)) == client + 1;
+    return n;
 }
 
 void claims_end_cache(struct state *state, uint32_t cache)

@@ -4,7 +4,8 @@
  * open file is closed, by exit, kill or crash, in whatever PID namespace. Nothing is decided by pids, which are reused
  * and mean different things in different namespaces; they are recorded for people to read.
  *
- * The bytes are locked, never read: byte 0 is the lock of opening, byte 1 + n is client n's.
+ * The bytes are locked, never read: byte 0 is the lock of opening, byte 1 + n is client n's, and the one after the last
+ * client's is the janitor's.
  *
  * A client number goes through three states. Free: status says so, and its cells are zero. Live: status says
  * so and the byte is locked. Dead: status still says "live", but the byte can be locked; whoever locks it
@@ -19,6 +20,7 @@
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/counters.h"
 
 #include <errno.h>
@@ -30,6 +32,7 @@
 
 #define OPENING_BYTE        0
 #define CLIENT_BYTE(client) (1 + (off_t)(client))
+#define JANITOR_BYTE        CLIENT_BYTE(MAX_CLIENTS)
 
 /* How long to sleep between two tries of a lock that another process holds. */
 #define LOCK_RETRY_NS UINT64_C(1000000)
@@ -58,6 +61,25 @@ int opening_lock(int state_fd, uint64_t patience_ns)
 void opening_unlock(int state_fd)
 {
     byte_lock(state_fd, OPENING_BYTE, F_UNLCK);
+}
+
+int janitor_lock(int state_fd)
+{
+    if (byte_lock(state_fd, JANITOR_BYTE, F_WRLCK) == 0)
+        return ONECOPY_OK;
+    return errno == EAGAIN || errno == EACCES ? ONECOPY_EBUSY : error_system("cannot lock the state file");
+}
+
+void janitor_unlock(int state_fd)
+{
+    byte_lock(state_fd, JANITOR_BYTE, F_UNLCK);
+}
+
+bool janitor_is_locked(int state_fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = JANITOR_BYTE, .l_len = 1};
+
+    return fcntl(state_fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 bool clients_any_alive(int state_fd)
@@ -106,7 +128,9 @@ int client_register(struct state *state, int fd, uint32_t *out)
             while (seen <= client && !replace_exact(&state->header->clients_high, &seen, client + 1))
                 ;
             client_describe(state, client);
+            TEST_POINT("client_described");
             store_release(&record->status, (uint32_t)CLIENT_LIVE);
+            TEST_POINT("client_registered");
             *out = client;
             return ONECOPY_OK;
         }
@@ -128,6 +152,11 @@ void client_describe(struct state *state, uint32_t client)
     memset(record->command, 0, sizeof record->command);
     memcpy(record->command, program_invocation_short_name,
            strnlen(program_invocation_short_name, sizeof record->command - 1));
+}
+
+void client_set_read_only(struct state *state, uint32_t client, bool is_read_only)
+{
+    store_relaxed(&state->clients[client].is_read_only, is_read_only ? 1U : 0U);
 }
 
 bool client_seize_dead(struct state *state, uint32_t client)
@@ -155,6 +184,7 @@ void client_unseize(struct state *state, uint32_t client)
 void client_unregister(struct state *state, int fd, uint32_t client)
 {
     store_release(&state->clients[client].status, (uint32_t)CLIENT_FREE);
+    TEST_POINT("client_freed");
     byte_lock(fd, CLIENT_BYTE(client), F_UNLCK);
 }
 

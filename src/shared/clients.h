@@ -13,6 +13,14 @@
 int opening_lock(int state_fd, uint64_t patience_ns);
 void opening_unlock(int state_fd);
 
+/*
+ * The lock of the environment's janitor, which keeps other processes from being it, not other threads of this one.
+ * ONECOPY_EBUSY, without a message: somebody has it. janitor_is_locked(): whether another process has.
+ */
+int janitor_lock(int state_fd);
+void janitor_unlock(int state_fd);
+bool janitor_is_locked(int state_fd);
+
 /* Whether any process is alive as a client, by the locks on the state file. */
 bool clients_any_alive(int state_fd);
 
@@ -22,8 +30,9 @@ bool clients_any_alive(int state_fd);
  */
 int client_register(struct state *state, int fd, uint32_t *client);
 
-/* Says who a client is: the calling process. */
+/* Says who a client is: the calling process; and whether it is a reader only. */
 void client_describe(struct state *state, uint32_t client);
+void client_set_read_only(struct state *state, uint32_t client, bool is_read_only);
 
 /*
  * Takes over a client whose process is dead: true when there is one there and it is. The caller clears what it left,

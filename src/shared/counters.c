@@ -9,6 +9,7 @@
  */
 #include "shared/counters.h"
 
+#include "shared/caches.h"
 #include "shared/clients.h"
 
 int counters_allocate(struct state *state, uint32_t client, uint32_t cache)
@@ -48,6 +49,17 @@ void counters_sum_cache(const struct state *state, uint32_t cache, uint64_t sums
     for (uint32_t client = 0; client < n; client++)
         if (counters_are_allocated(state, client, cache))
             sums_add(state, client, cache, sums);
+}
+
+void counters_reset(struct state *state, uint32_t cache, uint64_t now_ns)
+{
+    struct cache *record = cache_at(state, cache);
+    uint64_t sums[COUNTERS];
+
+    counters_sum_cache(state, cache, sums);
+    for (int i = 0; i < COUNTERS; i++)
+        store_relaxed(&record->baseline[i], sums[i]);
+    store_relaxed(&record->counted_since_ns, now_ns);
 }
 
 void counters_sum(const struct state *state, uint64_t sums[COUNTERS])

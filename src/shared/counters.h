@@ -24,6 +24,9 @@ static inline bool counters_are_allocated(const struct state *state, uint32_t cl
 /* Counts. Where there is no memory for a block, nothing is counted. */
 void counters_add(struct state *state, uint32_t client, uint32_t cache, enum counter counter, uint64_t n);
 
+/* Under the write lock: a cache's counters count from 0 again, at this time. */
+void counters_reset(struct state *state, uint32_t cache, uint64_t now_ns);
+
 /* The sums over all clients, present and gone: for one cache, and for all that there ever were. */
 void counters_sum_cache(const struct state *state, uint32_t cache, uint64_t sums[COUNTERS]);
 void counters_sum(const struct state *state, uint64_t sums[COUNTERS]);

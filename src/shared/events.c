@@ -12,10 +12,11 @@
 #include "shared/events.h"
 
 #include "base/atomic.h"
+#include "base/test_point.h"
 
 #include <string.h>
 
-static_assert(sizeof(struct event) == (EVENT_WORDS - 2) * 8, "an event fills its cell, but for the number");
+static_assert(sizeof(struct event) == (EVENT_WORDS - 1) * 8, "an event fills its cell, but for the number");
 
 static struct event_cell *event_cell(const struct state *state, uint64_t number)
 {
@@ -26,14 +27,16 @@ void event_write(struct state *state, const struct event *event)
 {
     uint64_t number = load_relaxed(&state->header->events_tail);
     struct event_cell *cell = event_cell(state, number);
-    uint64_t words[EVENT_WORDS - 2];
+    uint64_t words[EVENT_WORDS - 1];
 
     memcpy(words, event, sizeof words);
     store_relaxed(&cell->words[0], UINT64_C(0));
     atomic_thread_fence(memory_order_release); /* pairs with the second look in event_read() */
-    for (uint32_t i = 0; i < EVENT_WORDS - 2; i++)
+    for (uint32_t i = 0; i < EVENT_WORDS - 1; i++)
         store_relaxed(&cell->words[1 + i], words[i]);
+    TEST_POINT("event_writing");
     store_release(&cell->words[0], number + 1);
+    TEST_POINT("event_written");
     store_relaxed(&state->header->events_tail, number + 1);
 }
 
@@ -54,11 +57,11 @@ uint64_t events_end(const struct state *state)
 bool event_read(const struct state *state, uint64_t number, struct event *event)
 {
     const struct event_cell *cell = event_cell(state, number);
-    uint64_t words[EVENT_WORDS - 2];
+    uint64_t words[EVENT_WORDS - 1];
 
     if (load_acquire(&cell->words[0]) != number + 1)
         return false;
-    for (uint32_t i = 0; i < EVENT_WORDS - 2; i++)
+    for (uint32_t i = 0; i < EVENT_WORDS - 1; i++)
         words[i] = load_relaxed(&cell->words[1 + i]);
     atomic_thread_fence(memory_order_acquire);
     if (load_relaxed(&cell->words[0]) != number + 1)

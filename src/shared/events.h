@@ -16,6 +16,7 @@ struct event {
     uint32_t status; /* an enum onecopy_status */
     uint32_t cache;  /* its number */
     uint32_t key_bytes;
+    uint64_t cache_serial;
     onecopy_ref ref;
     uint8_t key[EVENT_KEY_BYTES]; /* its beginning */
 };

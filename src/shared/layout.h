@@ -42,7 +42,11 @@
 
 #define WAIT_BUCKETS 1024U
 #define CLAIM_CELLS  1024U
-#define EVENTS       1024U
+
+/* Words of a key that a claim keeps. */
+#define CLAIM_KEY_WORDS 4U
+
+#define EVENTS 1024U
 
 /* The smallest limit of bytes, and the largest tables there are. */
 #define LEAST_BYTES (UINT64_C(2) << 20)
@@ -64,6 +68,10 @@ enum counter {
     COUNTER_BYPASSES,
     COUNTER_CLAIMS,
     COUNTER_WAITS,
+    /* Evictions that count as such as well; all others are for the limit in bytes. */
+    COUNTER_EVICTIONS_FOR_ENTRIES,
+    COUNTER_EVICTIONS_FOR_CACHE,
+    COUNTER_EVICTIONS_FOR_PRESSURE,
     COUNTERS,
 };
 
@@ -95,6 +103,28 @@ struct totals {
 };
 static_assert(sizeof(struct totals) == 80, "shared layout");
 static_assert(offsetof(struct totals, pending_pages) == 56 && offsetof(struct totals, slot_free_head) == 72,
+              "shared layout");
+
+/* What the janitor says of a pass, in words: struct onecopy_pass. */
+#define PASS_WORDS (sizeof(struct onecopy_pass) / sizeof(uint64_t))
+static_assert(sizeof(struct onecopy_pass) % sizeof(uint64_t) == 0, "a pass is told in whole words");
+
+/* The environment's janitor, for those who want it to wake or to know of it: see janitor.c. All zeros at first. */
+struct janitor_record {
+    _Atomic uint32_t word;       /* what it sleeps on: counts calls */
+    _Atomic uint32_t is_waiting; /* it sleeps, or is about to */
+    _Atomic uint32_t asked;      /* counts requests for a pass */
+    _Atomic uint32_t client;     /* 1 + its number; 0: there is none */
+    int32_t pid;
+    uint32_t padding;
+    _Atomic uint64_t mark_pages, mark_entries; /* whoever passes one of these high marks calls it */
+    _Atomic uint64_t started_ns;
+    _Atomic uint64_t passes;
+    _Atomic uint64_t checkpointed_ns;
+    _Atomic uint64_t version; /* of what follows: odd while it is written */
+    _Atomic uint64_t last_pass[PASS_WORDS];
+};
+static_assert(offsetof(struct janitor_record, mark_pages) == 24 && offsetof(struct janitor_record, last_pass) == 72,
               "shared layout");
 
 /* A process that is killed while it makes a state leaves it in one of the first two phases. */
@@ -153,12 +183,17 @@ struct state_header {
     /* Events are written up to the tail, and may be read up to what is committed: see shared/events.c. */
     _Atomic uint64_t events_tail, events_committed;
 
-    _Atomic uint32_t caches_high; /* caches from here on were never used */
-    uint32_t padding;
+    _Atomic uint32_t caches_high;  /* caches from here on were never used */
+    _Atomic uint32_t caches_begun; /* counts those that were ever begun, also by transactions that were lost */
 
     struct totals totals;
+
+    uint64_t made_ns;                /* when this file was made: its counters count from there */
+    _Atomic uint64_t pressure_bytes; /* under memory pressure, the limit in bytes while the janitor lives; 0: none */
+    struct janitor_record janitor;
 };
-static_assert(sizeof(struct state_header) == 336 && sizeof(struct state_header) <= PAGE_BYTES, "it has one page");
+static_assert(offsetof(struct state_header, janitor) == 352 && sizeof(struct state_header) <= PAGE_BYTES,
+              "it has one page");
 static_assert(offsetof(struct state_header, phase) == 12 && offsetof(struct state_header, clock_base_ns) == 40 &&
                   offsetof(struct state_header, files) == 64,
               "shared layout");
@@ -188,7 +223,8 @@ struct client {
     char command[16];
     _Atomic uint32_t cells_allocated;
     _Atomic uint32_t counter_pages;
-    uint8_t reserved[64];
+    _Atomic uint32_t is_read_only; /* for people: it neither puts nor removes */
+    uint8_t reserved[60];
 };
 static_assert(sizeof(struct client) == 128, "shared layout");
 static_assert(offsetof(struct client, pid) == 32 && offsetof(struct client, cells_allocated) == 56, "shared layout");
@@ -233,9 +269,9 @@ struct slot {
     _Atomic uint32_t hits;
     _Atomic uint32_t verified; /* the header's cold_opens when the bytes were last known good */
     _Atomic uint32_t kind;
-    uint32_t
-        link; /* free: the next free slot. A blob: how many entries have it. An entry: its blob's slot or NO_SLOT */
-    onecopy_ref ref; /* of an entry: the hash of its key */
+    /* Free: the next free slot. A blob: how many entries have it. An entry: its blob's slot or NO_SLOT. */
+    _Atomic uint32_t link;
+    _Atomic uint64_t ref[2]; /* of an entry: the hash of its key. See slot_ref() */
 };
 static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
 static_assert(offsetof(struct slot, hits) == 32 && offsetof(struct slot, kind) == 40 &&
@@ -250,7 +286,7 @@ enum cache_status { CACHE_FREE = 0, CACHE_LIVE = 1, CACHE_DROPPING = 2 /* is no 
 
 /*
  * One named cache. Everything is written under the write lock and saved in the journal before its first change in a
- * transaction, except for the baseline. Names are read without a lock: see caches.c.
+ * transaction, except for the baseline and its time. Names are read without a lock: see caches.c.
  */
 struct cache {
     _Atomic uint64_t name_hash; /* 0: not to be found */
@@ -262,7 +298,8 @@ struct cache {
     _Atomic uint64_t entries, bytes;                           /* bytes: of keys and values */
     _Atomic uint64_t by_status[N_STATUSES];
     _Atomic uint64_t baseline[COUNTERS]; /* what the counters were when they were last reset */
-    uint64_t reserved[29];
+    _Atomic uint64_t counted_since_ns;   /* when that was, or when the cache was made */
+    uint64_t reserved[25];
 };
 static_assert(sizeof(struct cache) == 512, "shared layout");
 
@@ -280,14 +317,17 @@ static_assert(sizeof(struct wait_bucket) == 24, "shared layout");
 
 /* Who computes what: see claims.c. */
 struct claim_cell {
-    _Atomic uint32_t owner; /* in its lower half 1 + the client's number, 0: free. Written last */
-    _Atomic uint32_t cache;
+    _Atomic uint32_t owner;   /* in its lower half 1 + the client's number, 0: free. Written last */
+    _Atomic uint32_t cache;   /* its number */
     _Atomic uint64_t hash[2]; /* of the key */
     _Atomic uint64_t serial;  /* the client's */
-    _Atomic uint64_t since_ns;
+    _Atomic uint64_t cache_serial;
     _Atomic uint64_t thread;
+    _Atomic uint64_t since_ns;  /* this and the rest for people */
+    _Atomic uint64_t key_bytes; /* the length of the key, and its first bytes */
+    _Atomic uint64_t key[CLAIM_KEY_WORDS];
 };
-static_assert(sizeof(struct claim_cell) == 48, "shared layout");
+static_assert(sizeof(struct claim_cell) == 96, "shared layout");
 
 /* ---- events ---- */
 
@@ -325,8 +365,8 @@ struct journal {
     _Atomic uint32_t has_candidates; /* the transaction has taken some from a queue */
     _Atomic uint32_t client;         /* the writer's number */
     _Atomic uint32_t n_caches;
-    uint32_t padding;
-    uint64_t events_begin; /* the events' tail when the transaction began */
+    _Atomic uint32_t n_begun; /* counts transactions, for who reads without the lock */
+    uint64_t events_begin;    /* the events' tail when the transaction began */
     uint64_t caches_saved[MAX_CACHES / 64];
     struct journal_cache caches[JOURNAL_CACHES];
     struct totals totals;

@@ -72,6 +72,7 @@ void pin_publish(struct state *state, uint32_t client, uint32_t cell, const stru
     store_relaxed(&at->n_pages, pin->n_pages);
     store_relaxed(&at->slot, pin->slot);
     store_relaxed(&at->since_s, pin->since_s);
+    TEST_POINT("pin_filled");
     store_exact(&at->page, pin->page + 1);
     TEST_POINT("pin_published");
 }
@@ -103,6 +104,7 @@ int pins_allocate(struct state *state, uint32_t client, uint32_t cell)
     if (wanted == n)
         return ONECOPY_OK;
     result = state_allocate(state, cell_at(state, client, n), (wanted - n) * sizeof(struct pin_cell));
+    TEST_POINT("cells_allocated");
     if (result == ONECOPY_OK)
         store_release(&record->cells_allocated, wanted);
     return result;
@@ -122,17 +124,22 @@ int pins_copy(struct state *state, uint32_t from, uint32_t to)
         if (cell_read(cell_at(state, from, cell), from, &pin))
             pin_publish(state, to, cell, &pin);
     }
+    TEST_POINT("pins_copied");
     add_exact(&state->header->pins_copied, 1U);
     return ONECOPY_OK;
 }
 
-void pins_clear_all(struct state *state, uint32_t client)
+uint32_t pins_clear_all(struct state *state, uint32_t client)
 {
     uint32_t n = cells_used(state, client);
+    uint32_t n_cleared = 0;
 
     for (uint32_t cell = 0; cell < n; cell++)
-        if (load_relaxed(&cell_at(state, client, cell)->page) > 0)
+        if (load_relaxed(&cell_at(state, client, cell)->page) > 0) {
             pin_clear(state, client, cell);
+            n_cleared++;
+        }
+    return n_cleared;
 }
 
 static int pin_list_add(struct pin_list *list, struct pin pin)

@@ -36,8 +36,8 @@ bool pins_are_allocated(const struct state *state, uint32_t client, uint32_t cel
 /* Copies all pins of one client to the cells of another that has none, before a fork. ONECOPY_ENOSPACE. */
 int pins_copy(struct state *state, uint32_t from, uint32_t to);
 
-/* Clears all pins of a client that is dead, or that is the caller. */
-void pins_clear_all(struct state *state, uint32_t client);
+/* Clears all pins of a client that is dead, or that is the caller; returns how many. */
+uint32_t pins_clear_all(struct state *state, uint32_t client);
 
 /* ---- the remover's half ---- */
 

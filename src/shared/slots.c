@@ -17,6 +17,7 @@
 
 #include "base/atomic.h"
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/caches.h"
 #include "shared/events.h"
 
@@ -37,8 +38,10 @@
  */
 static void slot_copy(struct slot *to, const struct slot *from)
 {
-    to->ref = from->ref;
-    to->link = from->link;
+    onecopy_ref ref = slot_ref(from);
+
+    slot_set_ref(to, &ref);
+    store_relaxed(&to->link, load_relaxed(&from->link));
     store_relaxed(&to->accessed_ns, load_relaxed(&from->accessed_ns));
     store_relaxed(&to->expires_ns, load_relaxed(&from->expires_ns));
     store_relaxed(&to->keep_until_ns, load_relaxed(&from->keep_until_ns));
@@ -63,13 +66,15 @@ static void word_raise(_Atomic uint64_t *word, uint64_t least)
  */
 static void slot_restore(struct slot *slot, const struct slot *before)
 {
-    if (load_relaxed(&before->kind) != SLOT_FREE && memcmp(&slot->ref, &before->ref, sizeof slot->ref) == 0) {
+    onecopy_ref ref = slot_ref(before);
+
+    if (load_relaxed(&before->kind) != SLOT_FREE && slot_is_of(slot, &ref)) {
         word_raise(&slot->accessed_ns, load_relaxed(&before->accessed_ns));
         if (SLOT_KIND(load_relaxed(&before->kind)) == SLOT_ENTRY) /* only ever changed under the write lock */
             store_relaxed(&slot->expires_ns, load_relaxed(&before->expires_ns));
         else
             word_raise(&slot->expires_ns, load_relaxed(&before->expires_ns));
-        slot->link = before->link;
+        store_relaxed(&slot->link, load_relaxed(&before->link));
         store_relaxed(&slot->kind, load_relaxed(&before->kind));
         store_exact(&slot->generation, load_relaxed(&before->generation));
     } else {
@@ -77,7 +82,7 @@ static void slot_restore(struct slot *slot, const struct slot *before)
     }
 }
 
-static void totals_copy(struct totals *to, const struct totals *from)
+void totals_copy(struct totals *to, const struct totals *from)
 {
     store_relaxed(&to->entries, load_relaxed(&from->entries));
     store_relaxed(&to->results, load_relaxed(&from->results));
@@ -102,6 +107,9 @@ void journal_begin(struct state *state, uint32_t client, uint64_t number)
 {
     struct journal *journal = state->journal;
 
+    /* Before anything is changed: pairs with the fence in store/snapshot.c. */
+    add_relaxed(&journal->n_begun, 1U);
+    atomic_thread_fence(memory_order_release);
     store_relaxed(&journal->n_records, 0U);
     store_relaxed(&journal->n_caches, 0U);
     store_relaxed(&journal->is_overflowed, 0U);
@@ -110,6 +118,7 @@ void journal_begin(struct state *state, uint32_t client, uint64_t number)
     memset(journal->caches_saved, 0, sizeof journal->caches_saved);
     journal->events_begin = load_relaxed(&state->header->events_tail);
     totals_copy(&journal->totals, &state->header->totals);
+    TEST_POINT("journal_filled");
     store_exact(&journal->number, number); /* before any signal of this transaction: see waiting.c */
     atomic_signal_fence(memory_order_seq_cst);
 }
@@ -118,6 +127,7 @@ void journal_begin(struct state *state, uint32_t client, uint64_t number)
 void journal_commit(struct state *state, uint64_t number, uint64_t events_tail)
 {
     events_commit(state, events_tail);
+    TEST_POINT("events_committed");
     replace_exact(&state->journal->number, &number, UINT64_C(0));
 }
 
@@ -129,8 +139,10 @@ void journal_abort(struct state *state)
     /* Backwards: a slot that was changed twice has two images, and the first is the one to end with. */
     for (uint32_t i = n < JOURNAL_RECORDS ? n : JOURNAL_RECORDS; i > 0; i--)
         slot_restore(slot_at(state, journal->records[i - 1].slot), &journal->records[i - 1].before);
+    TEST_POINT("slots_restored");
     totals_copy(&state->header->totals, &journal->totals);
     caches_restore(state);
+    TEST_POINT("caches_restored");
     store_relaxed(&state->header->events_tail, journal->events_begin);
     if (load_relaxed(&journal->has_candidates))
         queues_clear(state); /* those that the transaction took are there again */
@@ -175,6 +187,7 @@ void journal_save(struct state *state, uint32_t slot)
     } else {
         journal->records[n].slot = slot;
         slot_copy(&journal->records[n].before, slot_at(state, slot));
+        TEST_POINT("slot_saved");
         atomic_signal_fence(memory_order_seq_cst);
         store_relaxed(&journal->n_records, n + 1);
     }
@@ -196,10 +209,12 @@ static int slot_take_unused(struct state *state, uint32_t *slot)
 
         if (result < 0)
             return result;
+        TEST_POINT("slots_allocated");
         store_relaxed(&header->slots_allocated, high + step);
     }
     *slot = high;
     journal_save(state, high);
+    TEST_POINT("slot_first_used");
     store_relaxed(&header->totals.slot_high, high + 1);
     return ONECOPY_OK;
 }
@@ -212,7 +227,8 @@ int slot_take(struct state *state, uint32_t kind, const onecopy_ref *ref, uint32
 
     if (taken < load_relaxed(&totals->slot_high)) {
         journal_save(state, taken);
-        store_relaxed(&totals->slot_free_head, slot_at(state, taken)->link);
+        store_relaxed(&totals->slot_free_head, load_relaxed(&slot_at(state, taken)->link));
+        TEST_POINT("slot_unlisted");
     } else {
         int result = slot_take_unused(state, &taken);
 
@@ -220,11 +236,12 @@ int slot_take(struct state *state, uint32_t kind, const onecopy_ref *ref, uint32
             return result;
     }
     slot = slot_at(state, taken);
-    slot->ref = *ref;
-    slot->link = 0;
+    slot_set_ref(slot, ref);
+    store_relaxed(&slot->link, 0U);
     store_relaxed(&slot->hits, 0U);
     store_relaxed(&slot->verified, load_relaxed(&state->header->cold_opens));
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
+    TEST_POINT("slot_filled");
     store_relaxed(&slot->kind, kind);
     *out = taken;
     return ONECOPY_OK;
@@ -237,7 +254,8 @@ static void slot_release(struct state *state, uint32_t index)
     struct slot *slot = slot_at(state, index);
 
     store_relaxed(&slot->kind, (uint32_t)SLOT_FREE);
-    slot->link = load_relaxed(&totals->slot_free_head);
+    TEST_POINT("slot_freed");
+    store_relaxed(&slot->link, load_relaxed(&totals->slot_free_head));
     store_relaxed(&totals->slot_free_head, index);
 }
 
@@ -248,6 +266,7 @@ void slot_retire(struct state *state, uint32_t index)
     journal_save(state, index);
     /* Pairs with the check of the generation in pin_confirm(): see pins.c. */
     store_exact(&slot->generation, load_relaxed(&slot->generation) + 1);
+    TEST_POINT("slot_retired");
     slot_release(state, index);
 }
 
@@ -265,6 +284,7 @@ bool slot_retire_idle(struct state *state, uint32_t index, uint64_t accessed_ns,
 
     journal_save(state, index);
     store_exact(&slot->generation, generation + 1);
+    TEST_POINT("slot_retired");
     if (load_exact(&slot->accessed_ns) != accessed_ns && load_exact(&slot->expires_ns) >= now_ns) {
         store_exact(&slot->generation, generation);
         return false;

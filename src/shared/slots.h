@@ -2,6 +2,9 @@
 #ifndef ONECOPY_SHARED_SLOTS_H
 #define ONECOPY_SHARED_SLOTS_H
 
+#include <string.h>
+
+#include "base/atomic.h"
 #include "shared/state.h"
 
 /* Slots are allocated so many at a time: 64 KiB of the state file. */
@@ -33,6 +36,9 @@ bool journal_recover(struct state *state, uint64_t number);
 /* Has the slots made anew by the next write transaction, once this one is aborted. */
 void journal_distrust(struct state *state);
 
+/* Copies totals, word by word. */
+void totals_copy(struct totals *to, const struct totals *from);
+
 /* Forgets who was to be evicted next. */
 void queues_clear(struct state *state);
 
@@ -62,6 +68,35 @@ bool slot_retire_idle(struct state *state, uint32_t slot, uint64_t accessed_ns, 
 static inline struct slot *slot_at(const struct state *state, uint32_t slot)
 {
     return &state->slots[slot < state->max_slots ? slot : 0];
+}
+
+/*
+ * The ref, or the hash, of what has the slot. Changes under the write lock only; read without it, it may be half of one
+ * and half of another, and counts only if the index confirms it.
+ */
+static inline onecopy_ref slot_ref(const struct slot *slot)
+{
+    uint64_t words[2] = {load_relaxed(&slot->ref[0]), load_relaxed(&slot->ref[1])};
+    onecopy_ref ref;
+
+    memcpy(ref.bytes, words, sizeof ref.bytes);
+    return ref;
+}
+
+static inline void slot_set_ref(struct slot *slot, const onecopy_ref *ref)
+{
+    uint64_t words[2];
+
+    memcpy(words, ref->bytes, sizeof words);
+    store_relaxed(&slot->ref[0], words[0]);
+    store_relaxed(&slot->ref[1], words[1]);
+}
+
+static inline bool slot_is_of(const struct slot *slot, const onecopy_ref *ref)
+{
+    onecopy_ref present = slot_ref(slot);
+
+    return memcmp(&present, ref, sizeof present) == 0;
 }
 
 /*

@@ -42,8 +42,9 @@ static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uin
 }
 
 /*
- * Sixteen bytes that differ from boot to boot. Zeros where the kernel does not tell (/proc is not mounted): then a
- * state on disk is taken to be of this boot when it is not. That is bearable: nobody is in it when that happens, so
+ * Sixteen bytes that differ from boot to boot. Zeros where the kernel does not tell (/proc is not mounted, or shows no
+ * more than processes): that agrees with any other, so that such a process and the rest of the host can share a state,
+ * and one on disk may be taken to be of this boot when it is not. That is bearable: nobody is in it when that happens, so
  * bytes are checked before their first use, and slots that contradict the index have the state made anew. What stays
  * wrong is the clock, which goes back by the time that the machine was up (blobs live longer), and pages lost in a
  * crash count as resident.
@@ -65,6 +66,13 @@ static void read_boot_id(uint8_t boot_id[16])
         boot_id[n++] = (uint8_t)byte;
         at++;
     }
+}
+
+static bool boot_ids_agree(const uint8_t one[16], const uint8_t other[16])
+{
+    static const uint8_t unknown[16];
+
+    return memcmp(one, other, 16) == 0 || memcmp(one, unknown, 16) == 0 || memcmp(other, unknown, 16) == 0;
 }
 
 static int state_map_length(int fd, struct offsets at, struct state *state)
@@ -97,7 +105,7 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
 
     if (system_calls.ftruncate(fd, 0) < 0 || system_calls.ftruncate(fd, (off_t)at.end) < 0)
         return error_system("cannot set the length of the state file to %llu bytes", (unsigned long long)at.end);
-    if (system_allocate(fd, 0, 0, at.caches + PAGE_BYTES) < 0)
+    if (system_allocate(fd, 0, 0, at.caches + PAGE_BYTES, NULL) < 0)
         return error_system("cannot allocate %llu bytes for the state file",
                             (unsigned long long)at.caches + PAGE_BYTES);
     result = state_map_length(fd, at, state);
@@ -113,6 +121,7 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
     header->identity = shape->identity;
     read_boot_id(header->boot_id);
     header->clock_base_ns = clock_start_ns - clock_tick_ns();
+    header->made_ns = clock_start_ns;
     header->max_clients = shape->max_clients;
     header->max_pins = shape->max_pins;
     header->max_slots = shape->max_slots;
@@ -135,6 +144,14 @@ static bool state_is_in_phase(int fd, enum state_phase phase)
            header.phase == (uint32_t)phase;
 }
 
+bool state_has_magic(int fd)
+{
+    uint64_t magic;
+
+    return pread(fd, &magic, sizeof magic, offsetof(struct state_header, magic)) == (ssize_t)sizeof magic &&
+           magic == STATE_MAGIC;
+}
+
 bool state_is_being_created(int fd)
 {
     return state_is_in_phase(fd, STATE_CREATING);
@@ -150,15 +167,38 @@ void state_finish(struct state *state)
     store_release(&state->header->phase, (uint32_t)STATE_READY);
 }
 
-static bool header_is_good(const struct state_header *header, uint64_t identity)
+static bool header_is_of_this_boot(const struct state_header *header)
 {
     uint8_t boot_id[16];
 
     read_boot_id(boot_id);
+    return boot_ids_agree(header->boot_id, boot_id);
+}
+
+static bool header_is_good(const struct state_header *header, uint64_t identity)
+{
     return header->magic == STATE_MAGIC && header->version == FORMAT_VERSION && header->phase == STATE_READY &&
-           (identity == 0 || header->identity == identity) && memcmp(header->boot_id, boot_id, sizeof boot_id) == 0 &&
-           header->max_clients > 0 && header->max_clients <= MAX_CLIENTS && header->max_pins > 0 &&
-           header->max_pins <= MAX_PINS && header->max_slots > 0 && header->max_slots <= MAX_SLOTS;
+           (identity == 0 || header->identity == identity) && header->max_clients > 0 &&
+           header->max_clients <= MAX_CLIENTS && header->max_pins > 0 && header->max_pins <= MAX_PINS &&
+           header->max_slots > 0 && header->max_slots <= MAX_SLOTS;
+}
+
+bool state_peek_earlier(int fd, struct state_shape *shape)
+{
+    struct state_header header;
+
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || !header_is_good(&header, 0) ||
+        header_is_of_this_boot(&header))
+        return false;
+    *shape = (struct state_shape){.max_bytes = load_relaxed(&header.max_bytes),
+                                  .max_entries = load_relaxed(&header.max_entries),
+                                  .ttl_ns = load_relaxed(&header.ttl_ns),
+                                  .max_kept_bytes = load_relaxed(&header.max_kept_bytes),
+                                  .max_clients = header.max_clients,
+                                  .max_pins = header.max_pins,
+                                  .max_slots = header.max_slots,
+                                  .is_protected = header.is_protected};
+    return true;
 }
 
 int state_map(int fd, uint64_t identity, struct state *state)
@@ -172,7 +212,8 @@ int state_map(int fd, uint64_t identity, struct state *state)
         return error_system("cannot examine the state file");
     if ((uint64_t)status.st_size < PAGE_BYTES)
         return ONECOPY_ECORRUPT;
-    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || !header_is_good(&header, identity))
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || !header_is_good(&header, identity) ||
+        !header_is_of_this_boot(&header))
         return ONECOPY_ECORRUPT;
     at = state_offsets(header.max_clients, header.max_pins, header.max_slots);
     if ((uint64_t)status.st_size != at.end)
@@ -199,7 +240,7 @@ int state_allocate(struct state *state, const void *start, size_t length)
     uint64_t first = offset / PAGE_BYTES * PAGE_BYTES;
     uint64_t n_bytes;
 
-    if (system_allocate(state->fd, 0, first, page_align(offset + length) - first) < 0)
+    if (system_allocate(state->fd, 0, first, page_align(offset + length) - first, NULL) < 0)
         return error_system("cannot allocate %zu more bytes for the state file", length);
     if (system_file_usage(state->fd, &n_bytes) == 0)
         store_relaxed(&state->header->state_bytes, n_bytes);

@@ -41,8 +41,17 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
  */
 bool state_is_being_created(int fd);
 
+/*
+ * What an earlier boot's finished state was made for: false, and nothing written, if the file does not say that it is
+ * one. No more than its first page is looked at, and nothing of that is certain: the machine may have crashed.
+ */
+bool state_peek_earlier(int fd, struct state_shape *shape);
+
 /* Whether the file says that it is the finished state of an environment; no more than its first page is looked at. */
 bool state_is_ready(int fd);
+
+/* Whether the file begins as a state does, whatever has become of the rest. */
+bool state_has_magic(int fd);
 
 /* Marks a new state as finished: from now on others may use it. */
 void state_finish(struct state *state);

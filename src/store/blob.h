@@ -11,6 +11,12 @@ struct value {
     uint64_t length_bytes;
 };
 
+/* A blob and no other: no two ever have the same slot and generation. */
+struct blob_place {
+    uint32_t slot;
+    uint64_t generation;
+};
+
 /* A blob that was looked up and is protected: by a pin, or as a copy. */
 struct held {
     uint32_t cell; /* of the view that protects it, for view_release() */
@@ -18,6 +24,7 @@ struct held {
     uint64_t generation;
     const void *data;
     uint64_t length_bytes;
+    bool is_argument;   /* it was put by itself, as far as the index knows */
     bool is_unverified; /* the bytes have to be checked against the hash before anybody relies on them */
 };
 
@@ -31,20 +38,20 @@ enum hold_mode { HOLD_LIVE, HOLD_EXPIRED };
 int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, enum hold_mode mode, uint64_t now_ns,
               struct held *held);
 
+/* Whether this very blob is stored, and was put by itself. */
+bool blob_is_argument(struct store *store, const onecopy_ref *ref, const struct blob_place *place);
+
 /* Whether what a record says may be followed into the arena and the table of slots: ONECOPY_ECORRUPT if not. */
 int blob_record_check(const struct store *store, const struct blob_record *record);
+
+/* Whether bytes that were held are what the ref says. */
+bool blob_matches(const struct store *store, const onecopy_ref *ref, const struct held *held);
 
 /* Checks bytes that were held; when they are not what the ref says, the blob is removed: ONECOPY_ECORRUPT. */
 int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *held);
 
 /* Says that a blob is not stored. ONECOPY_ENOTFOUND. */
 int blob_not_found(const onecopy_ref *ref);
-
-/* A blob and no other: no two ever have the same slot and generation. */
-struct blob_place {
-    uint32_t slot;
-    uint64_t generation;
-};
 
 /*
  * Puts a value that is to belong to an entry: as blob_put(), but it is no argument, and nothing is counted. *place:

@@ -28,7 +28,10 @@
 uint64_t budget_limit_bytes(const struct store *store)
 {
     uint64_t limit = load_relaxed(&store->state.header->max_bytes);
+    uint64_t pressure_limit = load_relaxed(&store->state.header->pressure_bytes);
 
+    if (pressure_limit > 0 && pressure_limit < limit)
+        limit = pressure_limit;
     limit = limit > SLACK_BYTES ? limit - SLACK_BYTES : 0;
     return store->is_on_disk ? limit - limit / 128 : limit;
 }

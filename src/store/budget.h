@@ -2,6 +2,7 @@
 #ifndef ONECOPY_STORE_BUDGET_H
 #define ONECOPY_STORE_BUDGET_H
 
+#include "base/test_point.h"
 #include "store/store.h"
 
 /* The limit in bytes, less a little that clients may take at any time. */
@@ -30,6 +31,7 @@ int budget_full(struct store *store, const char *what);
 static inline void totals_move(_Atomic uint64_t *from, _Atomic uint64_t *to, uint64_t n_pages)
 {
     subtract_relaxed(from, n_pages);
+    TEST_POINT("pages_moving");
     add_relaxed(to, n_pages);
 }
 

@@ -36,9 +36,21 @@ void blob_event(struct store *store, enum onecopy_event_kind kind, const onecopy
 /* One entry more has this blob, whose slot it is. */
 void blob_link(struct store *store, uint32_t slot);
 
-/* One entry less has the blob that its record names, if that is there still; it goes when nothing has it any more. */
+/* Whether an entry has its value still: a blob may have been removed by its ref. */
+bool entry_has_its_blob(const struct index *index, index_txn *txn, const struct entry_record *record);
+
+/*
+ * One entry less has the blob that its record names, if that is there still; it goes when nothing has it any more,
+ * unless it is being kept.
+ */
 int blob_unlink(struct store *store, struct index_write *write, const struct entry_record *record,
                 struct removal *removal);
+
+/*
+ * Takes a blob out that was put as a part of an entry, which has not come to be, unless somebody else has a use for it
+ * by now: in a transaction. Where that fails the blob stays, and goes as the least recently used.
+ */
+void blob_discard(struct store *store, const onecopy_ref *ref, const struct blob_place *place);
 
 /*
  * Makes a blob that was put as a part of an entry an argument as well, in a transaction. ONECOPY_ENOTFOUND: it is gone.

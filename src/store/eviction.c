@@ -5,7 +5,8 @@
  * therefore serves many evictions. It leaves the oldest blobs in a queue that all processes share (there is another for
  * blobs in the index alone), and since nothing that is accessed or stored later can become older than these, taking
  * from the queue is the order of last access to the letter. Only what has expired since the pass has to wait for the
- * next one.
+ * next one. What expires next is another matter, as something stored later may: in the queue of a cache that goes by
+ * that, it takes its place when it is set.
  *
  * Everything here happens under the write lock, but readers go on meanwhile. A blob whose access was renewed since the
  * pass is passed over, and slot_retire_idle() looks once more, after it has advanced the generation: no put that has
@@ -20,92 +21,117 @@
 #include "store/entry.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-/*
- * One eviction under way. `pinned`: slots of all pins at its beginning, ascending, so that pinned blobs are passed
- * over; a pin that comes later is caught by removal_settle().
- */
+/* One eviction under way. A pin that comes after the rule's is caught by removal_settle(). */
 struct eviction {
     struct store *store;
     struct index_write *write;
-    uint64_t now_ns;
-    bool is_small;
-    uint32_t cache; /* whose entries alone, by its policy; 0: anything */
-    uint32_t policy;
-    uint32_t *pinned;
-    size_t n_pinned;
+    struct eviction_rule rule;
+    const struct eviction_goal *goal;
     struct removal removal;
-    uint64_t n_expired; /* blobs that were put by themselves */
-    uint64_t n_evicted;
+    struct eviction_sum sum;
 };
 
-static bool slot_is_pinned(const struct eviction *eviction, uint32_t slot)
+static bool slot_is_pinned(const struct eviction_rule *rule, uint32_t slot)
 {
     size_t low = 0;
-    size_t high = eviction->n_pinned;
+    size_t high = rule->n_pinned;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (eviction->pinned[middle] < slot)
+        if (rule->pinned[middle] < slot)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < eviction->n_pinned && eviction->pinned[low] == slot;
+    return low < rule->n_pinned && rule->pinned[low] == slot;
 }
 
-static bool slot_is_expired(const struct eviction *eviction, const struct slot *slot)
+bool eviction_is_expired(const struct eviction_rule *rule, const struct slot *slot)
 {
-    return load_relaxed(&slot->expires_ns) < eviction->now_ns;
+    return load_relaxed(&slot->expires_ns) < rule->now_ns;
 }
 
 /*
  * What the order goes by: the last access, or the expiry. Entries of a "fifo" cache are not accessed after they were
  * set.
  */
-static uint64_t slot_time(const struct eviction *eviction, const struct slot *slot)
+uint64_t eviction_time(const struct eviction_rule *rule, const struct slot *slot)
 {
-    return load_relaxed(eviction->policy == ONECOPY_POLICY_TTL ? &slot->expires_ns : &slot->accessed_ns);
+    return load_relaxed(rule->policy == ONECOPY_POLICY_TTL ? &slot->expires_ns : &slot->accessed_ns);
 }
 
 /* The order of eviction: what has expired, then by that time. */
-static uint64_t slot_rank(const struct eviction *eviction, const struct slot *slot)
+static uint64_t slot_rank(const struct eviction_rule *rule, const struct slot *slot)
 {
-    return slot_is_expired(eviction, slot) ? 0 : slot_time(eviction, slot);
+    return eviction_is_expired(rule, slot) ? 0 : eviction_time(rule, slot);
+}
+
+/* Whether a cache keeps its entries whatever there is need for. One that was dropped keeps nothing. */
+static bool cache_evicts_nothing(const struct cache *cache)
+{
+    return load_relaxed(&cache->policy) == ONECOPY_POLICY_NONE && load_relaxed(&cache->status) == CACHE_LIVE;
 }
 
 /*
  * Whether the kind of a slot is the one that is looked for. A blob that entries have goes with the last of them. For a
  * cache's own limit it does not matter whether its values are in view; for space, such a value is passed over.
  */
-static bool slot_is_wanted(const struct eviction *eviction, uint32_t index, const struct slot *slot)
+static bool slot_is_wanted(const struct eviction_rule *rule, uint32_t index, const struct slot *slot)
 {
     uint32_t word = load_relaxed(&slot->kind);
-    const struct cache *cache = cache_at(&eviction->store->state, SLOT_CACHE(word));
+    uint32_t link = load_relaxed(&slot->link);
+    const struct cache *cache = cache_at(&rule->store->state, SLOT_CACHE(word));
 
     switch (SLOT_KIND(word)) {
     case SLOT_ENTRY:
-        if (eviction->cache != 0)
-            return SLOT_CACHE(word) == eviction->cache &&
-                   (eviction->policy != ONECOPY_POLICY_NONE || slot_is_expired(eviction, slot));
-        return (load_relaxed(&cache->policy) != ONECOPY_POLICY_NONE || slot_is_expired(eviction, slot)) &&
-               (slot->link == NO_SLOT || !slot_is_pinned(eviction, slot->link));
+        if (rule->cache != 0)
+            return SLOT_CACHE(word) == rule->cache &&
+                   (rule->policy != ONECOPY_POLICY_NONE || eviction_is_expired(rule, slot));
+        return (!cache_evicts_nothing(cache) || eviction_is_expired(rule, slot)) &&
+               (link == NO_SLOT || !slot_is_pinned(rule, link));
     case SLOT_SMALL_BLOB:
     case SLOT_BLOB:
-        return eviction->cache == 0 && slot->link == 0 && (!eviction->is_small || SLOT_KIND(word) == SLOT_SMALL_BLOB) &&
-               !slot_is_pinned(eviction, index);
+        return rule->cache == 0 && link == 0 && (!rule->is_small || SLOT_KIND(word) == SLOT_SMALL_BLOB) &&
+               !slot_is_pinned(rule, index);
     default:
         return false;
     }
 }
 
-static bool slot_may_go(const struct eviction *eviction, uint32_t index)
+bool eviction_rule_allows(const struct eviction_rule *rule, uint32_t index)
 {
-    const struct slot *slot = slot_at(&eviction->store->state, index);
+    const struct slot *slot = slot_at(&rule->store->state, index);
 
-    return slot_is_wanted(eviction, index, slot) &&
-           (load_relaxed(&slot->keep_until_ns) <= eviction->now_ns || slot_is_expired(eviction, slot));
+    return slot_is_wanted(rule, index, slot) &&
+           (load_relaxed(&slot->keep_until_ns) <= rule->now_ns || eviction_is_expired(rule, slot));
+}
+
+int eviction_rule_begin(const struct store *store, uint32_t cache, bool is_small, struct eviction_rule *rule)
+{
+    struct pin_list pins = {0};
+    int result = ONECOPY_OK;
+
+    *rule = (struct eviction_rule){.store = store, .now_ns = store_now(store), .is_small = is_small, .cache = cache};
+    if (cache != 0)
+        rule->policy = load_relaxed(&cache_at(&store->state, cache)->policy);
+    else
+        result = pins_collect(&store->state, &pins);
+    if (result < 0)
+        return result;
+    rule->pinned = pin_list_slots(&pins);
+    rule->n_pinned = pins.n;
+    pin_list_free(&pins);
+    if (!rule->pinned)
+        return error_set(ONECOPY_ENOMEMORY, "out of memory for a list of %zu pins", rule->n_pinned);
+    return ONECOPY_OK;
+}
+
+void eviction_rule_end(struct eviction_rule *rule)
+{
+    free(rule->pinned);
 }
 
 struct candidate {
@@ -129,13 +155,18 @@ static void heap_sink(struct candidate *heap, size_t n, size_t at)
     heap[at] = moving;
 }
 
+static struct eviction_queue *queue_of_cache(const struct state *state, uint32_t cache)
+{
+    return &state->queues[QUEUE_CACHES + cache % (QUEUES - QUEUE_CACHES)];
+}
+
 static struct eviction_queue *queue_of(const struct eviction *eviction)
 {
-    uint32_t number = eviction->is_small ? QUEUE_SMALL : QUEUE_ALL;
+    const struct state *state = &eviction->store->state;
 
-    if (eviction->cache != 0)
-        number = QUEUE_CACHES + eviction->cache % (QUEUES - QUEUE_CACHES);
-    return &eviction->store->state.queues[number];
+    if (eviction->rule.cache != 0)
+        return queue_of_cache(state, eviction->rule.cache);
+    return &state->queues[eviction->rule.is_small ? QUEUE_SMALL : QUEUE_ALL];
 }
 
 /*
@@ -153,11 +184,11 @@ static void queue_refill(const struct eviction *eviction)
 
     for (uint32_t i = 0; i < n_slots && i < state->max_slots; i++) {
         const struct slot *slot = &state->slots[i];
-        uint64_t accessed = slot_time(eviction, slot);
-        uint64_t rank = slot_rank(eviction, slot);
+        uint64_t accessed = eviction_time(&eviction->rule, slot);
+        uint64_t rank = slot_rank(&eviction->rule, slot);
         struct candidate candidate = {.rank = rank, .record = {.slot = i, .accessed_ns = accessed}};
 
-        if ((n == QUEUE_RECORDS && rank >= heap[0].rank) || !slot_may_go(eviction, i))
+        if ((n == QUEUE_RECORDS && rank >= heap[0].rank) || !eviction_rule_allows(&eviction->rule, i))
             continue;
         if (n < QUEUE_RECORDS) {
             heap[n++] = candidate;
@@ -172,8 +203,8 @@ static void queue_refill(const struct eviction *eviction)
         heap_sink(heap, n, parent - 1);
     queue->next = 0;
     queue->n_records = (uint32_t)n;
-    queue->cache = eviction->cache;
-    queue->policy = eviction->policy;
+    queue->cache = eviction->rule.cache;
+    queue->policy = eviction->rule.policy;
     /* The root is the youngest of those left: the queue is filled from its end. */
     for (; n > 0; n--) {
         queue->records[n - 1] = heap[0].record;
@@ -182,31 +213,110 @@ static void queue_refill(const struct eviction *eviction)
     }
 }
 
+/* Whether a candidate that was found some time ago still is one. */
+static bool candidate_is_good(const struct eviction *eviction, const struct queue_record *candidate)
+{
+    const struct slot *slot = slot_at(&eviction->store->state, candidate->slot);
+
+    if (!eviction_rule_allows(&eviction->rule, candidate->slot))
+        return false;
+    return eviction_is_expired(&eviction->rule, slot) ||
+           (!eviction->goal->is_sweep && eviction_time(&eviction->rule, slot) == candidate->accessed_ns);
+}
+
 /* The next candidate, without a scan. */
 static bool queue_next(const struct eviction *eviction, struct queue_record *candidate)
 {
     struct eviction_queue *queue = queue_of(eviction);
 
-    if (queue->cache != eviction->cache || queue->policy != eviction->policy)
+    if (queue->cache != eviction->rule.cache || queue->policy != eviction->rule.policy)
         return false;
     while (queue->next < queue->n_records && queue->next < QUEUE_RECORDS) {
-        const struct slot *slot;
-
         *candidate = queue->records[queue->next++];
-        slot = slot_at(&eviction->store->state, candidate->slot);
-        if (slot_may_go(eviction, candidate->slot) &&
-            (slot_time(eviction, slot) == candidate->accessed_ns || slot_is_expired(eviction, slot)))
+        if (candidate_is_good(eviction, candidate))
             return true;
     }
     return false;
+}
+
+/* The next candidate from a list of the caller's, or from the queue, which is filled once if need be. */
+static bool candidate_next(const struct eviction *eviction, bool *is_scanned, struct queue_record *candidate)
+{
+    struct eviction_list *list = eviction->goal->list;
+
+    if (!list) {
+        if (queue_next(eviction, candidate))
+            return true;
+        if (*is_scanned)
+            return false;
+        queue_refill(eviction);
+        *is_scanned = true;
+        return queue_next(eviction, candidate);
+    }
+    while (list->next < list->n) {
+        *candidate = list->records[list->next++];
+        if (candidate_is_good(eviction, candidate))
+            return true;
+    }
+    return false;
+}
+
+/* What an eviction counts as, besides as one. */
+static enum onecopy_eviction_reason reason_of(const struct eviction *eviction)
+{
+    enum onecopy_eviction_reason reason = eviction->goal->reason;
+
+    if (reason == ONECOPY_EVICTED_FOR_BYTES && load_relaxed(&eviction->store->state.header->pressure_bytes) > 0)
+        return ONECOPY_EVICTED_FOR_PRESSURE;
+    return reason;
+}
+
+static void evictions_count(const struct eviction *eviction, uint32_t cache, uint64_t n)
+{
+    static const enum counter counters[ONECOPY_EVICTION_REASONS] = {
+        [ONECOPY_EVICTED_FOR_ENTRIES] = COUNTER_EVICTIONS_FOR_ENTRIES,
+        [ONECOPY_EVICTED_FOR_CACHE] = COUNTER_EVICTIONS_FOR_CACHE,
+        [ONECOPY_EVICTED_FOR_PRESSURE] = COUNTER_EVICTIONS_FOR_PRESSURE};
+    enum onecopy_eviction_reason reason = reason_of(eviction);
+
+    cache_count(eviction->store, cache, COUNTER_EVICTIONS, n);
+    if (reason != ONECOPY_EVICTED_FOR_BYTES)
+        cache_count(eviction->store, cache, counters[reason], n);
+}
+
+/*
+ * What is not in the queue expires no sooner than the last that is. So an entry belongs into it if it expires sooner,
+ * and the last may drop out for it.
+ */
+void eviction_note(struct store *store, uint32_t cache, uint32_t slot)
+{
+    struct state *state = &store->state;
+    struct eviction_queue *queue = queue_of_cache(state, cache);
+    uint64_t expires_ns = load_relaxed(&slot_at(state, slot)->expires_ns);
+    uint32_t at = queue->next;
+
+    if (load_relaxed(&cache_at(state, cache)->policy) != ONECOPY_POLICY_TTL || queue->cache != cache ||
+        queue->policy != ONECOPY_POLICY_TTL || queue->n_records > QUEUE_RECORDS)
+        return;
+    while (at < queue->n_records && queue->records[at].accessed_ns <= expires_ns)
+        at++;
+    if (at >= queue->n_records)
+        return;
+    store_relaxed(&state->journal->has_candidates, 1U); /* nobody goes by a queue that was left half moved */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (queue->n_records == QUEUE_RECORDS)
+        queue->n_records--;
+    memmove(&queue->records[at + 1], &queue->records[at], (queue->n_records - at) * sizeof *queue->records);
+    queue->records[at] = (struct queue_record){.slot = slot, .accessed_ns = expires_ns};
+    queue->n_records++;
 }
 
 static int entry_evict(struct eviction *eviction, uint32_t number)
 {
     struct store *store = eviction->store;
     const struct slot *slot = slot_at(&store->state, number);
-    bool is_expired = slot_is_expired(eviction, slot);
-    struct entry_spot spot = {.cache = SLOT_CACHE(load_relaxed(&slot->kind)), .hash = slot->ref};
+    bool is_expired = eviction_is_expired(&eviction->rule, slot);
+    struct entry_spot spot = {.cache = SLOT_CACHE(load_relaxed(&slot->kind)), .hash = slot_ref(slot)};
     int result = index_entry_find_slot(eviction->write->index, eviction->write->txn, spot.cache, &spot.hash, number,
                                        &spot.found, &spot.ordinal);
 
@@ -215,17 +325,22 @@ static int entry_evict(struct eviction *eviction, uint32_t number)
     if (result == ONECOPY_OK)
         result = entry_take_out(store, eviction->write, &spot, is_expired ? ONECOPY_EVENT_EXPIRE : ONECOPY_EVENT_EVICT,
                                 &eviction->removal);
-    if (result == ONECOPY_OK)
-        cache_count(store, spot.cache, is_expired ? COUNTER_EXPIRATIONS : COUNTER_EVICTIONS, 1);
-    return result;
+    if (result < 0)
+        return result;
+    *(is_expired ? &eviction->sum.expired_entries : &eviction->sum.evicted_entries) += 1;
+    if (is_expired)
+        cache_count(store, spot.cache, COUNTER_EXPIRATIONS, 1);
+    else
+        evictions_count(eviction, spot.cache, 1);
+    return ONECOPY_OK;
 }
 
 static int candidate_evict(struct eviction *eviction, const struct queue_record *candidate)
 {
     struct state *state = &eviction->store->state;
     struct slot *slot = slot_at(state, candidate->slot);
-    bool is_expired = slot_is_expired(eviction, slot);
-    onecopy_ref ref = slot->ref;
+    bool is_expired = eviction_is_expired(&eviction->rule, slot);
+    onecopy_ref ref = slot_ref(slot);
     struct blob_record record;
     int result;
 
@@ -237,17 +352,18 @@ static int candidate_evict(struct eviction *eviction, const struct queue_record 
     if (result == ONECOPY_ENOTFOUND || record.slot != candidate->slot ||
         record.generation != load_relaxed(&slot->generation))
         return slots_disagree(eviction->write);
-    if (!slot_retire_idle(state, candidate->slot, candidate->accessed_ns, eviction->now_ns))
+    if (!slot_retire_idle(state, candidate->slot, candidate->accessed_ns, eviction->rule.now_ns))
         return ONECOPY_OK;
     if (record.flags & SLOT_IS_ARGUMENT) {
         blob_event(eviction->store, is_expired ? ONECOPY_EVENT_EXPIRE : ONECOPY_EVENT_EVICT, &ref, record.length_bytes);
-        *(is_expired ? &eviction->n_expired : &eviction->n_evicted) += 1;
+        *(is_expired ? &eviction->sum.expired_blobs : &eviction->sum.evicted_blobs) += 1;
     }
     return removal_add(eviction->store, eviction->write, &ref, &record, &eviction->removal);
 }
 
-static bool goal_is_reached(const struct eviction *eviction, const struct eviction_goal *goal)
+static bool goal_is_reached(const struct eviction *eviction)
 {
+    const struct eviction_goal *goal = eviction->goal;
     const struct removal *removal = &eviction->removal;
     const struct cache *cache = cache_at(&eviction->store->state, goal->cache);
 
@@ -256,60 +372,66 @@ static bool goal_is_reached(const struct eviction *eviction, const struct evicti
     return removal->n_pages >= goal->n_pages && removal->n_blobs >= goal->n_blobs;
 }
 
-static int candidates_evict(struct eviction *eviction, const struct eviction_goal *goal)
+/* Whether it is time to let others have the lock: not before something has gone. */
+static bool time_is_over(const struct eviction *eviction)
 {
+    return eviction->goal->deadline_ns > 0 && eviction->removal.n_blobs > 0 &&
+           clock_exact_ns() >= eviction->goal->deadline_ns;
+}
+
+static int candidates_evict(struct eviction *eviction)
+{
+    const struct eviction_goal *goal = eviction->goal;
     const struct removal *removal = &eviction->removal;
     uint32_t max_blobs = goal->max_blobs < REMOVAL_MAX ? goal->max_blobs : REMOVAL_MAX;
     bool is_scanned = false;
+    struct queue_record candidate;
+    int result = ONECOPY_OK;
 
-    store_relaxed(&eviction->store->state.journal->has_candidates, 1U);
-    while (removal->n_blobs < max_blobs && !goal_is_reached(eviction, goal)) {
-        struct queue_record candidate;
-        int result;
-
-        if (!queue_next(eviction, &candidate)) {
-            if (is_scanned)
-                break;
-            queue_refill(eviction);
-            is_scanned = true;
-            continue;
-        }
+    if (!goal->list)
+        store_relaxed(&eviction->store->state.journal->has_candidates, 1U);
+    while (result == ONECOPY_OK && removal->n_blobs < max_blobs && !goal_is_reached(eviction) &&
+           !time_is_over(eviction) && candidate_next(eviction, &is_scanned, &candidate))
         result = candidate_evict(eviction, &candidate);
-        if (result < 0)
-            return result;
-    }
-    return ONECOPY_OK;
+    return result;
+}
+
+static void sum_add(struct eviction_sum *sum, const struct eviction_sum *more)
+{
+    sum->expired_entries += more->expired_entries;
+    sum->expired_blobs += more->expired_blobs;
+    sum->evicted_entries += more->evicted_entries;
+    sum->evicted_blobs += more->evicted_blobs;
+    sum->values += more->values;
+    sum->n_pages += more->n_pages;
 }
 
 int eviction_run(struct store *store, struct index_write *write, const struct eviction_goal *goal, uint64_t *n_evicted)
 {
-    struct eviction eviction = {.store = store, .write = write, .now_ns = store_now(store), .is_small = goal->is_small};
-    struct pin_list pins = {0};
-    int result = ONECOPY_OK;
+    struct eviction eviction = {.store = store, .write = write, .goal = goal};
+    struct eviction_sum *sum = &eviction.sum;
+    struct removal *removal = &eviction.removal;
+    int result = eviction_rule_begin(store, goal->cache, goal->is_small, &eviction.rule);
 
-    eviction.cache = goal->cache;
-    if (goal->cache != 0)
-        eviction.policy = load_relaxed(&cache_at(&store->state, goal->cache)->policy);
-    else
-        result = pins_collect(&store->state, &pins);
     if (result < 0)
         return result;
-    eviction.pinned = pin_list_slots(&pins);
-    eviction.n_pinned = pins.n;
-    pin_list_free(&pins);
-    if (!eviction.pinned)
-        return error_set(ONECOPY_ENOMEMORY, "out of memory for a list of %zu pins", eviction.n_pinned);
-    result = candidates_evict(&eviction, goal);
-    free(eviction.pinned);
+    result = candidates_evict(&eviction);
+    eviction_rule_end(&eviction.rule);
     /* With nothing to evict, what limbo holds is the last hope. */
-    eviction.removal.limbo_max = eviction.removal.n_blobs == 0 && goal->cache == 0 ? goal->max_blobs : 0;
+    removal->limbo_max = removal->n_blobs == 0 && goal->cache == 0 && !goal->list ? goal->max_blobs : 0;
     if (result == ONECOPY_OK)
-        result = removal_settle(store, write, &eviction.removal);
+        result = removal_settle(store, write, removal);
     if (result < 0)
         return result;
-    store_count(store, COUNTER_EXPIRATIONS, eviction.n_expired);
-    store_count(store, COUNTER_EVICTIONS, eviction.n_evicted);
-    *n_evicted = eviction.removal.n_blobs + eviction.removal.n_freed;
+    sum->n_pages = removal->n_pages;
+    sum->values =
+        removal->n_blobs - sum->expired_entries - sum->expired_blobs - sum->evicted_entries - sum->evicted_blobs;
+    store_count(store, COUNTER_EXPIRATIONS, sum->expired_blobs);
+    evictions_count(&eviction, CACHE_ARGUMENTS, sum->evicted_blobs);
+    if (goal->sum)
+        sum_add(goal->sum, sum);
+    *n_evicted = removal->n_blobs + removal->n_freed;
+    write->n_evicted += (uint32_t)*n_evicted;
     return ONECOPY_OK;
 }
 
@@ -320,6 +442,7 @@ int eviction_commit(struct store *store, struct index_write *write, const struct
 
     *n_evicted = 0;
     result = eviction_run(store, write, goal, n_evicted);
+    *n_evicted = write->n_evicted; /* with what its beginning has */
     if (result == ONECOPY_OK && *n_evicted > 0)
         return index_commit(write);
     index_abort(write);

@@ -12,7 +12,6 @@
 #include "base/hash.h"
 #include "base/test_point.h"
 #include "store/entry.h"
-#include "store/rebuild.h"
 #include "store/room.h"
 
 #include <string.h>
@@ -130,6 +129,7 @@ int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, en
     held->slot = record.slot;
     held->generation = record.generation;
     held->length_bytes = record.length_bytes;
+    held->is_argument = record.flags & SLOT_IS_ARGUMENT;
     result = record_hold(store, lane, ref, &record, bytes, now_ns, held);
     if (result < 0)
         return result;
@@ -141,7 +141,7 @@ int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, en
     return ONECOPY_ENOTFOUND;
 }
 
-static bool hash_matches(const struct store *store, const onecopy_ref *ref, const struct held *held)
+bool blob_matches(const struct store *store, const onecopy_ref *ref, const struct held *held)
 {
     const struct iovec part = {(void *)(uintptr_t)held->data, held->length_bytes};
 
@@ -160,7 +160,7 @@ int blob_verify(struct store *store, const onecopy_ref *ref, const struct held *
     struct slot *slot = slot_at(&store->state, held->slot);
     char text[ONECOPY_REF_TEXT_BYTES];
 
-    if (hash_matches(store, ref, held)) {
+    if (blob_matches(store, ref, held)) {
         /*
          * Should the slot be another's by now, that one was stored in this life of the environment, and verified as
          * well.
@@ -212,11 +212,10 @@ int blob_get(struct store *store, const onecopy_ref *ref, struct held *held)
     return ONECOPY_OK;
 }
 
-/* Finds a blob that is stored and not expired, without protecting it. ONECOPY_ENOTFOUND has no message. */
-static int blob_find(struct store *store, const onecopy_ref *ref, struct blob_record *record)
+/* Reads a blob's record. ONECOPY_ENOTFOUND has no message. */
+static int record_find(struct store *store, const onecopy_ref *ref, struct blob_record *record)
 {
     struct lane *lane = lane_enter(&store->views);
-    const struct slot *slot;
     int result = index_reader_begin(&store->index, &lane->reader);
 
     if (result == ONECOPY_OK) {
@@ -224,8 +223,23 @@ static int blob_find(struct store *store, const onecopy_ref *ref, struct blob_re
         index_reader_end(lane->reader);
     }
     lane_leave(lane);
-    if (result == ONECOPY_OK)
-        result = blob_record_check(store, record);
+    return result == ONECOPY_OK ? blob_record_check(store, record) : result;
+}
+
+bool blob_is_argument(struct store *store, const onecopy_ref *ref, const struct blob_place *place)
+{
+    struct blob_record record;
+
+    return record_find(store, ref, &record) == ONECOPY_OK && record.slot == place->slot &&
+           record.generation == place->generation && record.flags & SLOT_IS_ARGUMENT;
+}
+
+/* Finds a blob that is stored and not expired, without protecting it. ONECOPY_ENOTFOUND has no message. */
+static int blob_find(struct store *store, const onecopy_ref *ref, struct blob_record *record)
+{
+    const struct slot *slot;
+    int result = record_find(store, ref, record);
+
     if (result < 0)
         return result;
     slot = slot_at(&store->state, record->slot);
@@ -260,10 +274,7 @@ int blob_remove(struct store *store, const onecopy_ref *ref)
     struct index_write write;
     struct blob_record record;
     bool was_live;
-    int result = room_write_begin(store, 1, &write);
-
-    if (result == ONECOPY_EFULL) /* a removal mends that, and there is a reserve */
-        result = write_begin(store, &write);
+    int result = room_removal_begin(store, 1, &write);
 
     if (result < 0)
         return result;

@@ -9,7 +9,7 @@
 #include "shared/counters.h"
 #include "store/budget.h"
 
-/* False when the blob has been removed, or has expired. */
+/* False when the blob has been removed. */
 static bool info_fill(const struct store *store, const struct pin_list *pins, const onecopy_ref *ref,
                       const struct blob_record *record, struct onecopy_info *info)
 {
@@ -23,8 +23,12 @@ static bool info_fill(const struct store *store, const struct pin_list *pins, co
                                   .accessed_ns = load_relaxed(&slot->accessed_ns),
                                   .hits = load_relaxed(&slot->hits),
                                   .pins = record->page == BLOB_IN_INDEX ? 0 : pin_list_count(pins, record->page),
-                                  .in_arena = record->page != BLOB_IN_INDEX};
-    return load_acquire(&slot->generation) == record->generation && expires_ns >= store_now(store);
+                                  .in_arena = record->page != BLOB_IN_INDEX,
+                                  .is_argument = record->flags & SLOT_IS_ARGUMENT,
+                                  .is_expired = expires_ns < store_now(store),
+                                  .kept_until_ns = load_relaxed(&slot->keep_until_ns),
+                                  .entries = load_relaxed(&slot->link)};
+    return load_acquire(&slot->generation) == record->generation;
 }
 
 struct batch {
@@ -34,6 +38,7 @@ struct batch {
     size_t capacity;
     size_t n;
     onecopy_ref last;
+    bool is_all; /* with those that have expired */
 };
 
 enum { BATCH_FULL = 1 };
@@ -41,18 +46,19 @@ enum { BATCH_FULL = 1 };
 static int batch_visit(void *context, const onecopy_ref *ref, const struct blob_record *record)
 {
     struct batch *batch = context;
+    struct onecopy_info *info = &batch->infos[batch->n];
 
     batch->last = *ref;
-    if (info_fill(batch->store, batch->pins, ref, record, &batch->infos[batch->n]))
+    if (info_fill(batch->store, batch->pins, ref, record, info) && (batch->is_all || !info->is_expired))
         batch->n++;
     return batch->n == batch->capacity ? BATCH_FULL : ONECOPY_OK;
 }
 
-int inspect_batch(struct store *store, const onecopy_ref *after, struct onecopy_info *infos, size_t capacity, size_t *n,
-                  onecopy_ref *last)
+int inspect_batch(struct store *store, const onecopy_ref *after, bool is_all, struct onecopy_info *infos,
+                  size_t capacity, size_t *n, onecopy_ref *last)
 {
     struct pin_list pins = {0};
-    struct batch batch = {.store = store, .pins = &pins, .infos = infos, .capacity = capacity};
+    struct batch batch = {.store = store, .pins = &pins, .infos = infos, .capacity = capacity, .is_all = is_all};
     struct lane *lane;
     int result = pins_collect(&store->state, &pins);
 
@@ -80,6 +86,7 @@ int inspect_blob(struct store *store, const onecopy_ref *ref, struct onecopy_inf
     struct lane *lane = lane_enter(&store->views);
     struct pin_list pins = {0};
     struct blob_record record = {0};
+    struct onecopy_info found;
     int result = index_reader_begin(&store->index, &lane->reader);
 
     if (result == ONECOPY_OK) {
@@ -89,9 +96,11 @@ int inspect_blob(struct store *store, const onecopy_ref *ref, struct onecopy_inf
     lane_leave(lane);
     if (result == ONECOPY_OK)
         result = pins_collect(&store->state, &pins);
-    if (result == ONECOPY_OK && !info_fill(store, &pins, ref, &record, info))
+    if (result == ONECOPY_OK && (!info_fill(store, &pins, ref, &record, &found) || found.is_expired))
         result = ONECOPY_ENOTFOUND;
     pin_list_free(&pins);
+    if (result == ONECOPY_OK)
+        *info = found;
     return result == ONECOPY_ENOTFOUND ? blob_not_found(ref) : result;
 }
 
@@ -152,6 +161,8 @@ int inspect_stat(struct store *store, struct onecopy_stat *stat)
                                   .max_pins = store->state.max_pins,
                                   .is_protected = header->is_protected != 0,
                                   .is_read_only = store->is_read_only,
+                                  .counted_since_ns = header->made_ns,
+                                  .is_on_disk = store->is_on_disk,
                                   .clients = clients_count(&store->state),
                                   .pins = pins.n,
                                   .pinned_bytes = pin_list_bytes(&pins)};

@@ -10,6 +10,7 @@
 #include "store/namespace.h"
 
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/claims.h"
 #include "shared/counters.h"
 
@@ -18,6 +19,8 @@
 
 #define RESULTS_TTL_NS      UINT64_C(3600000000000)
 #define RESULTS_MAX_ENTRIES 10000U
+
+static const char results_name[] = "results";
 
 static struct cache_record record_of(const struct cache *cache, const char *name)
 {
@@ -59,37 +62,42 @@ static int cache_begin(struct store *store, const struct index_write *write, uin
 {
     struct state *state = &store->state;
     struct cache *cache = cache_at(state, number);
-    uint64_t sums[COUNTERS];
     int result = cache_allocate(state, number);
 
     if (result == ONECOPY_OK)
         result = index_cache_put(write, number, record);
     if (result < 0)
         return result;
+    TEST_POINT("cache_recorded");
     cache_save(state, number);
     cache_fill(cache, record);
-    counters_sum_cache(state, number, sums);
-    for (int i = 0; i < COUNTERS; i++)
-        store_relaxed(&cache->baseline[i], sums[i]);
+    counters_reset(state, number, store_now(store));
     return ONECOPY_OK;
 }
 
 int namespace_begin(struct store *store, const struct index_write *write)
 {
     struct cache_record arguments = {.serial = 1, .status = CACHE_LIVE, .name = "args"};
-    struct cache_record results = {.serial = 2,
-                                   .ttl_ns = RESULTS_TTL_NS,
-                                   .max_entries = RESULTS_MAX_ENTRIES,
-                                   .status = CACHE_LIVE,
-                                   .name = "results"};
+    struct cache_record results = {
+        .serial = 2, .ttl_ns = RESULTS_TTL_NS, .max_entries = RESULTS_MAX_ENTRIES, .status = CACHE_LIVE};
     int result = cache_begin(store, write, CACHE_ARGUMENTS, &arguments);
 
+    memcpy(results.name, results_name, sizeof results_name);
     return result == ONECOPY_OK ? cache_begin(store, write, CACHE_RESULTS, &results) : result;
+}
+
+/*
+ * A serial that was never given before, nor will be again. The transaction's number alone would not do: when it is lost
+ * the next one has the same, while others have already found the cache that it was about to make.
+ */
+static uint64_t serial_begin(struct store *store, const struct index_write *write)
+{
+    return index_write_number(write) << 32 | add_relaxed(&store->state.header->caches_begun, 1U);
 }
 
 int namespace_make(struct store *store, const struct index_write *write, const char *name, struct cache_found *found)
 {
-    struct cache_record record = {.serial = index_write_number(write) + CACHE_RESULTS + 2, /* never given before */
+    struct cache_record record = {.serial = serial_begin(store, write),
                                   .ttl_ns = load_relaxed(&store->state.header->ttl_ns),
                                   .status = CACHE_LIVE};
     uint32_t number = CACHE_RESULTS + 1;
@@ -101,6 +109,10 @@ int namespace_make(struct store *store, const struct index_write *write, const c
     if (number >= MAX_CACHES)
         return error_set(ONECOPY_EFULL, "there are %u caches, as many as there may be: drop one to make '%.64s'",
                          MAX_CACHES, name);
+    if (strcmp(name, results_name) == 0) {
+        record.ttl_ns = RESULTS_TTL_NS;
+        record.max_entries = RESULTS_MAX_ENTRIES;
+    }
     memcpy(record.name, name, strnlen(name, sizeof record.name));
     result = cache_begin(store, write, number, &record);
     if (result == ONECOPY_OK)
@@ -140,6 +152,7 @@ int namespace_drop(struct store *store, const struct index_write *write, uint32_
 
     cache_save(&store->state, number);
     cache_set_name(cache, NULL);
+    TEST_POINT("cache_nameless");
     store_relaxed(&cache->status, (uint32_t)CACHE_DROPPING);
     record = record_of(cache, "");
     return index_cache_put(write, number, &record);
@@ -148,8 +161,10 @@ int namespace_drop(struct store *store, const struct index_write *write, uint32_
 int namespace_end(struct store *store, const struct index_write *write, uint32_t number)
 {
     claims_end_cache(&store->state, number); /* whether or not this commits: the cache is dropped already */
+    TEST_POINT("cache_claims_ended");
     cache_save(&store->state, number);
     store_relaxed(&cache_at(&store->state, number)->status, (uint32_t)CACHE_FREE);
+    TEST_POINT("cache_freed");
     return index_cache_delete(write, number);
 }
 

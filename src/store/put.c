@@ -87,19 +87,17 @@ static int ref_contest(struct store *store, const onecopy_ref *ref)
     return result == ONECOPY_OK ? PUT_CONTESTED : result;
 }
 
-/* A put has found its bytes, and renewed their promise: sees to it that they stay for the reason that it has. */
-static int found_keep(const struct put *put, uint32_t slot_number, uint64_t generation)
+/*
+ * A put has found its bytes, and renewed their promise: sees to it that they stay for the reason that it has. Whether
+ * they are an argument already is for the index to say: the slot may say so for a transaction that will be lost.
+ */
+static int found_keep(const struct put *put, const struct blob_place *place, bool is_argument)
 {
-    const struct slot *slot = slot_at(&put->store->state, slot_number);
-    struct blob_place place = {.slot = slot_number, .generation = generation};
-
-    if (put->place) {
-        *put->place = place;
-        return ONECOPY_OK;
-    }
-    if (load_acquire(&slot->kind) & SLOT_IS_ARGUMENT && load_relaxed(&slot->generation) == generation)
-        return ONECOPY_OK;
-    return blob_promote(put->store, &put->ref, &place);
+    if (put->place)
+        *put->place = *place;
+    else if (!is_argument)
+        return blob_promote(put->store, &put->ref, place);
+    return ONECOPY_OK;
 }
 
 /* As put_find(), for a process that has no pin left: under the write lock nothing is removed. */
@@ -126,7 +124,8 @@ static int put_find_unpinned(const struct put *put)
     }
     index_abort(&write);
     if (result == ONECOPY_OK)
-        return found_keep(put, record.slot, record.generation);
+        return found_keep(put, &(struct blob_place){.slot = record.slot, .generation = record.generation},
+                          record.flags & SLOT_IS_ARGUMENT);
     return result == PUT_CONTESTED ? ref_contest(store, &put->ref) : result;
 }
 
@@ -158,7 +157,8 @@ static int put_find(const struct put *put)
         else if (held.is_unverified)
             store_relaxed(&slot->verified, load_relaxed(&store->state.header->cold_opens));
         if (result == ONECOPY_OK)
-            result = found_keep(put, held.slot, held.generation);
+            result = found_keep(put, &(struct blob_place){.slot = held.slot, .generation = held.generation},
+                                held.is_argument);
     } else {
         result = held.is_unverified ? blob_verify(store, &put->ref, &held) : ONECOPY_OK;
         result = result == ONECOPY_ECORRUPT ? ONECOPY_ENOTFOUND : PUT_CONTESTED;
@@ -202,11 +202,13 @@ static int blob_file(const struct put *put, struct index_write *write, uint64_t 
     record.generation = load_relaxed(&slot->generation);
     store_relaxed(&slot->expires_ns, put->expires_ns);
     store_relaxed(&slot->accessed_ns, put->now_ns);
+    TEST_POINT("blob_slotted");
     result = index_blob_put(write, &put->ref, &record, put->value->parts, put->value->n_parts);
     if (result < 0)
         return result;
     add_relaxed(&totals->entries, 1U);
     add_relaxed(&totals->content_bytes, record.length_bytes);
+    TEST_POINT("blob_counted");
     if (put->place) {
         *put->place = (struct blob_place){.slot = record.slot, .generation = record.generation};
     } else {
@@ -381,6 +383,7 @@ static int put_view(struct store *store, const struct value *value, uint64_t ttl
                     onecopy_ref *ref)
 {
     uint64_t now_ns = store_now(store);
+    struct blob_place found;
     struct viewed view;
     struct put put;
     int result;
@@ -392,7 +395,8 @@ static int put_view(struct store *store, const struct value *value, uint64_t ttl
     if (!slot_extend(slot_at(&store->state, view.slot), view.generation, store_expiry(store, ttl_ns, now_ns), now_ns))
         return ONECOPY_ENOTFOUND; /* removed since: its bytes are stored anew */
     put = (struct put){.store = store, .ref = view.ref, .place = place};
-    result = found_keep(&put, view.slot, view.generation);
+    found = (struct blob_place){.slot = view.slot, .generation = view.generation};
+    result = found_keep(&put, &found, !place && blob_is_argument(store, &view.ref, &found));
     if (result == ONECOPY_OK)
         *ref = view.ref;
     return result;

@@ -9,6 +9,7 @@
 #include "base/test_point.h"
 #include "shared/claims.h"
 #include "shared/clients.h"
+#include "shared/janitor.h"
 #include "store/rebuild.h"
 
 /* Extents returned in one transaction. */
@@ -23,6 +24,7 @@ static int pending_return(struct store *store, struct index_write *write, const 
     /* Filled, half filled or still a hole, nobody knows: a hole is certain, and punching twice does no harm. */
     if (temperature == COLD)
         result = arena_punch(&store->arena, pending->extent);
+    TEST_POINT("pending_punched");
     if (result == ONECOPY_OK)
         result = index_pending_delete(write, pending);
     if (result == ONECOPY_OK)
@@ -31,20 +33,81 @@ static int pending_return(struct store *store, struct index_write *write, const 
         return result;
     subtract_relaxed(pending->kind == PENDING_PUNCH ? &totals->punching_pages : &totals->pending_pages,
                      pending->extent.n_pages);
+    TEST_POINT("pending_moving");
     add_relaxed(temperature == WARM ? &totals->warm_pages : &totals->cold_pages, pending->extent.n_pages);
     return ONECOPY_OK;
 }
 
+/* ---- making holes beforehand ---- */
+
+/* Extents that are punched in one go. */
+#define PUNCH_BATCH 64U
+
+struct holes {
+    uint32_t client;
+    uint64_t from_page;
+    uint32_t n;
+    struct extent extents[PUNCH_BATCH];
+};
+
+static int hole_visit(void *context, const struct pending *pending)
+{
+    struct holes *holes = context;
+
+    if (pending->client == holes->client && pending->kind != PENDING_WARM && pending->extent.page >= holes->from_page)
+        holes->extents[holes->n++] = pending->extent;
+    return holes->n == PUNCH_BATCH;
+}
+
+/* With a reader of its own: a process that is only about to register has no lanes yet. */
+static int holes_find(const struct store *store, struct holes *holes)
+{
+    index_txn *reader = NULL;
+    int result = index_reader_begin(&store->index, &reader);
+
+    holes->n = 0;
+    if (result == ONECOPY_OK)
+        result = index_pendings_visit(&store->index, reader, hole_visit, holes);
+    if (reader)
+        index_reader_free(reader);
+    return result;
+}
+
+/*
+ * Punching a large extent takes its time, for which writers shall not wait. Nobody but the client knows of these pages,
+ * so it is done with no lock held; the transaction that files them finds holes, and is soon over.
+ */
+static int pending_punch(struct store *store, uint32_t client)
+{
+    struct holes holes = {.client = client, .n = PUNCH_BATCH};
+    int result = ONECOPY_OK;
+
+    while (result == ONECOPY_OK && holes.n == PUNCH_BATCH) {
+        result = holes_find(store, &holes);
+        if (result < 0)
+            return result;
+        result = ONECOPY_OK;
+        for (uint32_t i = 0; i < holes.n && result == ONECOPY_OK; i++)
+            result = arena_punch(&store->arena, holes.extents[i]);
+        if (holes.n > 0)
+            holes.from_page = holes.extents[holes.n - 1].page + 1;
+    }
+    return result;
+}
+
+/* ---- returning ---- */
+
 /* Those that are punched to make room for another go first: that one's share of the budget is theirs. */
 enum reap_pass { PASS_PUNCHES, PASS_ALL };
 
-/* Returns up to a batch; *n: how many. */
+/* Returns up to a batch; *n: how many, *n_pages: how much. */
 static int pending_return_some(struct store *store, uint32_t client, enum reap_pass pass, struct index_write *write,
-                               uint32_t *n)
+                               uint32_t *n, uint64_t *n_pages)
 {
     struct pending pending = {0};
 
     *n = 0;
+    *n_pages = 0;
     while (*n < PENDING_BATCH) {
         int result = index_pending_next(write, client, pending.extent.page + pending.extent.n_pages, &pending);
 
@@ -57,13 +120,15 @@ static int pending_return_some(struct store *store, uint32_t client, enum reap_p
         if (result < 0)
             return result;
         ++*n;
+        *n_pages += pending.extent.n_pages;
     }
     return ONECOPY_OK;
 }
 
-static int pending_pass(struct store *store, uint32_t client, enum reap_pass pass)
+static int pending_pass(struct store *store, uint32_t client, enum reap_pass pass, uint64_t *n_pages)
 {
     uint32_t n = PENDING_BATCH;
+    uint64_t n_returned;
 
     while (n == PENDING_BATCH) {
         struct index_write write;
@@ -71,7 +136,7 @@ static int pending_pass(struct store *store, uint32_t client, enum reap_pass pas
 
         if (result < 0)
             return result;
-        result = pending_return_some(store, client, pass, &write, &n);
+        result = pending_return_some(store, client, pass, &write, &n, &n_returned);
         if (result < 0 || n == 0) {
             index_abort(&write);
             return result;
@@ -79,19 +144,22 @@ static int pending_pass(struct store *store, uint32_t client, enum reap_pass pas
         result = index_commit(&write);
         if (result < 0)
             return result;
+        *n_pages += n_returned;
     }
     return ONECOPY_OK;
 }
 
-int reap_pending(struct store *store, uint32_t client)
+int reap_pending(struct store *store, uint32_t client, uint64_t *n_pages)
 {
-    int result = pending_pass(store, client, PASS_PUNCHES);
+    int result = pending_punch(store, client);
 
-    return result == ONECOPY_OK ? pending_pass(store, client, PASS_ALL) : result;
+    if (result == ONECOPY_OK)
+        result = pending_pass(store, client, PASS_PUNCHES, n_pages);
+    return result == ONECOPY_OK ? pending_pass(store, client, PASS_ALL, n_pages) : result;
 }
 
 /* With reap_mutex held. */
-static int dead_clients_clear(struct store *store)
+static int dead_clients_clear(struct store *store, struct reaped *reaped)
 {
     struct state_header *header = store->state.header;
     uint32_t n = clients_high(&store->state);
@@ -103,36 +171,54 @@ static int dead_clients_clear(struct store *store)
             continue;
         TEST_POINT("dead_client_seized");
         /* First of all: once the client is free, nothing would point to a reader that it has left. */
-        index_clear_stale_readers(&store->index);
-        pins_clear_all(&store->state, client);
-        claims_end_all(&store->state, client);
-        result = reap_pending(store, client);
+        reaped->n_readers += index_clear_stale_readers(&store->index);
+        TEST_POINT("readers_cleared");
+        reaped->n_pins += pins_clear_all(&store->state, client);
+        TEST_POINT("pins_cleared");
+        reaped->n_claims += claims_end_all(&store->state, client);
+        TEST_POINT("claims_cleared");
+        janitor_forget(&store->state, client);
+        result = reap_pending(store, client, &reaped->n_pages);
         if (result < 0) {
             client_unseize(&store->state, client);
             return result;
         }
+        TEST_POINT("pending_returned");
         add_relaxed(&header->dead_clients, 1U);
+        reaped->n_clients++;
+        TEST_POINT("dead_client_counted");
         client_release_dead(&store->state, client);
     }
     return ONECOPY_OK;
 }
 
-int reap_dead_clients(struct store *store, uint64_t interval_ns)
+/*
+ * The lock of a dead client's byte keeps other processes away, not other threads of this one, which share its
+ * descriptor: without the mutex, the slower of two would clear whoever has taken the number since.
+ */
+static int reap(struct store *store, struct reaped *reaped)
 {
-    struct state_header *header = store->state.header;
-    uint64_t now_ns = store_now(store);
     int result;
 
-    if (store->is_read_only ||
-        (interval_ns > 0 && now_ns < clock_add(load_relaxed(&header->reaped_at_ns), interval_ns)))
-        return ONECOPY_OK;
-    /*
-     * The lock of a dead client's byte keeps other processes away, not other threads of this one, which share its
-     * descriptor: without the mutex, the slower of two would clear whoever has taken the number since.
-     */
     pthread_mutex_lock(&store->reap_mutex);
-    store_relaxed(&header->reaped_at_ns, now_ns);
-    result = dead_clients_clear(store);
+    store_relaxed(&store->state.header->reaped_at_ns, store_now(store));
+    result = dead_clients_clear(store, reaped);
     pthread_mutex_unlock(&store->reap_mutex);
     return result;
+}
+
+int reap_dead_clients(struct store *store, uint64_t interval_ns)
+{
+    uint64_t reaped_ns = load_relaxed(&store->state.header->reaped_at_ns);
+    struct reaped ignored = {0};
+
+    if (store->is_read_only || (interval_ns > 0 && store_now(store) < clock_add(reaped_ns, interval_ns)))
+        return ONECOPY_OK;
+    return reap(store, &ignored);
+}
+
+int reap_all(struct store *store, struct reaped *reaped)
+{
+    *reaped = (struct reaped){.n_readers = index_clear_stale_readers(&store->index)};
+    return reap(store, reaped);
 }

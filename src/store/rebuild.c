@@ -1,21 +1,27 @@
 /*
  * Everything in the state file follows from the index, but for accesses, extensions of expiry, hits, counters and pins,
- * which are lost with it: in an environment on disk a blob expires after a reboot as it was first put. So a state that
- * is lost (a reboot, a damaged file) or doubtful (a transaction too large for the journal that was lost with its
- * process) is made again by one walk over the blobs, in which every record claims its slot. What does not fit, in an
- * index that was damaged, is taken out.
+ * which are lost with it, save what a checkpoint has put down of them (store/hot.c): in an environment on disk a blob
+ * expires after a reboot as it was first put, or as it was to at the last checkpoint. So a state that is lost (a
+ * reboot, a damaged file) or doubtful (a transaction too large for the journal that was lost with its process) is made
+ * again by one walk over the blobs, in which every record claims its slot. What does not fit, in an index that was
+ * damaged, is taken out.
  *
  * In a new state no blob counts as verified: its bytes are checked against its hash before their first use. Free space
  * is made anew too, from the gaps between the blobs, and is given back: after a reboot nobody can vouch that pages
  * which the index calls warm are still allocated, and nobody is left who was looking at limbo or filling pending
  * extents.
+ *
+ * The same repairs an environment in use, whose free space was found wrong. Then extents in limbo and pending ones are
+ * somebody's, and stay; and what is pinned though nothing has it goes to limbo instead of being given back.
  */
 #include "store/rebuild.h"
 
 #include "base/error.h"
 #include "base/system.h"
+#include "base/test_point.h"
 #include "shared/caches.h"
 #include "store/entry.h"
+#include "store/hot.h"
 #include "store/namespace.h"
 
 #include <stdlib.h>
@@ -38,14 +44,32 @@ struct rebuild {
     uint64_t entries, results, content_bytes, live_pages;
     uint8_t has_cache[MAX_CACHES];
     struct misfit *misfits;
-    struct live_extent *live; /* of the blobs, with REBUILD_ANEW */
-    size_t n_live;
+    struct used_extent *used; /* unless with REBUILD_KEEP: what is not free */
+    size_t n_used;
+    size_t used_capacity;
 };
 
-struct live_extent {
+/* Pages that are somebody's. Of two at one place the later kind is dispensable. */
+struct used_extent {
     struct extent extent;
-    onecopy_ref ref;
+    enum use { USED_OTHERWISE, USED_BY_BLOB, USED_BY_PIN } use;
+    onecopy_ref ref; /* the blob's */
 };
+
+static int used_note(struct rebuild *rebuild, struct used_extent used)
+{
+    if (rebuild->n_used == rebuild->used_capacity) {
+        size_t capacity = rebuild->used_capacity ? rebuild->used_capacity * 2 : 1024;
+        struct used_extent *larger = realloc(rebuild->used, capacity * sizeof *larger);
+
+        if (!larger)
+            return error_set(ONECOPY_ENOMEMORY, "out of memory while free space is made anew");
+        rebuild->used = larger;
+        rebuild->used_capacity = capacity;
+    }
+    rebuild->used[rebuild->n_used++] = used;
+    return ONECOPY_OK;
+}
 
 static int misfit_note(struct rebuild *rebuild, const onecopy_ref *ref)
 {
@@ -64,11 +88,11 @@ static void slot_fill(struct rebuild *rebuild, const onecopy_ref *ref, const str
 
     uint32_t kind = (record->page == BLOB_IN_INDEX ? SLOT_SMALL_BLOB : SLOT_BLOB) | (record->flags & SLOT_IS_ARGUMENT);
 
-    slot->link = 0; /* until the entries are counted */
-    if (rebuild->mode == REBUILD_KEEP && load_relaxed(&slot->kind) == kind &&
-        load_relaxed(&slot->generation) == record->generation)
+    store_relaxed(&slot->link, 0U); /* until the entries are counted */
+    if (rebuild->mode != REBUILD_ANEW && load_relaxed(&slot->kind) == kind &&
+        load_relaxed(&slot->generation) == record->generation && slot_is_of(slot, ref))
         return;
-    slot->ref = *ref;
+    slot_set_ref(slot, ref);
     store_relaxed(&slot->accessed_ns, record->stored_ns);
     store_relaxed(&slot->expires_ns, record->expires_ns);
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
@@ -100,7 +124,7 @@ static int rebuild_visit(void *context, const onecopy_ref *ref, const struct blo
     int result;
 
     if (record->slot >= store->state.max_slots || rebuild->is_claimed[record->slot] ||
-        (record->page != BLOB_IN_INDEX && !arena_contains(&store->arena, record->page, n_pages)))
+        (record->page != BLOB_IN_INDEX && (n_pages == 0 || !arena_contains(&store->arena, record->page, n_pages))))
         return misfit_note(rebuild, ref);
     result = slots_allocate(&store->state, record->slot + 1);
     if (result < 0)
@@ -117,9 +141,10 @@ static int rebuild_visit(void *context, const onecopy_ref *ref, const struct blo
         cache_change(&store->state, CACHE_ARGUMENTS, CACHE_GAINS, ONECOPY_SUCCESS, record->length_bytes);
     if (record->page != BLOB_IN_INDEX) {
         rebuild->live_pages += n_pages;
-        if (rebuild->live)
-            rebuild->live[rebuild->n_live++] =
-                (struct live_extent){.extent = {.page = record->page, .n_pages = n_pages}, .ref = *ref};
+        if (rebuild->mode != REBUILD_KEEP)
+            return used_note(rebuild, (struct used_extent){.extent = {.page = record->page, .n_pages = n_pages},
+                                                           .use = USED_BY_BLOB,
+                                                           .ref = *ref});
     }
     return ONECOPY_OK;
 }
@@ -142,6 +167,7 @@ static void caches_forget(const struct rebuild *rebuild)
 {
     struct state *state = &rebuild->store->state;
 
+    TEST_POINT("caches_rebuilt");
     for (uint32_t number = 0; cache_is_known(state, number); number++)
         if (!rebuild->has_cache[number]) {
             cache_set_name(cache_at(state, number), NULL);
@@ -155,13 +181,13 @@ static void entry_slot_fill(const struct rebuild *rebuild, uint32_t cache, const
     const struct cache *of = cache_at(&rebuild->store->state, cache);
     struct slot *slot = slot_at(&rebuild->store->state, record->slot);
 
-    slot->link = record->blob_slot;
-    if (rebuild->mode == REBUILD_KEEP && load_relaxed(&slot->kind) == SLOT_WORD_ENTRY(cache) &&
-        load_relaxed(&slot->generation) == record->generation)
-        return;
-    slot->ref = *hash;
-    store_relaxed(&slot->accessed_ns, record->stored_ns);
+    store_relaxed(&slot->link, record->blob_slot);
     store_relaxed(&slot->expires_ns, clock_add(record->expires_ns, load_relaxed(&of->grace_ns)));
+    if (rebuild->mode != REBUILD_ANEW && load_relaxed(&slot->kind) == SLOT_WORD_ENTRY(cache) &&
+        load_relaxed(&slot->generation) == record->generation && slot_is_of(slot, hash))
+        return;
+    slot_set_ref(slot, hash);
+    store_relaxed(&slot->accessed_ns, record->stored_ns);
     store_relaxed(&slot->keep_until_ns, UINT64_C(0));
     store_relaxed(&slot->hits, 0U);
     store_relaxed(&slot->kind, SLOT_WORD_ENTRY(cache));
@@ -172,13 +198,12 @@ static void entry_slot_fill(const struct rebuild *rebuild, uint32_t cache, const
 static void link_count(const struct rebuild *rebuild, const struct index_write *write,
                        const struct entry_record *record)
 {
-    struct blob_record blob;
+    struct slot *slot = slot_at(&rebuild->store->state, record->blob_slot);
 
-    if (record->blob_slot != NO_SLOT &&
-        index_blob_get(write->index, write->txn, &record->ref, &blob, NULL) == ONECOPY_OK &&
-        blob.slot == record->blob_slot && blob.generation == record->blob_generation &&
-        blob.slot < rebuild->store->state.max_slots)
-        slot_at(&rebuild->store->state, blob.slot)->link++;
+    /* In an index that was damaged another blob may have claimed the slot. */
+    if (record->blob_slot < rebuild->store->state.max_slots && rebuild->is_claimed[record->blob_slot] &&
+        entry_has_its_blob(write->index, write->txn, record) && slot_is_of(slot, &record->ref))
+        add_relaxed(&slot->link, 1U);
 }
 
 struct entry_walk {
@@ -274,10 +299,14 @@ static int totals_rebuild(struct rebuild *rebuild, const struct index_write *wri
 
         if (rebuild->is_claimed[i - 1])
             continue;
+        /* For whoever has looked up just now what is not in the index any more: see shared/pins.c. */
+        if (load_relaxed(&slot->kind) != SLOT_FREE)
+            store_exact(&slot->generation, load_relaxed(&slot->generation) + 1);
         store_relaxed(&slot->kind, (uint32_t)SLOT_FREE);
-        slot->link = head;
+        store_relaxed(&slot->link, head);
         head = i - 1;
     }
+    TEST_POINT("slots_rebuilt");
     store_relaxed(&totals->entries, rebuild->entries);
     store_relaxed(&totals->results, rebuild->results);
     store_relaxed(&totals->content_bytes, rebuild->content_bytes);
@@ -292,12 +321,83 @@ static int totals_rebuild(struct rebuild *rebuild, const struct index_write *wri
     return ONECOPY_OK;
 }
 
-static int live_compare(const void *a, const void *b)
+static int used_compare(const void *a, const void *b)
 {
-    const struct live_extent *one = a;
-    const struct live_extent *other = b;
+    const struct used_extent *one = a;
+    const struct used_extent *other = b;
 
-    return (one->extent.page > other->extent.page) - (one->extent.page < other->extent.page);
+    if (one->extent.page != other->extent.page)
+        return one->extent.page > other->extent.page ? 1 : -1;
+    return (one->use > other->use) - (one->use < other->use);
+}
+
+static int held_visit(void *context, struct extent extent, int kind)
+{
+    (void)kind;
+    return used_note(context, (struct used_extent){.extent = extent, .use = USED_OTHERWISE});
+}
+
+/* What processes that are at work have in hand. */
+static int held_gather(struct rebuild *rebuild, const struct index_write *write)
+{
+    const struct arena *arena = &rebuild->store->arena;
+    struct pin_list pins = {0};
+    int result = index_extents_visit(write->index, write->txn, TABLE_LIMBO, held_visit, rebuild);
+
+    if (result == ONECOPY_OK)
+        result = index_extents_visit(write->index, write->txn, TABLE_PENDING, held_visit, rebuild);
+    if (result == ONECOPY_OK)
+        result = pins_collect(&rebuild->store->state, &pins);
+    for (size_t i = 0; i < pins.n && result == ONECOPY_OK; i++) {
+        struct extent extent = {.page = pins.pins[i].page, .n_pages = pins.pins[i].n_pages};
+
+        if (extent.n_pages > 0 && arena_contains(arena, extent.page, extent.n_pages))
+            result = used_note(rebuild, (struct used_extent){.extent = extent, .use = USED_BY_PIN});
+    }
+    pin_list_free(&pins);
+    return result;
+}
+
+static int blob_drop(struct rebuild *rebuild, const struct used_extent *used)
+{
+    rebuild->live_pages -= used->extent.n_pages;
+    return misfit_note(rebuild, &used->ref);
+}
+
+/*
+ * Takes overlaps out of the list, which is sorted. Of two blobs that overlap, in an index that was damaged, the later
+ * one goes; the other one's bytes are checked before their first use as everybody's are. A blob goes where somebody is
+ * at work, too.
+ */
+static int overlaps_drop(struct rebuild *rebuild)
+{
+    struct used_extent *kept = rebuild->used;
+    size_t n_kept = 0;
+
+    for (size_t i = 0; i < rebuild->n_used; i++) {
+        struct used_extent next = rebuild->used[i];
+        bool is_kept = true;
+        int result = ONECOPY_OK;
+
+        while (n_kept > 0 && is_kept &&
+               kept[n_kept - 1].extent.page + kept[n_kept - 1].extent.n_pages > next.extent.page) {
+            const struct used_extent *last = &kept[n_kept - 1];
+
+            if (next.use == USED_OTHERWISE && last->use == USED_OTHERWISE)
+                break;
+            is_kept = next.use == USED_OTHERWISE;
+            if (is_kept)
+                n_kept--;
+            if ((is_kept ? last->use : next.use) == USED_BY_BLOB)
+                result = blob_drop(rebuild, is_kept ? last : &next);
+            if (result < 0)
+                return result;
+        }
+        if (is_kept)
+            kept[n_kept++] = next;
+    }
+    rebuild->n_used = n_kept;
+    return ONECOPY_OK;
 }
 
 /* The pages from *end to `page` are a gap: a hole from now on. */
@@ -309,31 +409,32 @@ static int gap_free(struct store *store, const struct index_write *write, uint64
     if (gap.n_pages == 0)
         return ONECOPY_OK;
     result = arena_punch(&store->arena, gap);
+    TEST_POINT("gap_punched");
     return result == ONECOPY_OK ? index_extent_free(write, COLD, gap) : result;
 }
 
-/*
- * Files the gaps between the blobs as free. Of two blobs that overlap, in an index that was damaged, the later one
- * goes; the other one's bytes are checked before their first use as everybody's are.
- */
+/* Files the gaps between what is used as free. */
 static int free_space_rebuild(struct rebuild *rebuild, const struct index_write *write)
 {
     struct store *store = rebuild->store;
     uint64_t end = 0;
-    int result = index_extents_clear(write);
+    int result = index_extents_clear(write, rebuild->mode == REBUILD_ANEW);
 
-    if (rebuild->n_live > 1)
-        qsort(rebuild->live, rebuild->n_live, sizeof *rebuild->live, live_compare);
-    for (size_t i = 0; i < rebuild->n_live && result == ONECOPY_OK; i++) {
-        struct extent extent = rebuild->live[i].extent;
+    if (result == ONECOPY_OK && rebuild->mode == REBUILD_SPACE)
+        result = held_gather(rebuild, write);
+    if (rebuild->n_used > 1)
+        qsort(rebuild->used, rebuild->n_used, sizeof *rebuild->used, used_compare);
+    if (result == ONECOPY_OK)
+        result = overlaps_drop(rebuild);
+    for (size_t i = 0; i < rebuild->n_used && result == ONECOPY_OK; i++) {
+        struct extent extent = rebuild->used[i].extent;
 
-        if (extent.page < end) {
-            rebuild->live_pages -= extent.n_pages;
-            result = misfit_note(rebuild, &rebuild->live[i].ref);
-            continue;
-        }
-        result = gap_free(store, write, end, extent.page);
-        end = extent.page + extent.n_pages;
+        if (extent.page > end)
+            result = gap_free(store, write, end, extent.page);
+        if (result == ONECOPY_OK && rebuild->used[i].use == USED_BY_PIN)
+            result = index_limbo_add(write, extent);
+        if (extent.page + extent.n_pages > end)
+            end = extent.page + extent.n_pages;
     }
     return result == ONECOPY_OK ? gap_free(store, write, end, store->arena.n_bytes / PAGE_BYTES) : result;
 }
@@ -344,8 +445,10 @@ static void clock_adjust(struct rebuild *rebuild)
     struct state_header *header = rebuild->store->state.header;
     uint64_t now_ns = header->clock_base_ns + clock_tick_ns();
 
-    if (now_ns < rebuild->latest_ns)
-        header->clock_base_ns += rebuild->latest_ns - now_ns;
+    if (now_ns >= rebuild->latest_ns)
+        return;
+    header->clock_base_ns += rebuild->latest_ns - now_ns;
+    header->made_ns = rebuild->latest_ns;
 }
 
 static int misfits_remove(struct rebuild *rebuild, struct index_write *write)
@@ -367,7 +470,7 @@ static int misfits_remove(struct rebuild *rebuild, struct index_write *write)
             return result;
         /* One that overlapped has been counted, and has a slot. */
         if (record.slot < rebuild->store->state.max_slots && rebuild->is_claimed[record.slot] &&
-            memcmp(&slot_at(&rebuild->store->state, record.slot)->ref, &misfit->ref, sizeof misfit->ref) == 0) {
+            slot_is_of(slot_at(&rebuild->store->state, record.slot), &misfit->ref)) {
             rebuild->is_claimed[record.slot] = 0;
             rebuild->entries--;
             rebuild->content_bytes -= record.length_bytes;
@@ -388,13 +491,13 @@ static void rebuild_end(struct rebuild *rebuild)
         free(misfit);
     }
     free(rebuild->is_claimed);
-    free(rebuild->live);
+    free(rebuild->used);
 }
 
 /* Room in the index for the extents between so many blobs. */
 static int index_prepare(const struct rebuild *rebuild, const struct index_write *write)
 {
-    uint64_t n_needed = 2 * INDEX_PAGES_BASE + rebuild->n_live / 16;
+    uint64_t n_needed = 2 * INDEX_PAGES_BASE + rebuild->n_used / 16;
     struct index_room room;
 
     index_room_count(write, &room);
@@ -406,13 +509,10 @@ static int index_prepare(const struct rebuild *rebuild, const struct index_write
 /* Memory for the walk. */
 static int rebuild_begin(struct rebuild *rebuild, const struct index_write *write)
 {
-    uint64_t n_blobs = index_blobs_count(write);
     rebuild->is_claimed = system_calls.calloc(rebuild->store->state.max_slots, 1);
-    if (rebuild->mode == REBUILD_ANEW)
-        rebuild->live = system_calls.calloc(n_blobs + 1, sizeof *rebuild->live);
-    if (!rebuild->is_claimed || (rebuild->mode == REBUILD_ANEW && !rebuild->live))
+    if (!rebuild->is_claimed)
         return error_set(ONECOPY_ENOMEMORY, "out of memory while the state is made anew for %llu blobs",
-                         (unsigned long long)n_blobs);
+                         (unsigned long long)index_blobs_count(write));
     return ONECOPY_OK;
 }
 
@@ -432,8 +532,10 @@ int rebuild_slots(struct store *store, struct index_write *write, enum rebuild_m
     if (result == ONECOPY_OK)
         result = entries_rebuild(&rebuild, write);
     if (result == ONECOPY_OK && mode == REBUILD_ANEW)
+        result = hot_restore(store, write, &rebuild.latest_ns);
+    if (result == ONECOPY_OK && mode != REBUILD_KEEP)
         result = index_prepare(&rebuild, write);
-    if (result == ONECOPY_OK && mode == REBUILD_ANEW)
+    if (result == ONECOPY_OK && mode != REBUILD_KEEP)
         result = free_space_rebuild(&rebuild, write);
     if (result == ONECOPY_OK)
         result = misfits_remove(&rebuild, write);

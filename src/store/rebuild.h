@@ -5,8 +5,9 @@
 #include "store/store.h"
 
 enum rebuild_mode {
-    REBUILD_KEEP, /* slots that agree with the index stay as they are: clients may be reading */
-    REBUILD_ANEW, /* the state is a new one, and nobody else has the environment open */
+    REBUILD_KEEP,  /* slots that agree with the index stay as they are: clients may be reading */
+    REBUILD_SPACE, /* likewise; free space is made anew from the gaps between all else */
+    REBUILD_ANEW,  /* the state is a new one, and nobody else has the environment open; free space likewise */
 };
 
 /*

@@ -25,10 +25,12 @@ int removal_add(struct store *store, struct index_write *write, const onecopy_re
 
     if (result < 0)
         return result == ONECOPY_ENOTFOUND ? error_set(ONECOPY_ECORRUPT, "the index has lost a blob") : result;
+    TEST_POINT("blob_deleted");
     subtract_relaxed(&totals->entries, 1U);
     subtract_relaxed(&totals->content_bytes, record->length_bytes);
     if (record->flags & SLOT_IS_ARGUMENT)
         cache_change(&store->state, CACHE_ARGUMENTS, CACHE_LOSES, ONECOPY_SUCCESS, record->length_bytes);
+    TEST_POINT("removal_counted");
     removal->n_blobs++;
     credit_take(&store->state, INDEX_PAGES_EACH);
     if (record->page != BLOB_IN_INDEX) {
@@ -44,6 +46,22 @@ int slots_disagree(struct index_write *write)
 {
     journal_distrust(write->state);
     return error_set(ONECOPY_ECORRUPT, "the state file did not agree with the index; it is being made anew: try again");
+}
+
+/* An extent in limbo that nobody holds any more is free. */
+static int limbo_leave(struct store *store, struct index_write *write, struct extent extent)
+{
+    struct totals *totals = store_totals(store);
+    int result = index_limbo_delete(write, extent.page);
+
+    if (result == ONECOPY_OK)
+        result = index_extent_free(write, WARM, extent);
+    if (result < 0)
+        return result;
+    TEST_POINT("limbo_extent_freed");
+    subtract_relaxed(&totals->limbo_pages, extent.n_pages);
+    add_relaxed(&totals->warm_pages, extent.n_pages);
+    return ONECOPY_OK;
 }
 
 /*
@@ -79,13 +97,9 @@ static int limbo_drain(struct store *store, struct index_write *write, const str
         store_relaxed(next, extent.page + extent.n_pages);
         if (pin_list_count(pins, extent.page) > 0)
             continue;
-        result = index_limbo_delete(write, extent.page);
-        if (result == ONECOPY_OK)
-            result = index_extent_free(write, WARM, extent);
+        result = limbo_leave(store, write, extent);
         if (result < 0)
             break;
-        subtract_relaxed(&totals->limbo_pages, extent.n_pages);
-        add_relaxed(&totals->warm_pages, extent.n_pages);
         removal->n_freed++;
     }
     return result == ONECOPY_ENOTFOUND ? ONECOPY_OK : result;
@@ -104,6 +118,7 @@ static int extents_settle(struct store *store, struct index_write *write, const 
 
         if (result < 0)
             return result;
+        TEST_POINT("extent_settled");
         subtract_relaxed(&totals->live_pages, extent.n_pages);
         add_relaxed(is_pinned ? &totals->limbo_pages : &totals->warm_pages, extent.n_pages);
     }
@@ -124,6 +139,78 @@ int removal_settle(struct store *store, struct index_write *write, struct remova
         result = limbo_drain(store, write, &pins, removal);
     if (result == ONECOPY_OK)
         result = extents_settle(store, write, &pins, removal);
+    pin_list_free(&pins);
+    return result;
+}
+
+/* ---- limbo by itself ---- */
+
+struct limbo_look {
+    const struct pin_list *pins;
+    struct extent *extents;
+    uint32_t most, n;
+};
+
+enum { LOOK_FULL = 1 };
+
+static int limbo_visit(void *context, struct extent extent, int kind)
+{
+    struct limbo_look *look = context;
+
+    (void)kind;
+    if (pin_list_count(look->pins, extent.page) == 0)
+        look->extents[look->n++] = extent;
+    return look->n == look->most ? LOOK_FULL : ONECOPY_OK;
+}
+
+int limbo_find(struct store *store, struct extent *extents, uint32_t most, uint32_t *n)
+{
+    struct pin_list pins = {0};
+    struct limbo_look look = {.pins = &pins, .extents = extents, .most = most};
+    struct lane *lane;
+    int result;
+
+    *n = 0;
+    if (load_relaxed(&store_totals(store)->limbo_pages) == 0)
+        return ONECOPY_OK;
+    result = pins_collect(&store->state, &pins);
+    if (result < 0)
+        return result;
+    lane = lane_enter(&store->views);
+    result = index_reader_begin(&store->index, &lane->reader);
+    if (result == ONECOPY_OK) {
+        result = index_extents_visit(&store->index, lane->reader, TABLE_LIMBO, limbo_visit, &look);
+        index_reader_end(lane->reader);
+    }
+    lane_leave(lane);
+    pin_list_free(&pins);
+    if (result < 0)
+        return result;
+    *n = look.n;
+    return ONECOPY_OK;
+}
+
+int limbo_release(struct store *store, struct index_write *write, const struct extent *extents, uint32_t n,
+                  uint64_t *n_pages)
+{
+    struct pin_list pins = {0};
+    int result = pins_collect(&store->state, &pins);
+
+    *n_pages = 0;
+    for (uint32_t i = 0; i < n && result == ONECOPY_OK; i++) {
+        struct extent present;
+
+        result = index_limbo_next(write, extents[i].page, &present);
+        if (result == ONECOPY_ENOTFOUND) {
+            result = ONECOPY_OK;
+            break;
+        }
+        if (result < 0 || present.page != extents[i].page || pin_list_count(&pins, present.page) > 0)
+            continue;
+        result = limbo_leave(store, write, present);
+        if (result == ONECOPY_OK)
+            *n_pages += present.n_pages;
+    }
     pin_list_free(&pins);
     return result;
 }

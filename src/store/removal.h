@@ -31,6 +31,16 @@ int removal_add(struct store *store, struct index_write *write, const onecopy_re
 int removal_settle(struct store *store, struct index_write *write, struct removal *removal);
 
 /*
+ * Looks for up to `most` extents in limbo that nobody seems to hold any more: in a read transaction, for
+ * limbo_release(). *n: how many.
+ */
+int limbo_find(struct store *store, struct extent *extents, uint32_t most, uint32_t *n);
+
+/* Frees those of them that are in limbo still, and that indeed nobody holds. *n_pages: how much. */
+int limbo_release(struct store *store, struct index_write *write, const struct extent *extents, uint32_t n,
+                  uint64_t *n_pages);
+
+/*
  * A slot and the index contradict each other, which only a stray write into the state file can bring about. The caller
  * aborts the transaction; the next one makes the slots anew. Returns ONECOPY_ECORRUPT.
  */

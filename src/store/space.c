@@ -74,6 +74,7 @@ static int punches_gather(struct store *store, struct index_write *write, struct
             result = index_pending_add(write, &punch);
         if (result < 0)
             return result;
+        TEST_POINT("punch_filed");
         totals_move(&totals->warm_pages, &totals->pending_pages, punch.extent.n_pages);
         punches->extents[punches->n++] = punch.extent;
         *n_pages -= punch.extent.n_pages;
@@ -94,6 +95,7 @@ static int punches_cover(struct store *store, struct index_write *write, struct 
             result = index_pending_add(write, &punch);
         if (result < 0)
             return result;
+        TEST_POINT("punch_covered");
         totals_move(&totals->pending_pages, &totals->punching_pages, punch.extent.n_pages);
     }
     punches->is_covering = true;
@@ -110,12 +112,16 @@ static int punches_carry_out(const struct store *store, struct punches *punches)
 
     for (punches->n_cold = 0; punches->n_cold < punches->n; punches->n_cold++) {
         result = arena_punch(&store->arena, punches->extents[punches->n_cold]);
+        TEST_POINT("punched");
         if (result < 0)
             break;
     }
-    for (uint32_t i = punches->n_cold; i < punches->n; i++)
-        if (arena_fill(&store->arena, punches->extents[i]) < 0)
+    for (uint32_t i = punches->n_cold; i < punches->n; i++) {
+        bool is_hole;
+
+        if (arena_fill(&store->arena, punches->extents[i], &is_hole) < 0)
             punches->n = i; /* what is neither stays on file until this client ends */
+    }
     return result;
 }
 
@@ -133,6 +139,7 @@ static int punches_file(struct store *store, struct index_write *write, const st
             result = index_extent_free(write, is_cold ? COLD : WARM, punch.extent);
         if (result < 0)
             return result;
+        TEST_POINT("punch_ended");
         totals_move(punches->is_covering ? &totals->punching_pages : &totals->pending_pages,
                     is_cold ? &totals->cold_pages : &totals->warm_pages, punch.extent.n_pages);
     }
@@ -160,7 +167,7 @@ static int punches_finish(struct store *store, struct punches *punches)
     return result == ONECOPY_OK ? failure : result;
 }
 
-int space_give_back(struct store *store, struct index_write *write, uint64_t n_pages)
+int space_give_back(struct store *store, struct index_write *write, uint64_t n_pages, uint64_t *n_given)
 {
     struct punches punches = {0};
     int result = punches_gather(store, write, &punches, &n_pages);
@@ -172,7 +179,12 @@ int space_give_back(struct store *store, struct index_write *write, uint64_t n_p
         return result;
     }
     result = index_commit(write);
-    return result == ONECOPY_OK ? punches_finish(store, &punches) : result;
+    TEST_POINT("punches_gathered");
+    if (result == ONECOPY_OK)
+        result = punches_finish(store, &punches);
+    for (uint32_t i = 0; i < punches.n_cold && result == ONECOPY_OK; i++)
+        *n_given += punches.extents[i].n_pages;
+    return result;
 }
 
 /* ---- entries ---- */
@@ -190,6 +202,7 @@ int space_admit_blob(struct store *store, struct index_write *write)
         return ONECOPY_OK;
     goal.n_blobs = (entries < limit ? 0 : entries - limit) + 1 + minimum(limit / 64, EVICTION_BLOBS_MAX - 1);
     goal.max_blobs = room_eviction_allowance(write);
+    goal.reason = entries < limit ? ONECOPY_EVICTED_FOR_BYTES : ONECOPY_EVICTED_FOR_ENTRIES;
     result = eviction_run(store, write, &goal, &n_evicted);
     if (result < 0)
         return result;
@@ -214,9 +227,11 @@ static int pending_file(struct store *store, struct index_write *write, struct r
         result = index_pending_add(write, &pending);
     if (result < 0)
         return result;
+    TEST_POINT("pending_filed");
     totals_move(temperature == WARM ? &totals->warm_pages : &totals->cold_pages, &totals->pending_pages, n_pages);
     reservation->extent = pending.extent;
     reservation->kind = pending.kind;
+    reservation->is_hole = temperature == COLD;
     return ONECOPY_OK;
 }
 
@@ -274,7 +289,7 @@ static int reserve_step(struct store *store, uint64_t n_pages, struct reservatio
 {
     struct index_write write;
     uint64_t n_evicted = 0;
-    int result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+    int result = room_eviction_begin(store, &write);
 
     if (result < 0)
         return result;
@@ -285,7 +300,7 @@ static int reserve_step(struct store *store, uint64_t n_pages, struct reservatio
         result = eviction_run(store, &write, &goal, &n_evicted);
         if (result == ONECOPY_OK)
             result = extent_reserve(store, &write, n_pages, n_evicted > 0, reservation);
-        if (result == ONECOPY_ENOTFOUND && n_evicted == 0 && reservation->punches.n == 0)
+        if (result == ONECOPY_ENOTFOUND && write.n_evicted == 0 && reservation->punches.n == 0)
             result = ONECOPY_EFULL;
     }
     if (result == ONECOPY_OK || result == ONECOPY_ENOTFOUND)
@@ -360,8 +375,9 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
 {
     struct index_write write;
     uint64_t n_evicted = 0;
+    uint64_t n_given = 0;
     uint64_t warm;
-    int result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+    int result = room_eviction_begin(store, &write);
 
     *has_helped = false;
     if (result < 0)
@@ -375,7 +391,7 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
         return result;
     }
     *has_helped = true;
-    return space_give_back(store, &write, n_pages);
+    return space_give_back(store, &write, n_pages, &n_given);
 }
 
 /* Gives pages of our own back to a file system that is full, for n_pages more. ONECOPY_ENOTFOUND: there are none. */
@@ -407,7 +423,7 @@ int space_reserve(struct store *store, uint64_t length_bytes, struct reservation
         result = reserve_within_limit(store, length_bytes, reservation);
         if (result < 0 || reservation->kind == PENDING_WARM)
             return result;
-        result = arena_fill(&store->arena, reservation->extent);
+        result = arena_fill(&store->arena, reservation->extent, &reservation->is_hole);
         TEST_POINT("after_fill");
         if (result == ONECOPY_OK)
             return result;
@@ -432,37 +448,64 @@ int space_publish(struct store *store, struct index_write *write, const struct r
 
     if (result < 0)
         return result;
+    TEST_POINT("pending_ended");
     totals_move(&totals->pending_pages, &totals->live_pages, reservation->extent.n_pages);
     return punches_file(store, write, &reservation->punches);
 }
 
-int space_return(struct store *store, const struct reservation *reservation)
+/*
+ * Makes an extent that is not going to be used what it can be filed as: warm, as it was; a hole; or, if it cannot be
+ * made one, filled. False: neither can be done.
+ */
+static bool extent_settle(const struct store *store, const struct reservation *reservation,
+                          enum temperature *temperature)
+{
+    bool is_warm = reservation->kind == PENDING_WARM;
+    bool is_hole = !is_warm && (reservation->is_hole || arena_punch(&store->arena, reservation->extent) == ONECOPY_OK);
+    bool is_hole_after;
+
+    *temperature = is_hole ? COLD : WARM;
+    return is_warm || is_hole || arena_fill(&store->arena, reservation->extent, &is_hole_after) == ONECOPY_OK;
+}
+
+/* Files an extent that is not going to be used. */
+static int extent_file(struct store *store, struct index_write *write, const struct reservation *reservation,
+                       enum temperature temperature)
 {
     struct totals *totals = store_totals(store);
     struct pending pending = {.client = reservation->client, .kind = reservation->kind, .extent = reservation->extent};
+    int result = index_pending_delete(write, &pending);
+
+    if (result == ONECOPY_OK)
+        result = index_extent_free(write, temperature, pending.extent);
+    TEST_POINT("reservation_filed");
+    if (result == ONECOPY_OK)
+        totals_move(&totals->pending_pages, temperature == WARM ? &totals->warm_pages : &totals->cold_pages,
+                    pending.extent.n_pages);
+    return result;
+}
+
+int space_return(struct store *store, const struct reservation *reservation)
+{
+    enum temperature temperature;
     struct index_write write;
+    bool is_settled;
     int result;
 
     if (reservation->client != store->client)
         return ONECOPY_OK; /* a parent's, in its child */
-    /* A cold extent may be filled or may not be, after a failure: a hole is certain. */
-    if (reservation->kind == PENDING_COLD)
-        arena_punch(&store->arena, reservation->extent);
+    is_settled = extent_settle(store, reservation, &temperature);
+    TEST_POINT("reservation_settled");
     result = room_write_begin(store, 1, &write);
     if (result == ONECOPY_EFULL || result == ONECOPY_EBUSY || result == ONECOPY_ENOSPACE)
         /* This is what may mend it, and there is a reserve. */
         result = write_begin(store, &write);
     if (result < 0)
         return result;
-    result = index_pending_delete(&write, &pending);
+    if (is_settled) /* or it stays on file until this client ends */
+        result = extent_file(store, &write, reservation, temperature);
     if (result == ONECOPY_OK)
-        result = index_extent_free(&write, reservation->kind == PENDING_WARM ? WARM : COLD, pending.extent);
-    if (result == ONECOPY_OK) {
-        totals_move(&totals->pending_pages,
-                    reservation->kind == PENDING_WARM ? &totals->warm_pages : &totals->cold_pages,
-                    pending.extent.n_pages);
         result = punches_file(store, &write, &reservation->punches);
-    }
     if (result == ONECOPY_OK)
         return index_commit(&write);
     index_abort(&write);
@@ -474,6 +517,7 @@ int space_take(struct store *store, struct index_write *write, uint64_t n_pages,
     struct totals *totals = store_totals(store);
     int result = index_extent_take(write, WARM, n_pages, page);
 
+    TEST_POINT("extent_taken");
     if (result == ONECOPY_OK)
         totals_move(&totals->warm_pages, &totals->live_pages, n_pages);
     return result;
@@ -489,15 +533,16 @@ int space_enforce_limit(struct store *store)
         struct index_write write;
         struct eviction_goal goal;
         uint64_t n_evicted = 0;
+        uint64_t n_given = 0;
         int result;
 
         if (resident <= budget)
             return ONECOPY_OK;
-        result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+        result = room_eviction_begin(store, &write);
         if (result < 0)
             return result;
         if (load_relaxed(&store_totals(store)->warm_pages) > 0) {
-            result = space_give_back(store, &write, resident - budget);
+            result = space_give_back(store, &write, resident - budget, &n_given);
         } else {
             goal = (struct eviction_goal){.n_pages = resident - budget, .max_blobs = room_eviction_allowance(&write)};
             result = eviction_commit(store, &write, &goal, &n_evicted);

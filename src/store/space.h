@@ -24,6 +24,7 @@ struct punches {
 struct reservation {
     struct extent extent; /* resident, and nobody else's */
     enum pending_kind kind;
+    bool is_hole; /* as long as it has not been filled */
     uint32_t client;
     struct punches punches; /* those that made room for it; filed along with it */
 };
@@ -49,10 +50,10 @@ int space_return(struct store *store, const struct reservation *reservation);
 int space_take(struct store *store, struct index_write *write, uint64_t n_pages, uint64_t *page);
 
 /*
- * Gives up to n_pages of warm extents back to the file system; the transaction is committed and over. ONECOPY_ECORRUPT:
- * there are none, though the totals say so.
+ * Gives up to n_pages of warm extents back to the file system; the transaction is committed and over. *n_given: how
+ * many. ONECOPY_ECORRUPT: there are none, though the totals say so.
  */
-int space_give_back(struct store *store, struct index_write *write, uint64_t n_pages);
+int space_give_back(struct store *store, struct index_write *write, uint64_t n_pages, uint64_t *n_given);
 
 /* Gives warm pages back until the environment is within its limit, evicting if it must. */
 int space_enforce_limit(struct store *store);

@@ -230,7 +230,7 @@ static struct pool *pool_prepare(struct views *views, uint32_t cell)
     if (start + length > pool->map_bytes)
         length = pool->map_bytes - start;
     if (!load_relaxed(&pool->allocated[block])) {
-        if (system_allocate(pool->fd, 0, start, length) < 0) {
+        if (system_allocate(pool->fd, 0, start, length, NULL) < 0) {
             pool_failed();
             return NULL;
         }

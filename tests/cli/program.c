@@ -40,19 +40,26 @@ static void *keep(void *pointer)
     return pointer;
 }
 
-static const char *program_path(void)
-{
-    const char *path = getenv("ONECOPY_BIN");
+/* What a program is called, and where it is: what the variable says, or as it is built. */
+static const struct named {
+    const char *name, *variable, *usual;
+} the_program = {"onecopy", "ONECOPY_BIN", "build/onecopy"},
+  the_daemon = {"onecopyd", "ONECOPYD_BIN", "build/onecopyd"};
 
-    return path ? path : "build/onecopy";
+static const char *named_path(const struct named *named)
+{
+    const char *path = getenv(named->variable);
+
+    return path ? path : named->usual;
 }
 
 void place_setup(void)
 {
     static const char *const variables[] = {
-        "ONECOPY_PATH",     "ONECOPY_MAX_BYTES", "ONECOPY_MAX_ENTRIES", "ONECOPY_TTL",
-        "ONECOPY_MAX_PINS", "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS", "ONECOPY_MODE",
-        "ONECOPY_GROUP",    "ONECOPY_READ_ONLY", "ONECOPY_NO_CREATE",
+        "ONECOPY_PATH",      "ONECOPY_MAX_BYTES",   "ONECOPY_MAX_ENTRIES",   "ONECOPY_TTL",   "ONECOPY_MAX_PINS",
+        "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS", "ONECOPY_MODE",          "ONECOPY_GROUP", "ONECOPY_READ_ONLY",
+        "ONECOPY_NO_CREATE", "ONECOPYD_CONFIG",     "ONECOPYD_ENVIRONMENTS", "NOTIFY_SOCKET", "WATCHDOG_USEC",
+        "WATCHDOG_PID",      "JOURNAL_STREAM",
     };
     int length;
 
@@ -177,16 +184,33 @@ static struct program process_start(const char *path, const char *const *words)
     return program;
 }
 
-struct program program_start(const char *const *words)
+static struct program named_start(const struct named *named, const char *const *words)
 {
-    const char *with_name[32] = {"onecopy"};
+    const char *with_name[32] = {named->name};
     size_t n = 1;
 
     while (*words) {
         ck_assert_uint_lt(n, 31);
         with_name[n++] = *words++;
     }
-    return process_start(program_path(), with_name);
+    return process_start(named_path(named), with_name);
+}
+
+struct program program_start(const char *const *words)
+{
+    return named_start(&the_program, words);
+}
+
+struct program daemon_start(const char *const *words)
+{
+    return named_start(&the_daemon, words);
+}
+
+const char *program_has_said(struct program program)
+{
+    size_t n_bytes;
+
+    return descriptor_read(fcntl(program.err, F_DUPFD_CLOEXEC, 0), &n_bytes);
 }
 
 struct outcome program_wait(struct program program)
@@ -214,7 +238,8 @@ struct outcome shell_run(const char *line)
     struct outcome outcome;
 
     ck_assert_int_gt(asprintf(&script, "%s%s", beginning, line), 0);
-    setenv("ONECOPY_BIN", program_path(), 0);
+    setenv(the_program.variable, named_path(&the_program), 0);
+    setenv(the_daemon.variable, named_path(&the_daemon), 0);
     setenv("ONECOPY_PATH", cache, 1);
     setenv("PLACE", place, 1);
     outcome = program_wait(process_start("/bin/sh", (const char *const[]){"sh", "-c", script, NULL}));

@@ -1,4 +1,4 @@
-/* Runs the program under test, $ONECOPY_BIN, in an environment made for one test, and keeps what it said. */
+/* Runs the programs under test, $ONECOPY_BIN and $ONECOPYD_BIN, in a directory of the test; keeps what they said. */
 #ifndef TESTS_CLI_PROGRAM_H
 #define TESTS_CLI_PROGRAM_H
 
@@ -46,9 +46,16 @@ struct program {
     int out, err;
 };
 struct program program_start(const char *const *words);
+struct program daemon_start(const char *const *words);
 struct outcome program_wait(struct program program);
 
-/* Runs a line of shell. There, onecopy is the program, $ONECOPY_PATH the test's environment, $PLACE its directory. */
+/* What it has written to standard error up to now; the test's, as in an outcome. */
+const char *program_has_said(struct program program);
+
+/*
+ * Runs a line of shell. There, onecopy is the program, $ONECOPYD_BIN the daemon, $ONECOPY_PATH the test's environment,
+ * $PLACE its directory.
+ */
 struct outcome shell_run(const char *line);
 
 /* Asserts that it exited with 0 and said nothing on standard error. */

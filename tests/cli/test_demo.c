@@ -2,10 +2,11 @@
  * demo: that its answer is right on files of every awkward kind, that its workers are processes, and that nothing of it
  * stays behind, however it ends.
  *
- * A demo that is under way is found by its workers: processes whose parent is the runner, whose parent is the demo. The
- * environment is on their command line.
+ * A demo that is under way is found by its workers: processes whose parent is the runner, which is the demo or, where
+ * the environment is the demo's own, its child. The environment is on their command line.
  */
 #include <dirent.h>
+#include <onecopy.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/json.h"
 #include "cli/program.h"
+#include "support/expect.h"
 #include "support/suite.h"
 
 /* A demo's worker at work, with the environment that it opened; pid 0: there is none. */
@@ -74,16 +77,20 @@ END_TEST
 START_TEST(a_named_environment_is_used_and_stays)
 {
     const char *path = file_make_random("file", 100000);
-    struct outcome listing, stat;
+    struct outcome listing;
+    json_t *stat, *results;
 
     expect_success(RUN_IN_CACHE("demo", "--workers", "2", path));
     listing = RUN_IN_CACHE("ls");
     expect_success(listing);
     ck_assert_ptr_nonnull(strstr(listing.out, "oc1:"));
-    stat = RUN_IN_CACHE("stat", "--json");
-    expect_success(stat);
-    ck_assert_ptr_nonnull(strstr(stat.out, "\"pins\":0,"));
-    ck_assert_ptr_nonnull(strstr(stat.out, "\"dead_clients\":0}"));
+    stat = json_parse(RUN_IN_CACHE("stat", "--json"));
+    ck_assert_double_eq(number_of(stat, "pins"), 0);
+    ck_assert_double_eq(number_of(stat, "dead_clients"), 0);
+    results = member_find(stat, "caches", "name", "results");
+    ck_assert_double_eq(number_of(results, "size"), 2);
+    ck_assert_double_eq(number_of(json_object_get(results, "by_status"), "success"), 2);
+    json_decref(stat);
 }
 END_TEST
 
@@ -151,7 +158,7 @@ static struct sighting worker_find(pid_t demo)
     while (!sighting.worker && (entry = readdir(processes))) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-        if (pid <= 0 || parent_of(parent_of(pid)) != demo)
+        if (pid <= 0 || (parent_of(pid) != demo && parent_of(parent_of(pid)) != demo))
             continue;
         environment_of(pid, sighting.environment);
         if (sighting.environment[0])
@@ -216,6 +223,55 @@ START_TEST(a_worker_that_dies_is_reported_and_ends_the_demo)
 }
 END_TEST
 
+/* Waits until a worker has said in the cache that it is at work. */
+static void running_await(onecopy_follower *follower)
+{
+    struct onecopy_event event;
+    uint64_t n_missed;
+
+    do
+        EXPECT_OK(onecopy_events_next(follower, patience_ns(20), NULL, &event, &n_missed));
+    while (event.status != ONECOPY_RUNNING);
+}
+
+/* Kills the only worker of a demo after it has begun to count. False: it had its result delivered before it died. */
+static bool worker_kill_at_work(onecopy *handle, struct program demo)
+{
+    struct sighting sighting = worker_find(demo.pid);
+    struct onecopy_cache_stat results;
+    struct outcome outcome;
+
+    if (sighting.worker)
+        kill(sighting.worker, SIGKILL);
+    outcome = program_wait(demo);
+    EXPECT_OK(onecopy_cache_stat(handle, "results", &results));
+    if (results.by_status[ONECOPY_RUNNING] == 0)
+        return false;
+    expect_error(outcome, 3, "killed by signal 9");
+    return true;
+}
+
+START_TEST(a_worker_that_dies_while_its_result_is_awaited_ends_the_demo)
+{
+    const char *path = file_make_random("large", 64 << 20);
+    onecopy_follower *follower;
+    onecopy *handle;
+    bool is_killed;
+
+    EXPECT_OK(onecopy_open(cache, NULL, &handle));
+    do {
+        struct program demo;
+
+        EXPECT_OK(onecopy_events_open(handle, ONECOPY_FROM_NOW, &follower));
+        demo = program_start((const char *const[]){"-e", cache, "demo", "--workers", "1", path, NULL});
+        running_await(follower);
+        is_killed = worker_kill_at_work(handle, demo);
+        onecopy_follower_free(follower);
+    } while (!is_killed);
+    onecopy_close(handle);
+}
+END_TEST
+
 START_TEST(a_worker_gives_its_error_to_the_runner)
 {
     struct outcome worker = RUN("demo-worker", "-e", cache);
@@ -223,13 +279,44 @@ START_TEST(a_worker_gives_its_error_to_the_runner)
     ck_assert_int_eq(worker.status, 3);
     ck_assert(strncmp(worker.out, "error ", 6) == 0);
     ck_assert_ptr_nonnull(strstr(worker.out, cache));
-    worker = shell_run("onecopy init >/dev/null; printf 'count oc1:00112233445566778899aabbccddeeff 0 1 0\\n' |"
+    worker = shell_run("onecopy init >/dev/null; printf 'count task oc1:00112233445566778899aabbccddeeff 0 1 0\\n' |"
                        "onecopy demo-worker -e $ONECOPY_PATH");
     ck_assert(strncmp(worker.out, "ready\nerror ", 12) == 0);
-    worker = shell_run("printf 'count bytes:5 2 9 0\\nhello' | onecopy demo-worker");
+    worker = shell_run("printf 'count task bytes:5 2 9 0\\nhello' | onecopy demo-worker");
     ck_assert_ptr_nonnull(strstr(worker.out, "\nerror the range"));
-    worker = shell_run("printf 'count bytes:50 0 5 0\\nhello' | onecopy demo-worker");
+    worker = shell_run("printf 'count task bytes:50 0 5 0\\nhello' | onecopy demo-worker");
     ck_assert_ptr_nonnull(strstr(worker.out, "\nerror the argument's bytes ended early"));
+    worker = shell_run("printf 'count task\\n' | onecopy demo-worker");
+    ck_assert_ptr_nonnull(strstr(worker.out, "\nerror no task, or a malformed one"));
+}
+END_TEST
+
+/* Has a worker do the task `id` on the range of the text "hello". */
+static void task_run(const char *id, const char *range)
+{
+    char ref[REF_BYTES], line[256];
+    struct outcome worker;
+
+    snprintf(line, sizeof line, "printf 'count %s %s %s 0\\ngo\\n' | onecopy demo-worker -e $ONECOPY_PATH", id,
+             put_text("hello", ref), range);
+    worker = shell_run(line);
+    expect_success(worker);
+    ck_assert(strncmp(worker.out, "ready\nstarted ", 14) == 0);
+}
+
+START_TEST(a_worker_delivers_its_result_through_the_cache)
+{
+    struct outcome result;
+
+    task_run("good", "0 5");
+    result = RUN_IN_CACHE("get", "results", "good");
+    expect_success(result);
+    ck_assert(strncmp(result.out, "1 0 ", 4) == 0);
+    task_run("bad", "2 9");
+    result = RUN_IN_CACHE("get", "results", "bad", "--status");
+    expect_success(result);
+    ck_assert_str_eq(result.out, "failure\n");
+    ck_assert_str_eq(RUN_IN_CACHE("get", "results", "bad").out, "the range lies outside of the argument");
 }
 END_TEST
 
@@ -253,6 +340,8 @@ SUITE(cli_demo)
     tcase_add_test(ends, the_environment_of_its_own_is_removed_at_the_end);
     tcase_add_loop_test(ends, a_signal_ends_the_demo_and_its_environment, 0, 2);
     tcase_add_test(ends, a_worker_that_dies_is_reported_and_ends_the_demo);
+    tcase_add_test(ends, a_worker_that_dies_while_its_result_is_awaited_ends_the_demo);
     tcase_add_test(ends, a_worker_gives_its_error_to_the_runner);
+    tcase_add_test(ends, a_worker_delivers_its_result_through_the_cache);
     suite_add_tcase(suite, ends);
 }

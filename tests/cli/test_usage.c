@@ -7,7 +7,10 @@
 #include "cli/program.h"
 #include "support/suite.h"
 
-static const char *const names[] = {"init", "put", "get", "ls", "stat", "rm", "demo", "help", "version"};
+static const char *const names[] = {
+    "init",  "put",    "get", "rm",   "set",  "wait", "invalidate", "keep",
+    "cache", "caches", "ls",  "stat", "demo", "help", "version",
+};
 static const size_t n_names = sizeof names / sizeof *names;
 
 START_TEST(no_command_exits_2)
@@ -126,6 +129,7 @@ START_TEST(what_is_wrong_with_an_option_is_said)
     expect_error(RUN("init", "--max", "1"), 2, "--max may mean several options");
     expect_error(RUN("ls", "--json=yes"), 2, "--json takes no value");
     expect_error(RUN("ls", "--json", "-zj"), 2, "-z is unknown");
+    expect_error(RUN("ls", "-j"), 2, "-j is unknown");
     expect_error(RUN("--version=1"), 2, "--version takes no value");
     expect_error(RUN("-z"), 2, "-z is unknown");
     expect_error(RUN("-e"), 2, "-e needs a value");
@@ -136,15 +140,25 @@ START_TEST(a_missing_operand_exits_2)
 {
     expect_error(RUN_IN_CACHE("get"), 2, "REF");
     expect_error(RUN_IN_CACHE("rm"), 2, "REF");
+    expect_error(RUN_IN_CACHE("set", "results"), 2, "KEY");
+    expect_error(RUN_IN_CACHE("wait", "results"), 2, "KEY");
+    expect_error(RUN_IN_CACHE("invalidate"), 2, "CACHE");
+    expect_error(RUN_IN_CACHE("keep"), 2, "REF");
+    expect_error(RUN_IN_CACHE("cache", "set"), 2, "NAME");
 }
 END_TEST
 
 START_TEST(an_operand_too_many_exits_2_and_is_named)
 {
-    expect_error(RUN_IN_CACHE("get", "one", "many"), 2, "'many'");
+    expect_error(RUN_IN_CACHE("get", "one", "two", "many"), 2, "'many'");
+    expect_error(RUN_IN_CACHE("set", "one", "two", "three", "many"), 2, "'many'");
+    expect_error(RUN_IN_CACHE("wait", "one", "two", "many"), 2, "'many'");
+    expect_error(RUN_IN_CACHE("invalidate", "one", "two", "many"), 2, "'many'");
+    expect_error(RUN_IN_CACHE("caches", "many"), 2, "'many'");
+    expect_error(RUN_IN_CACHE("cache", "drop", "one", "many"), 2, "'many'");
     expect_error(RUN_IN_CACHE("put", "one", "many"), 2, "'many'");
     expect_error(RUN_IN_CACHE("ls", "many"), 2, "'many'");
-    expect_error(RUN_IN_CACHE("stat", "many"), 2, "'many'");
+    expect_error(RUN_IN_CACHE("stat", "one", "many"), 2, "'many'");
     expect_error(RUN("version", "many"), 2, "'many'");
     expect_error(RUN("help", "get", "many"), 2, "'many'");
     expect_error(RUN("demo", "one", "many"), 2, "'many'");
@@ -153,10 +167,10 @@ END_TEST
 
 START_TEST(control_characters_of_operands_do_not_reach_the_terminal)
 {
-    struct outcome outcome = RUN("put", "/no/\033[31msuch\nfile");
-
-    expect_error(outcome, 3, "/no/");
-    ck_assert_ptr_null(strchr(outcome.err, '\033'));
+    expect_error(RUN("put", "/no/\033[31msuch\nfile\177"), 3, "/no/\\x1b[31msuch\\x0afile\\x7f");
+    expect_error(RUN("put", "/no/\233m\302\233m"), 3, "/no/\\x9bm\\xc2\\x9bm");
+    expect_error(RUN("put", "/no/\342\200\250\300\200\355\240\200"), 3, "/no/\\xe2\\x80\\xa8\\xc0\\x80\\xed\\xa0\\x80");
+    expect_error(RUN("put", "/no/\303\251\360\237\220\261"), 3, "/no/\303\251\360\237\220\261:");
 }
 END_TEST
 

@@ -24,6 +24,7 @@ static onecopy *handle;
 
 static struct scene {
     struct hold hold;
+    struct hold other_hold;
     struct step ready;
     struct step go;
     _Atomic uint32_t n_computing; /* at this moment */
@@ -338,7 +339,33 @@ START_TEST(a_cache_that_is_dropped_ends_the_wait_for_a_claim)
 }
 END_TEST
 
+START_TEST(a_claim_in_a_dropped_cache_is_none_in_the_next_one)
+{
+    for (int round = 0; round < 100; round++) {
+        const char *name = round % 2 == 0 ? "one" : "other";
+        onecopy_key key = key_of(name, "key");
+        enum onecopy_outcome outcome;
+        struct onecopy_entry entry;
+
+        EXPECT_OK(onecopy_claim(handle, &key, 0, &outcome, &entry));
+        EXPECT_EQUAL(outcome, ONECOPY_YOURS);
+        EXPECT_OK(onecopy_cache_drop(handle, name, NULL));
+        EXPECT_CODE(onecopy_give_up(handle, &key), ONECOPY_ENOTFOUND);
+    }
+}
+END_TEST
+
 /* ---- bad days ---- */
+
+static void fill(const char *cache)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "key %u", i);
+        set_content(handle, cache, name, i, 100);
+    }
+}
 
 static void drop_and_die(void *context)
 {
@@ -353,23 +380,121 @@ START_TEST(a_cache_whose_dropping_was_cut_short_is_whole_or_gone_and_goes_on_goi
 {
     struct process dropper;
     struct onecopy_cache_stat stat;
-    bool is_gone;
+    bool is_gone = _i >= 2;
 
-    for (unsigned i = 0; i < 200; i++) {
+    fill("mine");
+    set_content(handle, "mine", "key 50", 50, 50000);
+    set_content(handle, "mine", "key 150", 150, 50000);
+    dropper = process_start(drop_and_die, (void *)(uintptr_t)drop_points[_i]);
+    process_join_killed(&dropper);
+    EXPECT_OK(onecopy_cache_create(handle, "other", NULL));
+    EXPECT_CODE(onecopy_cache_stat(handle, "mine", &stat), is_gone ? ONECOPY_ENOTFOUND : ONECOPY_OK);
+    EXPECT_EQUAL(stat_of(handle).results, is_gone ? 0 : 200);
+}
+END_TEST
+
+START_TEST(a_cache_that_evicts_nothing_takes_no_space_once_it_was_dropped_by_a_process_that_was_killed)
+{
+    struct onecopy_cache_options options;
+    struct process dropper;
+
+    onecopy_cache_options_init(&options);
+    options.policy = ONECOPY_POLICY_NONE;
+    EXPECT_OK(onecopy_cache_create(handle, "mine", &options));
+    for (unsigned i = 0; i < 25; i++) {
         char name[16];
 
         snprintf(name, sizeof name, "key %u", i);
-        set_content(handle, "mine", name, i, i % 50 == 0 ? 50000 : 100);
+        set_content(handle, "mine", name, i, MIB);
     }
-    dropper = process_start(drop_and_die, (void *)(uintptr_t)drop_points[_i]);
+    dropper = process_start(drop_and_die, (void *)(uintptr_t) "cache_dropped");
     process_join_killed(&dropper);
-    is_gone = onecopy_cache_stat(handle, "mine", &stat) == ONECOPY_ENOTFOUND;
-    EXPECT(_i < 2 || is_gone);
-    if (!is_gone)
-        EXPECT_EQUAL(stat.size, 200);
+    put_content(handle, 100, 25 * MIB);
+}
+END_TEST
+
+static void invalidate_or_drop_late(void *context)
+{
+    hold_at("matches_read", &scene->hold);
+    if (context)
+        EXPECT_OK(onecopy_cache_drop(handle, "mine", NULL));
     else
-        EXPECT_OK(onecopy_cache_create(handle, "other", NULL));
-    EXPECT_EQUAL(stat_of(handle).results, is_gone ? 0 : 200);
+        EXPECT_OK(onecopy_invalidate_cache(handle, "mine", NULL));
+}
+
+START_TEST(a_slow_sweep_of_a_dropped_cache_spares_the_cache_that_has_its_number_by_then)
+{
+    struct process sweeper;
+
+    fill("mine");
+    sweeper = process_start(invalidate_or_drop_late, _i == 0 ? NULL : scene);
+    hold_await(&scene->hold);
+    EXPECT_CODE(onecopy_cache_drop(handle, "mine", NULL), _i == 0 ? ONECOPY_OK : ONECOPY_ENOTFOUND);
+    fill("other");
+    hold_release(&scene->hold);
+    process_join(&sweeper);
+    EXPECT_EQUAL(cache_stat_of(handle, "other").size, 200);
+    EXPECT_EQUAL(stat_of(handle).results, 200);
+}
+END_TEST
+
+static void make_cache_slowly(void *context)
+{
+    (void)context;
+    hold_at("before_commit", &scene->hold);
+    onecopy_cache_create(handle, "one", NULL);
+}
+
+static void set_slowly(void *context)
+{
+    (void)context;
+    hold_at("value_prepared", &scene->other_hold);
+    set_text(handle, "one", "key", "value");
+}
+
+START_TEST(an_entry_for_a_cache_whose_making_was_lost_gets_into_no_other)
+{
+    struct process maker = process_start(make_cache_slowly, NULL);
+    struct onecopy_entry entry;
+    struct process setter;
+
+    hold_await(&scene->hold);
+    setter = process_start(set_slowly, NULL);
+    hold_await(&scene->other_hold);
+    process_kill(&maker);
+    EXPECT_OK(onecopy_cache_create(handle, "other", NULL));
+    hold_release(&scene->other_hold);
+    process_join(&setter);
+    EXPECT_CODE(get_entry(handle, "other", "key", &entry), ONECOPY_ENOTFOUND);
+    expect_text(handle, "one", "key", "value");
+}
+END_TEST
+
+static void put_and_die(void *context)
+{
+    (void)context;
+    kill_at("before_commit", 1);
+    put_content(handle, 3, 100000);
+}
+
+START_TEST(a_put_of_an_entrys_value_relies_on_no_other_put_that_was_lost)
+{
+    onecopy_key key = key_of("results", "key");
+    struct onecopy_entry entry;
+    struct process putter;
+    onecopy_ref ref;
+
+    set_content(handle, "results", "key", 3, 100000);
+    EXPECT_OK(get_entry(handle, "results", "key", &entry));
+    putter = process_start(put_and_die, NULL);
+    process_join_killed(&putter);
+    if (_i == 0)
+        ref = put_content(handle, 3, 100000);
+    else
+        EXPECT_OK(onecopy_put(handle, entry.view.data, entry.view.length_bytes, ONECOPY_UNSET, &ref));
+    EXPECT_OK(onecopy_invalidate(handle, &key));
+    EXPECT_OK(onecopy_contains(handle, &ref));
+    onecopy_release(&entry.view);
 }
 END_TEST
 
@@ -469,6 +594,7 @@ SUITE(claims)
     tcase_add_test(tcase, processes_that_claim_and_give_up_in_a_loop_all_get_through);
     tcase_add_test(tcase, within_its_grace_an_expired_value_is_served_while_one_computes);
     tcase_add_test(tcase, a_cache_that_is_dropped_ends_the_wait_for_a_claim);
+    tcase_add_test(tcase, a_claim_in_a_dropped_cache_is_none_in_the_next_one);
     suite_add_tcase(suite, tcase);
 
     tcase = tcase_create("bad days");
@@ -476,6 +602,10 @@ SUITE(claims)
     tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, a_cache_whose_dropping_was_cut_short_is_whole_or_gone_and_goes_on_going, 0, 6);
+    tcase_add_test(tcase, a_cache_that_evicts_nothing_takes_no_space_once_it_was_dropped_by_a_process_that_was_killed);
+    tcase_add_loop_test(tcase, a_slow_sweep_of_a_dropped_cache_spares_the_cache_that_has_its_number_by_then, 0, 2);
+    tcase_add_test(tcase, an_entry_for_a_cache_whose_making_was_lost_gets_into_no_other);
+    tcase_add_loop_test(tcase, a_put_of_an_entrys_value_relies_on_no_other_put_that_was_lost, 0, 2);
     tcase_add_test(tcase, a_glob_over_100000_keys_takes_out_what_matches_while_others_write);
     tcase_add_test(tcase, a_step_of_the_wall_clock_changes_no_expiry);
     tcase_add_loop_test(tcase, a_setter_of_a_large_value_killed_anywhere_leaves_the_old_value_or_the_new, 0, 9);

@@ -563,7 +563,7 @@ START_TEST(an_evictor_lets_a_blob_live_that_a_put_has_found_since_it_was_chosen)
 
     ref = put_content(cache, SEED, LARGE);
     slot = slot_at(&store->state, 0);
-    EXPECT(memcmp(&slot->ref, &ref, sizeof ref) == 0);
+    EXPECT(slot_is_of(slot, &ref));
     chosen = load_relaxed(&slot->accessed_ns);
     EXPECT_OK(write_begin(store, &write));
     put_content(cache, SEED, LARGE);

@@ -2,9 +2,7 @@
  * Processes are killed, at any moment and at every test point, hundreds of times (ONECOPY_KILLS), while others go on.
  * Nothing is lost, nothing is left behind, nobody waits for the dead.
  */
-#include "index/check.h"
-#include "process/workload.h"
-#include "store/reap.h"
+#include "process/aftermath.h"
 #include "support/process.h"
 #include "support/scratch.h"
 #include "support/suite.h"
@@ -60,7 +58,6 @@ static void setup(void)
 {
     workload = shared_memory(sizeof *workload);
     workload->seed = test_seed() * WORKLOAD_VALUES + 1;
-    workload->with_entries = true;
     workload->max_length = 8 * MIB;
     workload->max_holds = 4;
     workload->n_threads = 2;
@@ -75,8 +72,7 @@ static void work(void *context)
     cache = scratch_open(BUDGET);
     if (victim->point)
         kill_at(victim->point, victim->pass);
-    workload_run(workload, cache, victim->number);
-    onecopy_close(cache);
+    workload_run(workload, cache, victim->number, WORK_OF_ALL_KINDS);
 }
 
 static void victim_start(struct victim *victim, struct chance *chance, uint64_t number)
@@ -85,38 +81,6 @@ static void victim_start(struct victim *victim, struct chance *chance, uint64_t 
     victim->point = number % 2 ? points[number / 2 % N_POINTS] : NULL;
     victim->pass = 1 + (unsigned)chance_below(chance, 6);
     victim->process = process_start(work, victim);
-}
-
-/* The state that everybody left, looked at by one who was not there: cold. */
-static void index_check_file(void)
-{
-    struct index_check_report report = {0};
-    char path[512];
-    int fd;
-
-    snprintf(path, sizeof path, "%s/data.mdb", scratch_path());
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    EXPECT(fd >= 0);
-    EXPECT_MSG(index_check(fd, &report) == 0, "page %llu of the index: %s", (unsigned long long)report.page,
-               report.reason);
-    close(fd);
-}
-
-/* Children that the killed have left behind come to their end by themselves. */
-static bool is_alone(onecopy *cache)
-{
-    EXPECT_OK(reap_dead_clients(store_of(cache), 0));
-    return stat_of(cache).clients == 1;
-}
-
-static void everything_is_well(onecopy *cache)
-{
-    AWAIT(is_alone(cache));
-    expect_nothing_left(cache);
-    workload_settle(cache);
-    expect_all_readable(cache);
-    EXPECT(workload_verify(workload, cache) > 0);
-    expect_within(BUDGET);
 }
 
 /* Rounds of all points go on until somebody has died at each, however rarely it is passed. */
@@ -172,13 +136,15 @@ START_TEST(processes_killed_at_any_moment_and_point_leave_everything_in_order)
                (unsigned long long)workload->n_puts, (unsigned long long)workload->n_hits,
                (unsigned long long)workload->n_refused, (unsigned long long)workload->n_children,
                (unsigned long long)stat_of(cache).dead_clients);
-    everything_is_well(cache);
+    aftermath_expect(workload, cache, BUDGET);
+    EXPECT(workload_verify(workload, cache) > 0);
     EXPECT(stat_of(cache).dead_clients >= n_killed);
     onecopy_close(cache);
 
-    index_check_file();
+    aftermath_check_index();
     cache = scratch_open(BUDGET);
-    everything_is_well(cache);
+    aftermath_expect(workload, cache, BUDGET);
+    EXPECT(workload_verify(workload, cache) > 0);
     put_content(cache, workload->seed - 1, BUDGET / 2);
     onecopy_close(cache);
 }
@@ -205,9 +171,10 @@ START_TEST(everybody_killed_at_once_leaves_an_environment_that_opens_again)
         for (size_t i = 0; i < N_PROCESSES; i++)
             process_kill(&victims[i].process);
         expect_within(BUDGET);
-        index_check_file();
+        aftermath_check_index();
         cache = scratch_open(BUDGET);
-        everything_is_well(cache);
+        aftermath_expect(workload, cache, BUDGET);
+        EXPECT(workload_verify(workload, cache) > 0);
         onecopy_close(cache);
     }
 }

@@ -64,11 +64,12 @@ static void give_back_held_before_punch(void *context)
 {
     struct store *store = store_of(cache);
     struct index_write write;
+    uint64_t n_given = 0;
 
     (void)context;
     system_calls.fallocate = hold_before_punch;
     EXPECT_OK(room_write_begin(store, 1, &write));
-    EXPECT_OK(space_give_back(store, &write, 2 * MIB / PAGE_BYTES));
+    EXPECT_OK(space_give_back(store, &write, 2 * MIB / PAGE_BYTES, &n_given));
     EXPECT(system_calls.fallocate == fallocate);
 }
 

@@ -23,8 +23,7 @@ static void work(void *context)
     uint64_t number = atomic_fetch_add(n_begun, 1U);
     onecopy *cache = scratch_open_with(context);
 
-    workload_run(workload, cache, number);
-    onecopy_close(cache);
+    workload_run(workload, cache, number, WORK_OF_ALL_KINDS);
 }
 
 static uint64_t usage_peak;
@@ -99,7 +98,6 @@ static void setup(void)
 {
     workload = shared_memory(sizeof *workload);
     workload->seed = test_seed() * WORKLOAD_VALUES + 1;
-    workload->with_entries = true;
 }
 
 START_TEST(processes_that_do_everything_at_once_stay_within_the_limit_and_read_what_was_put)

@@ -263,6 +263,76 @@ START_TEST(a_waiter_is_told_that_its_cache_was_dropped)
 }
 END_TEST
 
+static void drop_and_die(void *context)
+{
+    kill_at(context, 1);
+    onecopy_cache_drop(handle, "results", NULL);
+}
+
+/* The second point is before any signal. */
+static const char *const dropper_points[] = {"before_commit", "signal_marked"};
+
+START_TEST(a_sleeper_sleeps_on_when_its_cache_was_dropped_by_a_process_that_did_not_live_to_commit)
+{
+    struct process waiter;
+    struct process dropper;
+
+    set_text(handle, "results", "other", "value");
+    waiter = sleeper_start();
+    dropper = process_start(drop_and_die, (void *)(uintptr_t)dropper_points[_i]);
+    process_join_killed(&dropper);
+    clock_sleep_ns(20 * MS);
+    set_text(handle, "results", "key", "value");
+    process_join(&waiter);
+}
+END_TEST
+
+START_TEST(what_is_there_is_found_though_a_dropper_was_killed_before_its_commit)
+{
+    struct onecopy_entry entry;
+    struct process dropper;
+
+    set_text(handle, "results", "key", "value");
+    dropper = process_start(drop_and_die, (void *)(uintptr_t)dropper_points[_i]);
+    process_join_killed(&dropper);
+    EXPECT_OK(wait_for("key", LONG, &entry));
+    onecopy_release(&entry.view);
+}
+END_TEST
+
+static void make_and_die(void *context)
+{
+    kill_at(context, 1);
+    onecopy_cache_create(handle, "unborn", NULL);
+}
+
+static void wait_for_unborn(void *context)
+{
+    onecopy_key key = key_of("unborn", "key");
+    struct onecopy_entry entry;
+
+    (void)context;
+    hold_at("before_sleep", &scene->hold);
+    EXPECT_OK(onecopy_wait(handle, &key, LONG, NULL, &entry));
+    onecopy_release(&entry.view);
+}
+
+START_TEST(a_wait_outlives_a_cache_whose_making_was_lost)
+{
+    struct process maker = process_start(make_and_die, (void *)(uintptr_t) "before_commit");
+    struct process waiter;
+
+    process_join_killed(&maker);
+    waiter = process_start(wait_for_unborn, NULL);
+    hold_await(&scene->hold);
+    set_text(handle, "another", "key", "value"); /* wakes it, as the key is the same */
+    hold_release(&scene->hold);
+    clock_sleep_ns(20 * MS);
+    set_text(handle, "unborn", "key", "value");
+    process_join(&waiter);
+}
+END_TEST
+
 START_TEST(a_cache_need_not_exist_to_be_waited_in)
 {
     onecopy_key key = key_of("unborn", "key");
@@ -366,6 +436,52 @@ START_TEST(a_descriptor_becomes_readable_when_a_key_is_there)
 }
 END_TEST
 
+START_TEST(a_notifier_tells_of_a_drop_that_comes_before_its_thread_has_looked)
+{
+    onecopy_key key = key_of("mine", "key");
+    onecopy_notifier *notifier;
+    struct pollfd poller = {.events = POLLIN};
+    uint64_t tag;
+    int result;
+
+    EXPECT_OK(onecopy_notifier_new(handle, &notifier));
+    poller.fd = onecopy_notifier_fd(notifier);
+    for (uint64_t i = 0; i < 100; i++) {
+        EXPECT_OK(onecopy_cache_create(handle, "mine", NULL));
+        EXPECT_OK(onecopy_notifier_add(notifier, &key, i));
+        EXPECT_OK(onecopy_cache_drop(handle, "mine", NULL));
+        EXPECT(poll(&poller, 1, 20000) == 1);
+        EXPECT_OK(onecopy_notifier_next(notifier, &tag, &result));
+        EXPECT_EQUAL(tag, i);
+        EXPECT_CODE(result, ONECOPY_ENOTFOUND);
+    }
+    notifier = onecopy_notifier_free(notifier);
+}
+END_TEST
+
+static onecopy_notifier *inherited;
+
+static void free_inherited(void *context)
+{
+    (void)context;
+    EXPECT(onecopy_notifier_free(inherited) == NULL);
+}
+
+START_TEST(a_child_can_free_a_notifier_however_it_was_made)
+{
+    onecopy_key key = key_of("results", "key");
+    struct process child;
+
+    if (_i == 1 && is_sanitized()) /* which believe that the thread is in the child as well */
+        return;
+    EXPECT_OK(onecopy_notifier_new(handle, &inherited));
+    EXPECT_OK(onecopy_notifier_add(inherited, &key, 1));
+    child = _i == 0 ? process_start(free_inherited, NULL) : process_start_unnoticed(free_inherited, NULL);
+    process_join(&child);
+    inherited = onecopy_notifier_free(inherited);
+}
+END_TEST
+
 /* ---- events ---- */
 
 static void expect_event(onecopy_follower *follower, uint32_t kind, const char *cache, const char *key)
@@ -403,6 +519,21 @@ START_TEST(a_follower_sees_what_happens_in_order)
     follower = onecopy_follower_free(follower);
     EXPECT_OK(onecopy_events_open(handle, ONECOPY_FROM_OLDEST, &follower));
     expect_event(follower, ONECOPY_EVENT_SET, "results", "before");
+    follower = onecopy_follower_free(follower);
+}
+END_TEST
+
+START_TEST(events_of_a_dropped_cache_are_not_told_as_those_of_the_next)
+{
+    onecopy_follower *follower;
+
+    EXPECT_OK(onecopy_events_open(handle, ONECOPY_FROM_NOW, &follower));
+    set_text(handle, "one", "key", "value");
+    EXPECT_OK(onecopy_cache_drop(handle, "one", NULL));
+    set_text(handle, "other", "key", "value");
+    expect_event(follower, ONECOPY_EVENT_SET, "", "key");
+    expect_event(follower, ONECOPY_EVENT_INVALIDATE, "", "key");
+    expect_event(follower, ONECOPY_EVENT_SET, "other", "key");
     follower = onecopy_follower_free(follower);
 }
 END_TEST
@@ -487,10 +618,16 @@ SUITE(waiting)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, only_a_final_status_ends_a_wait);
     tcase_add_test(tcase, a_waiter_is_told_that_its_cache_was_dropped);
+    tcase_add_loop_test(tcase, a_sleeper_sleeps_on_when_its_cache_was_dropped_by_a_process_that_did_not_live_to_commit,
+                        0, 2);
+    tcase_add_loop_test(tcase, what_is_there_is_found_though_a_dropper_was_killed_before_its_commit, 0, 2);
+    tcase_add_test(tcase, a_wait_outlives_a_cache_whose_making_was_lost);
     tcase_add_test(tcase, a_cache_need_not_exist_to_be_waited_in);
     tcase_add_loop_test(tcase, the_first_of_any_number_of_keys_ends_a_wait_for_any, 0, 5);
     tcase_add_test(tcase, a_wait_is_cancelled_by_another_thread);
     tcase_add_test(tcase, a_descriptor_becomes_readable_when_a_key_is_there);
+    tcase_add_loop_test(tcase, a_child_can_free_a_notifier_however_it_was_made, 0, 2);
+    tcase_add_test(tcase, a_notifier_tells_of_a_drop_that_comes_before_its_thread_has_looked);
     suite_add_tcase(suite, tcase);
 
     tcase = tcase_create("events");
@@ -498,6 +635,7 @@ SUITE(waiting)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_follower_sees_what_happens_in_order);
+    tcase_add_test(tcase, events_of_a_dropped_cache_are_not_told_as_those_of_the_next);
     tcase_add_test(tcase, a_slow_follower_is_told_how_many_events_it_has_missed);
     tcase_add_loop_test(tcase, what_was_lost_with_its_process_is_no_event, 0, 2);
     tcase_add_test(tcase, what_was_committed_is_an_event_though_its_process_was_killed);

@@ -70,9 +70,8 @@ static bool set_end(struct worker *worker, int result, const struct onecopy_valu
         holds_end(worker, true);
         return false;
     }
-    if (value->flags & ONECOPY_ONLY_IF_ABSENT && result == ONECOPY_EEXISTS)
+    if ((value->flags & ONECOPY_ONLY_IF_ABSENT && result == ONECOPY_EEXISTS) || !WENT_WELL(worker, result))
         return false;
-    EXPECT_OK(result);
     atomic_fetch_add(&worker->workload->n_sets, 1);
     return true;
 }
@@ -93,14 +92,14 @@ static bool set_number(struct worker *worker, const char *cache, uint64_t number
     return set_end(worker, onecopy_set(worker->cache, &named.key, &value), &value);
 }
 
-static void step_set(struct worker *worker)
+void step_set(struct worker *worker)
 {
     set_number(worker, caches[chance_below(&worker->chance, N_CACHES)], chance_below(&worker->chance, WORKLOAD_VALUES),
                false);
 }
 
 /* What is in view may have been removed from the store meanwhile. */
-static void step_set_ref(struct worker *worker)
+void step_set_ref(struct worker *worker)
 {
     const struct hold_of_view *held;
     struct onecopy_value value;
@@ -137,7 +136,7 @@ static void entry_verify(struct worker *worker, const struct named *named, const
     hold_begin(worker, number);
 }
 
-static void step_entry_get(struct worker *worker)
+void step_entry_get(struct worker *worker)
 {
     struct onecopy_entry entry;
     struct named named;
@@ -145,13 +144,11 @@ static void step_entry_get(struct worker *worker)
 
     key_choose(worker, &named);
     result = onecopy_entry_get(worker->cache, &named.key, is_one_in(worker, 4) ? ONECOPY_PEEK : 0, &entry);
-    if (result == ONECOPY_ENOTFOUND)
-        return;
-    EXPECT_OK(result);
-    entry_verify(worker, &named, &entry);
+    if (result != ONECOPY_ENOTFOUND && WENT_WELL(worker, result))
+        entry_verify(worker, &named, &entry);
 }
 
-static void step_wait(struct worker *worker)
+void step_wait(struct worker *worker)
 {
     struct onecopy_entry entry;
     struct named named;
@@ -161,11 +158,11 @@ static void step_wait(struct worker *worker)
     result = onecopy_wait(worker->cache, &named.key, chance_below(&worker->chance, 3 * MS), NULL, &entry);
     if (result == ONECOPY_ETIMEOUT || result == ONECOPY_ENOTFOUND) /* or the cache was dropped */
         return;
-    EXPECT_OK(result);
-    entry_verify(worker, &named, &entry);
+    if (WENT_WELL(worker, result))
+        entry_verify(worker, &named, &entry);
 }
 
-static void step_claim(struct worker *worker)
+void step_claim(struct worker *worker)
 {
     enum onecopy_outcome outcome;
     struct onecopy_entry entry;
@@ -175,9 +172,8 @@ static void step_claim(struct worker *worker)
 
     name_key(&named, caches[chance_below(&worker->chance, N_CACHES)], number);
     result = onecopy_claim(worker->cache, &named.key, chance_below(&worker->chance, 3 * MS), &outcome, &entry);
-    if (result == ONECOPY_ENOTFOUND) /* the cache was dropped */
+    if (result == ONECOPY_ENOTFOUND || !WENT_WELL(worker, result)) /* or the cache was dropped */
         return;
-    EXPECT_OK(result);
     if (outcome == ONECOPY_HIT)
         entry_verify(worker, &named, &entry);
     if (outcome != ONECOPY_YOURS)
@@ -186,13 +182,13 @@ static void step_claim(struct worker *worker)
     if (!is_one_in(worker, 4) && set_number(worker, named.key.cache, number, true))
         return;
     result = onecopy_give_up(worker->cache, &named.key);
-    EXPECT(result == ONECOPY_OK ||
-           result == ONECOPY_ENOTFOUND); /* or another thread has set it, or dropped the cache */
+    if (result != ONECOPY_ENOTFOUND) /* another thread has set it, or dropped the cache */
+        WENT_WELL(worker, result);
 }
 
 /* ---- taking out ---- */
 
-static void step_invalidate(struct worker *worker)
+void step_invalidate(struct worker *worker)
 {
     uint64_t dice = chance_below(&worker->chance, 100);
     struct named named;
@@ -208,11 +204,12 @@ static void step_invalidate(struct worker *worker)
         result = onecopy_invalidate_cache(worker->cache, named.key.cache, &n);
     else
         result = onecopy_cache_drop(worker->cache, "dropped", &n);
-    EXPECT_MSG(result == ONECOPY_OK || result == ONECOPY_ENOTFOUND, "%s", onecopy_last_error());
+    if (result != ONECOPY_ENOTFOUND && !WENT_WELL(worker, result))
+        return;
     atomic_fetch_add(&worker->workload->n_invalidations, dice < 80 ? result == ONECOPY_OK : n);
 }
 
-static void step_manage(struct worker *worker)
+void step_manage(struct worker *worker)
 {
     struct onecopy_cache_options options;
     struct named named;
@@ -223,31 +220,14 @@ static void step_manage(struct worker *worker)
         onecopy_cache_options_init(&options);
         options.max_entries = 10 + chance_below(&worker->chance, 60);
         options.policy = (uint32_t)chance_below(&worker->chance, 3);
-        EXPECT_OK(onecopy_cache_create(worker->cache, "bounded", &options));
+        result = onecopy_cache_create(worker->cache, "bounded", &options);
+        if (result != ONECOPY_EFULL)
+            WENT_WELL(worker, result);
         return;
     }
     result = onecopy_keep_entry(worker->cache, &named.key, 1 + chance_below(&worker->chance, 5 * MS));
-    EXPECT(result == ONECOPY_OK || result == ONECOPY_ENOTFOUND || result == ONECOPY_EFULL);
-}
-
-void step_entry(struct worker *worker)
-{
-    uint64_t dice = chance_below(&worker->chance, 100);
-
-    if (dice < 25)
-        step_set(worker);
-    else if (dice < 35)
-        step_set_ref(worker);
-    else if (dice < 65)
-        step_entry_get(worker);
-    else if (dice < 72)
-        step_wait(worker);
-    else if (dice < 85)
-        step_claim(worker);
-    else if (dice < 97)
-        step_invalidate(worker);
-    else
-        step_manage(worker);
+    if (result != ONECOPY_ENOTFOUND && result != ONECOPY_EFULL)
+        WENT_WELL(worker, result);
 }
 
 void workload_settle(onecopy *cache)

@@ -32,6 +32,14 @@ uint64_t seed_of(const struct workload *workload, uint64_t number)
     return workload->seed + number;
 }
 
+bool went_well(struct worker *worker, int result, const char *file, int line)
+{
+    worker->is_stale = worker->is_stale || result == ONECOPY_ESTALE;
+    if (result < 0 && !(worker->workload->excuses & EXCUSE(result)))
+        expect_code(file, line, "the call", result, ONECOPY_OK);
+    return result >= 0;
+}
+
 /* ---- refs ---- */
 
 static void ref_note(struct workload *workload, uint64_t number, const onecopy_ref *ref)
@@ -91,7 +99,7 @@ void hold_begin(struct worker *worker, uint64_t number)
 
     view_verify(worker, &held->view, number, "when it is got");
     held->number = number;
-    held->until_step = worker->n_steps + chance_below(&worker->chance, 30);
+    held->until_step = worker->n_steps + chance_below(&worker->chance, worker->kind == WORK_OF_GETTERS ? 3000 : 30);
     worker->n_holds++;
     if (worker->n_holds > worker->workload->max_holds)
         hold_end(worker, (unsigned)chance_below(&worker->chance, worker->n_holds));
@@ -111,7 +119,8 @@ static void step_get(struct worker *worker)
         atomic_fetch_add(&worker->workload->n_misses, 1);
         return;
     }
-    EXPECT_OK(result);
+    if (!WENT_WELL(worker, result))
+        return;
     atomic_fetch_add(&worker->workload->n_hits, 1);
     hold_begin(worker, number);
 }
@@ -128,7 +137,8 @@ static void put_end(struct worker *worker, uint64_t number, int result, const on
         holds_end(worker, true);
         return;
     }
-    EXPECT_OK(result);
+    if (!WENT_WELL(worker, result))
+        return;
     atomic_fetch_add(&workload->n_puts, 1);
     atomic_fetch_add(&workload->put_bytes, workload_length(workload, number));
     ref_note(workload, number, ref);
@@ -223,8 +233,8 @@ static void step_remove(struct worker *worker)
     if (!ref_find(worker->workload, number_choose(worker), &ref))
         return;
     result = onecopy_remove(worker->cache, &ref);
-    EXPECT(result == ONECOPY_OK || result == ONECOPY_ENOTFOUND);
-    atomic_fetch_add(&worker->workload->n_removals, result == ONECOPY_OK);
+    if (result != ONECOPY_ENOTFOUND && WENT_WELL(worker, result))
+        atomic_fetch_add(&worker->workload->n_removals, 1);
 }
 
 static void step_touch(struct worker *worker)
@@ -235,7 +245,8 @@ static void step_touch(struct worker *worker)
     if (!ref_find(worker->workload, number_choose(worker), &ref))
         return;
     result = onecopy_touch(worker->cache, &ref, ONECOPY_UNSET);
-    EXPECT(result == ONECOPY_OK || result == ONECOPY_ENOTFOUND);
+    if (result != ONECOPY_ENOTFOUND)
+        WENT_WELL(worker, result);
 }
 
 static void step_look_inside(struct worker *worker)
@@ -245,66 +256,89 @@ static void step_look_inside(struct worker *worker)
     struct onecopy_stat stat;
     int result;
 
-    EXPECT_OK(onecopy_stat(worker->cache, &stat));
+    if (!WENT_WELL(worker, onecopy_stat(worker->cache, &stat)))
+        return;
     EXPECT(stat.max_bytes > 0);
-    EXPECT_OK(onecopy_iterate(worker->cache, &iterator));
+    if (!WENT_WELL(worker, onecopy_iterate(worker->cache, &iterator)))
+        return;
     while ((result = onecopy_iterator_next(iterator, &info)) == ONECOPY_OK)
         EXPECT(info.length_bytes <= worker->workload->max_length);
-    EXPECT_CODE(result, ONECOPY_ENOTFOUND);
+    if (result != ONECOPY_ENOTFOUND)
+        WENT_WELL(worker, result);
     onecopy_iterator_free(iterator);
 }
 
 /* The child looks at what it has inherited, does a little itself, and ends, in order or not. */
+static void child_work(void *context)
+{
+    struct worker *worker = context;
+
+    for (unsigned i = 0; i < worker->n_holds; i++)
+        view_verify(worker, &worker->holds[i].view, worker->holds[i].number, "when a child looks at it");
+    step_get(worker);
+    if (worker->n_steps % 2 == 0) {
+        holds_end(worker, true);
+        onecopy_close(worker->cache);
+    }
+}
+
 static void step_fork(struct worker *worker)
 {
     struct process child;
 
     if (!worker->workload->with_forks)
         return;
-    child = process_prepare();
-    child.pid = fork();
-    EXPECT(child.pid >= 0);
-    if (child.pid == 0) {
-        for (unsigned i = 0; i < worker->n_holds; i++)
-            view_verify(worker, &worker->holds[i].view, worker->holds[i].number, "when a child looks at it");
-        step_get(worker);
-        if (worker->n_steps % 2 == 0) {
-            holds_end(worker, true);
-            onecopy_close(worker->cache);
-        }
-        _exit(EXIT_SUCCESS);
-    }
+    child = process_start(child_work, worker);
     atomic_fetch_add(&worker->workload->n_children, 1);
     process_join(&child);
 }
 
+/* How often each kind of process takes each step, in relation to the others. */
+static const struct {
+    void (*step)(struct worker *worker);
+    uint16_t weights[WORK_KINDS];
+} steps[] = {
+    /* clang-format off */
+    /*                 all  put  get fork claim wait invalidate */
+    {step_put,         {200, 500, 50, 100, 50, 20, 100}},
+    {step_reserve,     {100, 300, 0, 20, 0, 0, 0}},
+    {step_put_view,    {30, 50, 20, 20, 0, 0, 0}},
+    {step_put_many,    {70, 100, 0, 20, 0, 0, 50}},
+    {step_get,         {400, 50, 800, 100, 20, 20, 0}},
+    {step_remove,      {100, 20, 0, 20, 0, 0, 300}},
+    {step_touch,       {90, 20, 50, 0, 0, 0, 0}},
+    {step_look_inside, {5, 5, 5, 5, 5, 5, 5}},
+    {step_fork,        {5, 0, 0, 100, 0, 0, 0}},
+    {step_set,         {150, 200, 0, 100, 100, 100, 200}},
+    {step_set_ref,     {60, 50, 20, 20, 0, 0, 50}},
+    {step_entry_get,   {180, 20, 400, 100, 20, 20, 50}},
+    {step_wait,        {42, 0, 20, 20, 50, 500, 0}},
+    {step_claim,       {78, 0, 20, 50, 500, 20, 0}},
+    {step_invalidate,  {72, 0, 0, 20, 20, 20, 400}},
+    {step_manage,      {18, 0, 5, 5, 5, 5, 100}},
+    /* clang-format on */
+};
+#define N_STEPS (sizeof steps / sizeof *steps)
+
 static void step(struct worker *worker)
 {
-    uint64_t dice = chance_below(&worker->chance, worker->workload->with_entries ? 1600 : 1000);
+    uint64_t sum = 0;
+    uint64_t dice;
+    size_t chosen = 0;
 
+    for (size_t i = 0; i < N_STEPS; i++)
+        sum += steps[i].weights[worker->kind];
+    for (dice = chance_below(&worker->chance, sum); dice >= steps[chosen].weights[worker->kind]; chosen++)
+        dice -= steps[chosen].weights[worker->kind];
     holds_end(worker, false);
-    if (dice >= 1000)
-        step_entry(worker);
-    else if (dice < 200)
-        step_put(worker);
-    else if (dice < 300)
-        step_reserve(worker);
-    else if (dice < 330)
-        step_put_view(worker);
-    else if (dice < 400)
-        step_put_many(worker);
-    else if (dice < 800)
-        step_get(worker);
-    else if (dice < 900)
-        step_remove(worker);
-    else if (dice < 990)
-        step_touch(worker);
-    else if (dice < 995)
-        step_look_inside(worker);
-    else
-        step_fork(worker);
+    steps[chosen].step(worker);
     worker->n_steps++;
     atomic_fetch_add(&worker->workload->n_steps, 1);
+    if (worker->is_stale && worker->workload->n_threads == 1) {
+        holds_end(worker, true);
+        worker->cache = worker->workload->reopen(worker->cache);
+        worker->is_stale = false;
+    }
 }
 
 static void *worker_run(void *context)
@@ -317,7 +351,7 @@ static void *worker_run(void *context)
     return NULL;
 }
 
-void workload_run(struct workload *workload, onecopy *cache, uint64_t number)
+void workload_run(struct workload *workload, onecopy *cache, uint64_t number, enum work_kind kind)
 {
     static struct worker workers[MAX_THREADS];
     pthread_t threads[MAX_THREADS];
@@ -326,6 +360,7 @@ void workload_run(struct workload *workload, onecopy *cache, uint64_t number)
     for (unsigned i = 0; i < workload->n_threads; i++) {
         workers[i] = (struct worker){.workload = workload,
                                      .cache = cache,
+                                     .kind = kind,
                                      .chance = chance_from(workload->seed, number * MAX_THREADS + i),
                                      .buffer = malloc(workload->max_length + BATCH * BATCH_BYTES)};
         EXPECT(workers[i].buffer);
@@ -337,6 +372,7 @@ void workload_run(struct workload *workload, onecopy *cache, uint64_t number)
         EXPECT(pthread_join(threads[i], NULL) == 0);
     for (unsigned i = 0; i < workload->n_threads; i++)
         free(workers[i].buffer);
+    onecopy_close(workers[0].cache);
 }
 
 uint64_t workload_verify(const struct workload *workload, onecopy *cache)

@@ -13,6 +13,20 @@
 /* Different values there are. Number n has the content of seed n. */
 #define WORKLOAD_VALUES 3000U
 
+#define EXCUSE(code) (UINT64_C(1) << -(code))
+
+/* What a process is mostly about. */
+enum work_kind {
+    WORK_OF_ALL_KINDS,
+    WORK_OF_PUTTERS,
+    WORK_OF_GETTERS, /* who keep their views for long */
+    WORK_OF_FORKERS,
+    WORK_OF_CLAIMERS,
+    WORK_OF_WAITERS,
+    WORK_OF_INVALIDATORS,
+    WORK_KINDS
+};
+
 /* Shared by all processes of a test: see shared_memory(). The caller fills in the first group. */
 struct workload {
     uint64_t seed;
@@ -20,7 +34,8 @@ struct workload {
     unsigned max_holds; /* views that a thread keeps at once */
     unsigned n_threads; /* of each process */
     bool with_forks;    /* processes also make children, which look at the views that they inherit */
-    bool with_entries;  /* and use named caches */
+    uint64_t excuses;   /* bits EXCUSE(code): errors that are no failure here, beside those that always may happen */
+    onecopy *(*reopen)(onecopy *stale); /* what one-threaded processes do with a handle whose environment was removed */
 
     _Atomic uint32_t is_over;
     _Atomic uint64_t n_steps, n_puts, n_hits, n_misses, n_refused, n_removals, n_children, put_bytes;
@@ -34,9 +49,10 @@ struct workload {
 size_t workload_length(const struct workload *workload, uint64_t number);
 
 /*
- * Works on a cache, with all threads, until the workload is over; worker: tells one process's chances from another's.
+ * Works on a cache, with all threads, until the workload is over; then closes it. number: tells one process's chances
+ * from another's.
  */
-void workload_run(struct workload *workload, onecopy *cache, uint64_t worker);
+void workload_run(struct workload *workload, onecopy *cache, uint64_t number, enum work_kind kind);
 
 /* When all have ended: waits until what lives for a short time has expired; nobody has a claim on any key. */
 void workload_settle(onecopy *cache);

@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+void (*expect_fail_hook)(const char *text);
+
 static uint64_t seed;
 static bool has_seed;
 
@@ -44,6 +46,8 @@ void expect_fail(const char *file, int line, const char *format, ...)
     va_start(values, format);
     failure_describe(text, sizeof text, file, line, format, values);
     va_end(values);
+    if (!report && expect_fail_hook)
+        expect_fail_hook(text);
     if (!report)
         ck_abort_msg("%s", text);
     memcpy(report->message, text, sizeof text);
@@ -109,5 +113,12 @@ uint64_t test_seed(void)
         seed = setting("ONECOPY_SEED", expect_now_ns() % 1000000007);
         has_seed = true;
     }
+    return seed;
+}
+
+uint64_t test_seed_of_round(uint64_t round)
+{
+    test_seed();
+    seed += round;
     return seed;
 }

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Set by programs that are no tests: is told of a failure, and does not return. */
+extern void (*expect_fail_hook)(const char *text);
+
 /* Ends the test as failed, or, in a process that process_start() made, that process. Does not return. */
 __attribute__((noreturn, format(printf, 3, 4))) void expect_fail(const char *file, int line, const char *format, ...);
 
@@ -67,5 +70,8 @@ uint64_t setting(const char *name, uint64_t otherwise);
 
 /* The seed of this test's random numbers: $ONECOPY_SEED, or one that failures will name. Before any thread is made. */
 uint64_t test_seed(void);
+
+/* The same for one of several rounds, each a test of its own: failures will name the one that repeats that round. */
+uint64_t test_seed_of_round(uint64_t round);
 
 #endif

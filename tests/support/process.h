@@ -60,8 +60,8 @@ void processes_check(void);
 /* Waits for the end of one that is killed by itself or by others: fails the test when it ends in any other way. */
 void process_join_killed(struct process *process);
 
-/* Waits for the end of one that may be killed or not. */
-void process_join_any(struct process *process);
+/* Waits for the end of one that may be killed or not. True: it was. */
+bool process_join_any(struct process *process);
 
 /* Whether it has been killed: false while it lives. Fails the test when it has ended in any other way. */
 bool process_is_killed(struct process *process);
@@ -102,7 +102,22 @@ void hold_release(struct hold *hold);
 /* From now on, the n-th time (from 1) that this process comes to this test point is its end by SIGKILL. */
 void kill_at(const char *name, unsigned n);
 
-/* Takes what hold_at() and kill_at() have set back. */
+/* Test points, and how often a process has passed each; begins as zeros, in shared memory. */
+struct passes {
+    _Atomic uint32_t n;
+    struct {
+        const char *name;
+        _Atomic uint32_t n;
+    } points[256];
+};
+
+/* From now on, this process (and none that it makes) counts here which test points it passes. */
+void passes_record(struct passes *passes);
+
+/* All test points of the library: *n, each name as often as it is written there. */
+const char *const *points_all(size_t *n);
+
+/* Takes what hold_at(), kill_at() and passes_record() have set back. */
 void points_clear(void);
 
 #endif

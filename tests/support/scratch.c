@@ -76,6 +76,12 @@ static void test_setup(void)
     EXPECT(mkdir(test_path, 0700) == 0);
 }
 
+void scratch_begin(const char *directory)
+{
+    EXPECT(snprintf(case_path, sizeof case_path, "%s", directory) < (int)sizeof case_path);
+    test_setup();
+}
+
 static void test_teardown(void)
 {
     nftw(test_path, entry_remove, 16, FTW_PHYS | FTW_DEPTH);
@@ -118,6 +124,11 @@ onecopy *scratch_open(uint64_t max_bytes)
     onecopy_options_init(&options);
     options.max_bytes = max_bytes;
     return scratch_open_with(&options);
+}
+
+void scratch_remove(void)
+{
+    nftw(environment_path, entry_remove, 16, FTW_PHYS | FTW_DEPTH);
 }
 
 struct usage {

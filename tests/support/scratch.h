@@ -15,6 +15,9 @@ struct store;
  */
 void scratch_add(TCase *tcase);
 
+/* The same for a program that is no test, in a directory of the name; whoever started it removes that. */
+void scratch_begin(const char *directory);
+
 /*
  * The path of the test's environment, which does not exist at first; and of something else in the test's directory,
  * good until the function has been called eight times more.
@@ -27,6 +30,9 @@ onecopy *scratch_open(uint64_t max_bytes);
 
 /* The same with all options of the caller's, which began with onecopy_options_init(). */
 onecopy *scratch_open_with(const struct onecopy_options *options);
+
+/* Removes the test's environment, for a test that needs several. */
+void scratch_remove(void);
 
 /* What `du` says of the test's environment, in bytes. */
 uint64_t scratch_usage_bytes(void);

@@ -17,9 +17,14 @@
 
 const char *const specimen_files[4] = {"state", "arena", "data.mdb", "lock.mdb"};
 
+#define PAGE ((size_t)4096)
+
+/* Of each file the pages that hold something. */
 static struct {
-    uint8_t *bytes;
     size_t length;
+    size_t n_pages;
+    size_t *numbers;
+    uint8_t *bytes;
 } kept[4];
 
 void specimen_make(struct specimen *specimen)
@@ -41,39 +46,62 @@ void specimen_make(struct specimen *specimen)
     onecopy_close(cache);
 }
 
-/* Holes are kept as zeros, and come back as holes. */
+static void file_keep(int file)
+{
+    CLEANUP_CLOSE int fd = open(file_of(specimen_files[file]), O_RDONLY | O_CLOEXEC);
+    static const uint8_t zeros[PAGE];
+    struct stat status;
+    size_t n_all;
+
+    EXPECT(fd >= 0 && fstat(fd, &status) == 0);
+    kept[file].length = (size_t)status.st_size;
+    kept[file].n_pages = 0;
+    n_all = kept[file].length / PAGE + 1;
+    kept[file].numbers = realloc(kept[file].numbers, n_all * sizeof *kept[file].numbers);
+    kept[file].bytes = realloc(kept[file].bytes, n_all * PAGE);
+    EXPECT(kept[file].numbers && kept[file].bytes);
+    for (size_t number = 0; number < n_all; number++) {
+        uint8_t *page = kept[file].bytes + kept[file].n_pages * PAGE;
+
+        memset(page, 0, PAGE);
+        EXPECT(pread(fd, page, PAGE, (off_t)(number * PAGE)) >= 0);
+        if (memcmp(page, zeros, PAGE) != 0)
+            kept[file].numbers[kept[file].n_pages++] = number;
+    }
+}
+
 void specimen_keep(void)
 {
-    for (int i = 0; i < 4; i++) {
-        CLEANUP_CLOSE int fd = open(file_of(specimen_files[i]), O_RDONLY | O_CLOEXEC);
-        struct stat status;
+    for (int file = 0; file < 4; file++)
+        file_keep(file);
+}
 
-        EXPECT(fd >= 0 && fstat(fd, &status) == 0);
-        free(kept[i].bytes);
-        kept[i].length = (size_t)status.st_size;
-        kept[i].bytes = malloc(kept[i].length);
-        EXPECT(kept[i].bytes && read(fd, kept[i].bytes, kept[i].length) == (ssize_t)kept[i].length);
+uint64_t specimen_place(int file, uint64_t n)
+{
+    EXPECT(kept[file].n_pages > 0);
+    return kept[file].numbers[n % kept[file].n_pages] * PAGE;
+}
+
+static void file_restore(int file)
+{
+    CLEANUP_CLOSE int fd = -1;
+
+    remove(file_of(specimen_files[file]));
+    fd = open(file_of(specimen_files[file]), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    EXPECT(fd >= 0 && ftruncate(fd, (off_t)kept[file].length) == 0);
+    for (size_t i = 0; i < kept[file].n_pages; i++) {
+        size_t at = kept[file].numbers[i] * PAGE;
+        size_t length = kept[file].length - at < PAGE ? kept[file].length - at : PAGE;
+
+        EXPECT(pwrite(fd, kept[file].bytes + i * PAGE, length, (off_t)at) == (ssize_t)length);
     }
 }
 
 void specimen_restore(void)
 {
-    static const uint8_t zeros[4096];
-
     EXPECT(mkdir(scratch_path(), 0700) == 0 || access(scratch_path(), F_OK) == 0);
-    for (int i = 0; i < 4; i++) {
-        CLEANUP_CLOSE int fd = -1;
-
-        remove(file_of(specimen_files[i]));
-        fd = open(file_of(specimen_files[i]), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        EXPECT(fd >= 0 && ftruncate(fd, (off_t)kept[i].length) == 0);
-        for (size_t at = 0; at < kept[i].length; at += sizeof zeros) {
-            size_t length = kept[i].length - at < sizeof zeros ? kept[i].length - at : sizeof zeros;
-
-            if (memcmp(kept[i].bytes + at, zeros, length) != 0)
-                EXPECT(pwrite(fd, kept[i].bytes + at, length, (off_t)at) == (ssize_t)length);
-        }
-    }
+    for (int file = 0; file < 4; file++)
+        file_restore(file);
 }
 
 /* True: the value is there, with the right bytes. */

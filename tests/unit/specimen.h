@@ -16,9 +16,12 @@ extern const char *const specimen_files[4];
 /* Makes the environment, with one value in limbo's place and some free space between others, and closes it. */
 void specimen_make(struct specimen *specimen);
 
-/* Keeps its four files, and puts them back as they were, in new files. */
+/* Keeps the environment's four files, and puts them back as they were, in new files, with their holes. */
 void specimen_keep(void);
 void specimen_restore(void);
+
+/* Where the n-th page of a file begins that held something when it was kept; n may be any number. */
+uint64_t specimen_place(int file, uint64_t n);
 
 /*
  * What must hold of an environment that was damaged: it opens, or says why not. If it opens, each value has the right

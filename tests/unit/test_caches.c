@@ -157,6 +157,15 @@ START_TEST(a_dropped_cache_is_gone_and_its_name_is_free)
 }
 END_TEST
 
+START_TEST(results_that_were_dropped_come_back_as_they_were_at_the_start)
+{
+    EXPECT_OK(onecopy_cache_drop(handle, "results", NULL));
+    set_text(handle, "results", "key", "value");
+    EXPECT_EQUAL(cache_stat_of(handle, "results").ttl_ns, 3600 * SECOND);
+    EXPECT_EQUAL(cache_stat_of(handle, "results").max_size, 10000);
+}
+END_TEST
+
 /* ---- limits ---- */
 
 START_TEST(lru_evicts_what_was_used_longest_ago)
@@ -211,6 +220,34 @@ START_TEST(ttl_evicts_what_expires_first)
 }
 END_TEST
 
+START_TEST(ttl_evicts_what_expires_first_though_it_was_set_last)
+{
+    struct onecopy_value value;
+
+    make("mine", 10, 0, ONECOPY_POLICY_TTL);
+    onecopy_value_init(&value);
+    for (unsigned i = 0; i < 40; i++) {
+        onecopy_key key = key_of("mine", name_of(i));
+
+        value.ttl_ns = (1000 - i) * SECOND;
+        EXPECT_OK(onecopy_set(handle, &key, &value));
+        EXPECT(i < 10 || !has("mine", i - 1));
+    }
+    value.ttl_ns = 10 * SECOND;
+    for (unsigned i = 0; i < 9; i++) {
+        onecopy_key key = key_of("mine", name_of(8 - i)); /* key_0 was to be the last to go */
+
+        value.ttl_ns -= SECOND;
+        EXPECT_OK(onecopy_set(handle, &key, &value));
+    }
+    for (unsigned i = 0; i < 9; i++) {
+        EXPECT(has("mine", i));
+        set_content(handle, "mine", name_of(100 + i), 1, 100);
+        EXPECT(!has("mine", i));
+    }
+}
+END_TEST
+
 START_TEST(none_refuses_what_is_too_much_and_takes_it_when_something_has_expired)
 {
     struct onecopy_value value;
@@ -248,6 +285,18 @@ START_TEST(a_limit_of_bytes_holds_for_keys_and_values_together)
     value.length_bytes = 99997;
     EXPECT_OK(onecopy_set(handle, &key, &value));
     EXPECT_EQUAL(cache_stat_of(handle, "mine").size, 1);
+}
+END_TEST
+
+START_TEST(one_large_value_takes_the_place_of_thousands_of_small_ones)
+{
+    make("mine", 0, 300000, ONECOPY_POLICY_LRU);
+    for (unsigned i = 0; i < 6000; i++)
+        set_content(handle, "mine", name_of(i), i, 40);
+    set_content(handle, "mine", "large", 1, 290000);
+    EXPECT(cache_stat_of(handle, "mine").bytes <= 300000);
+    EXPECT(cache_stat_of(handle, "mine").size > 100);
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").dedup_hits, 0);
 }
 END_TEST
 
@@ -290,6 +339,46 @@ START_TEST(what_is_kept_is_not_evicted_and_no_more_may_be_kept_than_the_limit)
     refs[27] = put_content(handle, 1027, 300000);
     EXPECT_OK(onecopy_keep(handle, &refs[27], 100 * SECOND));
     EXPECT_OK(onecopy_keep(handle, &refs[27], 0));
+}
+END_TEST
+
+START_TEST(what_is_kept_and_set_anew_counts_as_it_is)
+{
+    onecopy_key key = key_of("mine", "key");
+    onecopy_ref ref = put_content(handle, 1, 1000);
+
+    EXPECT_OK(onecopy_keep(handle, &ref, 1000 * SECOND));
+    set_content(handle, "mine", "key", 1, 100);
+    EXPECT_OK(onecopy_keep_entry(handle, &key, 1000 * SECOND));
+    EXPECT_EQUAL(stat_of(handle).kept_bytes, 1103);
+    set_content(handle, "mine", "key", 2, 100000);
+    EXPECT_EQUAL(stat_of(handle).kept_bytes, 101003);
+    EXPECT_OK(onecopy_keep_entry(handle, &key, 0));
+    EXPECT_EQUAL(stat_of(handle).kept_bytes, 1000);
+}
+END_TEST
+
+START_TEST(a_value_that_is_kept_by_its_ref_outlives_its_entry_and_goes_when_the_time_is_over)
+{
+    onecopy_key key = key_of("mine", "large");
+    struct onecopy_entry entry;
+
+    set_content(handle, "mine", "large", 7, 300000);
+    EXPECT_OK(onecopy_entry_get(handle, &key, ONECOPY_PEEK, &entry));
+    onecopy_release(&entry.view);
+    EXPECT_OK(onecopy_keep(handle, &entry.ref, 1000 * SECOND));
+    if (_i == 0)
+        EXPECT_OK(onecopy_invalidate(handle, &key));
+    else if (_i == 1)
+        set_text(handle, "mine", "large", "another");
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 100; i++) {
+            clock_pass(10 * MS);
+            put_content(handle, round * 100 + i, 300000);
+        }
+        EXPECT_CODE(onecopy_contains(handle, &entry.ref), round == 0 ? ONECOPY_OK : ONECOPY_ENOTFOUND);
+        clock_pass(1000 * SECOND);
+    }
 }
 END_TEST
 
@@ -397,6 +486,7 @@ SUITE(caches)
     tcase_add_test(tcase, there_may_be_256_caches);
     tcase_add_test(tcase, names_that_begin_alike_are_told_apart_and_a_new_cache_from_the_one_before_it);
     tcase_add_test(tcase, a_dropped_cache_is_gone_and_its_name_is_free);
+    tcase_add_test(tcase, results_that_were_dropped_come_back_as_they_were_at_the_start);
     tcase_add_test(tcase, a_reset_sets_the_counters_of_one_cache_back);
     suite_add_tcase(suite, tcase);
 
@@ -406,10 +496,14 @@ SUITE(caches)
     tcase_add_test(tcase, lru_evicts_what_was_used_longest_ago);
     tcase_add_test(tcase, fifo_evicts_what_was_set_first_whatever_is_used);
     tcase_add_test(tcase, ttl_evicts_what_expires_first);
+    tcase_add_test(tcase, ttl_evicts_what_expires_first_though_it_was_set_last);
     tcase_add_test(tcase, none_refuses_what_is_too_much_and_takes_it_when_something_has_expired);
     tcase_add_test(tcase, a_limit_of_bytes_holds_for_keys_and_values_together);
+    tcase_add_test(tcase, one_large_value_takes_the_place_of_thousands_of_small_ones);
     tcase_add_test(tcase, a_limit_that_is_lowered_below_the_present_size_takes_effect_at_once);
     tcase_add_test(tcase, what_is_kept_is_not_evicted_and_no_more_may_be_kept_than_the_limit);
+    tcase_add_test(tcase, what_is_kept_and_set_anew_counts_as_it_is);
+    tcase_add_loop_test(tcase, a_value_that_is_kept_by_its_ref_outlives_its_entry_and_goes_when_the_time_is_over, 0, 3);
     tcase_add_test(tcase, entries_go_for_the_environments_limit_but_not_those_of_a_cache_that_evicts_nothing);
     suite_add_tcase(suite, tcase);
 

@@ -161,6 +161,58 @@ START_TEST(only_if_absent_leaves_a_live_entry_and_replaces_an_expired_one)
 }
 END_TEST
 
+START_TEST(only_if_absent_replaces_an_entry_whose_blob_was_removed)
+{
+    struct onecopy_value value;
+    onecopy_key key = key_of("results", "key");
+    struct onecopy_entry entry;
+
+    set_content(handle, "results", "key", 5, 100000);
+    EXPECT_OK(get_entry(handle, "results", "key", &entry));
+    onecopy_release(&entry.view);
+    EXPECT_OK(onecopy_remove(handle, &entry.ref));
+    EXPECT_CODE(get_entry(handle, "results", "key", &entry), ONECOPY_ENOTFOUND);
+    onecopy_value_init(&value);
+    value.flags = ONECOPY_ONLY_IF_ABSENT;
+    EXPECT_OK(onecopy_set(handle, &key, &value));
+    EXPECT_CODE(onecopy_set(handle, &key, &value), ONECOPY_EEXISTS);
+}
+END_TEST
+
+/* A large value that is not taken, for whatever reason, leaves no blob. */
+START_TEST(a_set_that_is_refused_changes_nothing)
+{
+    static char large[100000];
+    struct onecopy_cache_options options;
+    onecopy_key key = key_of("mine", "key");
+    onecopy_key other = key_of("mine", "other");
+    struct onecopy_value value;
+
+    onecopy_cache_options_init(&options);
+    options.max_bytes = 1000;
+    options.max_entries = 1;
+    options.policy = _i == 0 ? ONECOPY_POLICY_LRU : ONECOPY_POLICY_NONE;
+    EXPECT_OK(onecopy_cache_create(handle, "mine", &options));
+    set_content(handle, "mine", "key", 1, 900);
+    onecopy_value_init(&value);
+    value.data = large;
+    value.length_bytes = 1500;
+    EXPECT_REFUSED(onecopy_set(handle, &key, &value), ONECOPY_ETOOBIG, "1503");
+    value.length_bytes = sizeof large;
+    EXPECT_REFUSED(onecopy_set(handle, &other, &value), ONECOPY_ETOOBIG, "100005");
+    options.max_bytes = 0;
+    EXPECT_OK(onecopy_cache_create(handle, "mine", &options));
+    value.flags = ONECOPY_ONLY_IF_ABSENT;
+    EXPECT_CODE(onecopy_set(handle, &key, &value), ONECOPY_EEXISTS);
+    if (_i == 1)
+        EXPECT_CODE(onecopy_set(handle, &other, &value), ONECOPY_EFULL);
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").size, 1);
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").evictions, 0);
+    EXPECT_EQUAL(stat_of(handle).entries, 0);
+    EXPECT_EQUAL(stat_of(handle).puts, 1);
+}
+END_TEST
+
 START_TEST(what_has_expired_is_absent_though_not_swept)
 {
     struct onecopy_entry entry;
@@ -473,6 +525,8 @@ SUITE(entries)
     tcase_add_loop_test(tcase, the_newest_value_wins_and_its_time_to_live_begins_anew, 0, LENGTH_OF(lengths));
     tcase_add_loop_test(tcase, a_value_in_view_outlives_its_replacement, 0, LENGTH_OF(lengths));
     tcase_add_test(tcase, only_if_absent_leaves_a_live_entry_and_replaces_an_expired_one);
+    tcase_add_test(tcase, only_if_absent_replaces_an_entry_whose_blob_was_removed);
+    tcase_add_loop_test(tcase, a_set_that_is_refused_changes_nothing, 0, 2);
     tcase_add_test(tcase, what_has_expired_is_absent_though_not_swept);
     tcase_add_test(tcase, a_peek_neither_counts_nor_touches_and_a_bypass_is_counted_apart);
     tcase_add_test(tcase, entries_and_caches_survive_a_state_that_is_lost);

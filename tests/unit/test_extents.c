@@ -27,7 +27,7 @@ static void tables_setup(void)
     cache = open_small(8 * MIB);
     store = store_of(cache);
     EXPECT_OK(index_write_begin(&store->index, &store->state, &write));
-    EXPECT_OK(index_extents_clear(&write));
+    EXPECT_OK(index_extents_clear(&write, true));
     EXPECT_OK(index_extent_free(&write, COLD, (struct extent){.page = 0, .n_pages = PAGES}));
     memset(pages, IS_COLD, sizeof pages);
 }

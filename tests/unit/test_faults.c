@@ -81,7 +81,7 @@ static void fault_begin(struct fault what, unsigned at)
     fault_at = at;
     n_calls = 0;
     system_calls = (struct system_calls){fault_fallocate, fault_ftruncate, fault_fstat, fault_fstatfs,
-                                         fault_mmap,      fault_calloc,    fault_read};
+                                         fault_mmap,      fault_calloc,    fault_read,  fdatasync};
 }
 
 /* True: the call was made that was to fail. */
@@ -89,7 +89,7 @@ static bool fault_end(void)
 {
     bool was_met = n_calls >= fault_at;
 
-    system_calls = (struct system_calls){fallocate, ftruncate, fstat, fstatfs, mmap, calloc, read};
+    system_calls = (struct system_calls){fallocate, ftruncate, fstat, fstatfs, mmap, calloc, read, fdatasync};
     return was_met;
 }
 
@@ -454,6 +454,46 @@ START_TEST(buffers_of_small_views_are_allocated_before_they_are_used)
 }
 END_TEST
 
+/* Whatever the second attempt has done to what the first has left. */
+START_TEST(a_creation_that_fails_twice_can_be_made_good)
+{
+    static const struct fault kinds[] = {{FALLOCATE, ENOSPC}, {FTRUNCATE, EIO}, {MMAP, ENOMEM}};
+    bool was_met = true;
+
+    for (unsigned first = 1; was_met && first < MOST_CALLS; first++)
+        for (unsigned second = 1; second < 6; second++) {
+            fault_begin(kinds[_i], first);
+            open_and_close(NULL);
+            was_met = fault_end();
+            fault_begin(kinds[_i], second);
+            open_and_close(NULL);
+            fault_end();
+            EXPECT_OK(open_and_close(NULL));
+            arrange_nothing();
+        }
+}
+END_TEST
+
+/* Neither can the extent be made a hole, nor be trusted to be one. */
+START_TEST(an_extent_that_cannot_be_given_back_is_not_forgotten)
+{
+    onecopy_reservation reservation;
+    onecopy *cache;
+
+    arrange_environment();
+    cache = scratch_open(ONECOPY_UNSET);
+    EXPECT_OK(onecopy_reserve(cache, 2 * MIB, &reservation));
+    system_calls.fallocate = fallocate_refuses;
+    onecopy_abandon(&reservation);
+    system_calls.fallocate = fallocate;
+    expect_audit(cache);
+    onecopy_close(cache);
+    cache = scratch_open(ONECOPY_UNSET);
+    expect_nothing_left(cache);
+    onecopy_close(cache);
+}
+END_TEST
+
 SUITE(faults)
 {
     TCase *once = tcase_create("once");
@@ -465,6 +505,8 @@ SUITE(faults)
 
     scratch_add(for_good);
     tcase_add_loop_test(for_good, a_file_system_that_refuses_again_and_again_is_an_error, 0, N_OPERATIONS);
+    tcase_add_loop_test(for_good, a_creation_that_fails_twice_can_be_made_good, 0, 3);
+    tcase_add_test(for_good, an_extent_that_cannot_be_given_back_is_not_forgotten);
     tcase_add_test(for_good, buffers_of_small_views_are_allocated_before_they_are_used);
     suite_add_tcase(suite, for_good);
 }

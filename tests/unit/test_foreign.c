@@ -5,6 +5,7 @@
 #include "base/system.h"
 #include "index/index.h"
 #include "support/content.h"
+#include "support/entry.h"
 #include "support/process.h"
 #include "support/suite.h"
 #include "unit/specimen.h"
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -283,6 +285,47 @@ START_TEST(a_damaged_value_is_reported_once_and_then_gone)
 }
 END_TEST
 
+/* Inverts the last bit of each copy of a text in the index: LMDB leaves old pages as they were. */
+static void text_damage(const char *text)
+{
+    CLEANUP_CLOSE int fd = open(file_of("data.mdb"), O_RDWR | O_CLOEXEC);
+    size_t length = strlen(text);
+    struct stat status;
+    uint8_t *file;
+    unsigned n = 0;
+
+    EXPECT(fstat(fd, &status) == 0);
+    file = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    EXPECT(file != MAP_FAILED);
+    for (uint8_t *at = file; (at = memmem(at, (size_t)(file + status.st_size - at), text, length)); at += length, n++)
+        at[length - 1] ^= 1;
+    EXPECT(n > 0 && munmap(file, (size_t)status.st_size) == 0);
+}
+
+START_TEST(a_damaged_value_of_an_entry_is_reported_once_and_then_gone)
+{
+    onecopy_key key = key_of("results", "key");
+    onecopy *cache = scratch_open(ONECOPY_UNSET);
+    enum onecopy_outcome outcome;
+    struct onecopy_entry entry;
+
+    set_text(cache, "results", "key", "what will be damaged");
+    set_text(cache, "results", "other", "what will not");
+    onecopy_close(cache);
+    text_damage("what will be damaged");
+    cache = scratch_open(ONECOPY_UNSET);
+    EXPECT_REFUSED(get_entry(cache, "results", "key", &entry), ONECOPY_ECORRUPT, "set it again");
+    EXPECT_CODE(get_entry(cache, "results", "key", &entry), ONECOPY_ENOTFOUND);
+    EXPECT_OK(onecopy_claim(cache, &key, 0, &outcome, &entry));
+    EXPECT_EQUAL(outcome, ONECOPY_YOURS);
+    set_text(cache, "results", "key", "what was there");
+    expect_text(cache, "results", "key", "what was there");
+    expect_text(cache, "results", "other", "what will not");
+    expect_audit(cache);
+    onecopy_close(cache);
+}
+END_TEST
+
 START_TEST(putting_a_damaged_value_again_mends_it)
 {
     onecopy_ref ref;
@@ -356,6 +399,7 @@ SUITE(foreign)
     tcase_add_loop_test(overwritten, files_of_two_environments_do_not_belong_together, 0, 4);
 
     tcase_add_loop_test(bytes, a_damaged_value_is_reported_once_and_then_gone, 0, 3);
+    tcase_add_test(bytes, a_damaged_value_of_an_entry_is_reported_once_and_then_gone);
     tcase_add_loop_test(bytes, putting_a_damaged_value_again_mends_it, 0, 3);
     tcase_add_test(bytes, a_value_is_checked_again_after_each_time_that_nobody_had_it_open);
     tcase_add_loop_test(bytes, a_read_only_handle_does_not_return_damaged_bytes_either, 0, 3);

@@ -459,7 +459,7 @@ START_TEST(a_read_only_mount_is_refused_for_writing_and_for_reading)
         return;
     EXPECT_OK(onecopy_open(path, &options, &cache));
     onecopy_close(cache);
-    EXPECT(mount(NULL, disk, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+    EXPECT(mount("none", disk, "none", MS_REMOUNT | MS_RDONLY, NULL) == 0);
     EXPECT_REFUSED(onecopy_open(path, &options, &cache), ONECOPY_EREADONLY, path);
     EXPECT_WORDS("mounted read-only");
     options.read_only = 1;

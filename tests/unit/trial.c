@@ -138,7 +138,7 @@ static bool namespace_make(void)
 
 bool trial_mount(const char *path, const char *options)
 {
-    if (mkdir(path, 0700) == 0 && namespace_make() && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    if (mkdir(path, 0700) == 0 && namespace_make() && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
         mount("onecopy-test", path, "tmpfs", 0, options) == 0)
         return true;
     fprintf(stderr, "SKIPPED: this machine does not let the test mount a tmpfs of its own on %s\n", path);

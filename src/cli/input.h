@@ -1,0 +1,25 @@
+/* The bytes that a command is given: those of a file or of standard input. */
+#ifndef ONECOPY_CLI_INPUT_H
+#define ONECOPY_CLI_INPUT_H
+
+#include "command.h"
+
+struct input {
+    const char *name; /* for reports */
+    int fd;
+    bool is_file; /* is closed with the input */
+};
+
+/* Opens the file that an operand names; with NULL or "-", standard input. A failure is reported. */
+enum status input_open(const char *operand, struct input *input);
+
+/*
+ * Reads all of it into memory. *bytes: the caller's to free, never NULL. More than limit_bytes, the environment's
+ * limit, is reported, as any failure.
+ */
+enum status input_read(const struct input *input, uint64_t limit_bytes, char **bytes, size_t *n_bytes);
+
+void input_close(struct input *input);
+#define CLEANUP_INPUT __attribute__((cleanup(input_close)))
+
+#endif

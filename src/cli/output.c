@@ -1,0 +1,108 @@
+/*
+ * Giving out a value: its bytes as they are, written straight from the shared pages. The view keeps them in place for
+ * as long as the reader takes, whatever is removed or evicted meanwhile.
+ *
+ * Standard output may be anything: a pipe that takes little at a time, or one that another program has made
+ * non-blocking, so what was not taken is waited for and written again.
+ *
+ * An entry has a status besides its value. What a pipe or a file is given must be the value alone, and the exit status
+ * says whether there is an entry; so a person is told of a status that is no success on standard error, and a script
+ * asks for it.
+ */
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "escape.h"
+#include "print.h"
+#include "words.h"
+
+/* 0, or -1 with errno. */
+static int bytes_write(int fd, const char *bytes, size_t n_bytes)
+{
+    while (n_bytes > 0) {
+        ssize_t n_written = write(fd, bytes, n_bytes);
+
+        if (n_written >= 0) {
+            bytes += n_written;
+            n_bytes -= (size_t)n_written;
+        } else if (errno == EAGAIN) {
+            struct pollfd ready = {.fd = fd, .events = POLLOUT};
+
+            if (poll(&ready, 1, -1) < 0 && errno != EINTR)
+                return -1;
+        } else if (errno != EINTR) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+bool output_option(struct output *output, const struct arguments *arguments, int option)
+{
+    if (option == 'o')
+        output->path = arguments->value;
+    if (option == 's')
+        output->is_status = true;
+    return option == 'o' || option == 's';
+}
+
+static enum status file_write(const char *path, const onecopy_view *view)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int result;
+
+    if (file < 0)
+        return report_system(path);
+    result = bytes_write(file, view->data, view->length_bytes);
+    if (result < 0) {
+        report_system(path);
+        close(file);
+        return STATUS_FAILURE;
+    }
+    return close(file) < 0 ? report_system(path) : STATUS_OK;
+}
+
+enum status output_view(const struct output *output, const onecopy_view *view)
+{
+    if (output->path)
+        return file_write(output->path, view);
+    if (bytes_write(STDOUT_FILENO, view->data, view->length_bytes) < 0 && errno != EPIPE)
+        return report_system("standard output");
+    return STATUS_OK;
+}
+
+static const char *entry_status(const struct onecopy_entry *entry)
+{
+    return entry->status < N_STATUS_WORDS ? status_words[entry->status] : "unknown";
+}
+
+/* What the bytes alone do not tell. */
+static void entry_remark(const onecopy_key *key, const struct onecopy_entry *entry)
+{
+    CLEANUP_FREE char *text = text_of_key(key);
+
+    if (entry->has_value && entry->status == ONECOPY_SUCCESS)
+        return;
+    report("%s '%s': %s%s", key->cache, text ? text : "?", entry_status(entry),
+           entry->has_value ? "" : ", without a value");
+}
+
+enum status output_entry(const struct output *output, const onecopy_key *key, const struct onecopy_entry *entry)
+{
+    enum status status = STATUS_OK;
+
+    if (output->is_status) {
+        puts(entry_status(entry));
+        return STATUS_OK;
+    }
+    if (entry->has_value)
+        status = output_view(output, &entry->view);
+    if (status == STATUS_OK)
+        entry_remark(key, entry);
+    return status;
+}
