@@ -18,7 +18,7 @@
 
 #define VALUE_BYTES 100U
 #define N_ENTRIES   100000U
-#define LIMIT_BYTES (96 * MIB) /* half of it is index; for about so many */
+#define LIMIT_BYTES (256 * MIB)
 #define TURN_NS     UINT64_C(100000000)
 #define GETS_EACH   500U
 #define PUTS_EACH   20U
@@ -67,9 +67,19 @@ static void *their_prepare(void *context, unsigned number)
     struct client *client = client_make(context, number);
 
     rival_open(&client->rival, scratch_path("rival"));
+    return client;
+}
+
+/* With values that it may replace. */
+static void *their_putter_prepare(void *context, unsigned number)
+{
+    struct client *client = their_prepare(context, number);
+
     client->refs = calloc(client->n_kept, sizeof *client->refs);
     if (!client->refs)
         errx(1, "out of memory");
+    random_fill(&client->random, client->refs, client->n_kept * sizeof *client->refs);
+    rival_fill(&client->rival, client->refs, sizeof *client->refs, client->n_kept, client->content, VALUE_BYTES);
     return client;
 }
 
@@ -122,26 +132,24 @@ static uint64_t their_puts(void *prepared)
         onecopy_ref oldest = *ref;
 
         random_fill(&client->random, ref, sizeof *ref);
-        rival_replace(&client->rival, client->n_put++ < client->n_kept ? NULL : &oldest, ref, sizeof *ref,
-                      client->content, VALUE_BYTES);
+        client->n_put++;
+        rival_replace(&client->rival, &oldest, ref, sizeof *ref, client->content, VALUE_BYTES);
     }
     return PUTS_EACH;
 }
 
 /* Turns of two crews, which both are there all the time. */
-static struct duel crews_run(unsigned n_rounds, const struct clients *clients, uint64_t (*ours)(void *),
-                             uint64_t (*theirs)(void *))
+static struct duel crews_run(unsigned n_rounds, const struct clients *clients, const struct crew_job *our_job,
+                             const struct crew_job *their_job)
 {
-    const struct crew_job our_job = {.prepare = our_prepare, .work = ours, .context = (void *)(uintptr_t)clients};
-    const struct crew_job their_job = {.prepare = their_prepare, .work = theirs, .context = (void *)(uintptr_t)clients};
     double our_costs[ROUNDS_MAX];
     double their_costs[ROUNDS_MAX];
     double ratios[ROUNDS_MAX];
     struct crew our_crew;
     struct crew their_crew;
 
-    crew_begin(&our_crew, clients->n, &our_job);
-    crew_begin(&their_crew, clients->n, &their_job);
+    crew_begin(&our_crew, clients->n, our_job);
+    crew_begin(&their_crew, clients->n, their_job);
     for (unsigned round = 0; round < n_rounds + ROUNDS_DROPPED; round++) {
         unsigned at = round < ROUNDS_DROPPED ? 0 : round - ROUNDS_DROPPED;
 
@@ -156,29 +164,49 @@ static struct duel crews_run(unsigned n_rounds, const struct clients *clients, u
                          .ratio = spread_of(ratios, n_rounds)};
 }
 
-static void puts_measure(unsigned n_rounds, const struct clients *clients)
+static void gets_measure(unsigned n_rounds, unsigned n)
 {
-    struct population *empty = population_begin(1, VALUE_BYTES, VALUE_BYTES, LIMIT_BYTES, LIMIT_BYTES);
+    struct population *population = population_begin(N_ENTRIES, VALUE_BYTES, VALUE_BYTES, LIMIT_BYTES, LIMIT_BYTES);
+    struct clients clients = {.n = n, .population = population};
+    const struct crew_job ours = {.prepare = our_prepare, .work = our_gets, .context = &clients};
+    const struct crew_job theirs = {.prepare = their_prepare, .work = their_gets, .context = &clients};
     struct duel duel;
 
-    duel = crews_run(n_rounds, clients, our_puts, their_puts);
-    curve_add(PUT_FULL, CLIENTS, clients->n, &duel);
-    population_end(empty);
+    population_grow(population, N_ENTRIES);
+    duel = crews_run(n_rounds, &clients, &ours, &theirs);
+    curve_add(GET, CLIENTS, n, &duel);
+    population_end(population);
+}
+
+static void puts_measure(unsigned n_rounds, unsigned n)
+{
+    struct clients clients = {.n = n};
+    const struct crew_job ours = {.prepare = our_prepare, .work = our_puts, .context = &clients};
+    const struct crew_job theirs = {.prepare = their_putter_prepare, .work = their_puts, .context = &clients};
+    struct client *filler;
+    struct rival rival;
+    struct duel duel;
+
+    onecopy_close(environment_make_limited("cache", LIMIT_BYTES, N_ENTRIES));
+    rival_make(&rival, "rival", LIMIT_BYTES);
+    rival_end(&rival);
+    filler = our_prepare(&clients, n);
+    for (unsigned i = 0; i < N_ENTRIES * 5 / 4; i += PUTS_EACH)
+        our_puts(filler);
+    onecopy_close(filler->cache);
+    free(filler);
+    duel = crews_run(n_rounds, &clients, &ours, &theirs);
+    curve_add(PUT_FULL, CLIENTS, n, &duel);
+    scratch_remove("cache");
+    scratch_remove("rival");
 }
 
 void measure_clients(const struct scale *scale)
 {
-    unsigned n_rounds = scale->n_rounds < ROUNDS_MAX ? scale->n_rounds / 4 : ROUNDS_MAX;
+    unsigned n_rounds = scale->n_rounds / 4 < ROUNDS_MAX ? scale->n_rounds / 4 : ROUNDS_MAX;
 
     for (unsigned n = 1; n <= scale->clients_max; n *= 2) {
-        struct population *population = population_begin(N_ENTRIES, VALUE_BYTES, VALUE_BYTES, LIMIT_BYTES, LIMIT_BYTES);
-        struct clients clients = {.n = n, .population = population};
-        struct duel duel;
-
-        population_grow(population, N_ENTRIES);
-        duel = crews_run(n_rounds, &clients, our_gets, their_gets);
-        curve_add(GET, CLIENTS, n, &duel);
-        population_end(population);
-        puts_measure(n_rounds, &clients);
+        gets_measure(n_rounds, n);
+        puts_measure(n_rounds, n);
     }
 }

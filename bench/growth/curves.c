@@ -55,7 +55,7 @@ void curves_write(void)
             for (unsigned i = 0; i < curve->n; i++)
                 fprintf(file, "%llu %.1f %.1f\n", (unsigned long long)curve->points[i].x, curve->points[i].ours,
                         curve->points[i].theirs);
-            fprintf(file, "%s\n\n", curve->n == 0 ? "?" : "");
+            fprintf(file, "%s\n\n", curve->n == 0 ? "?\n" : "");
         }
     output_close(file);
 }
