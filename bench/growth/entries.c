@@ -18,7 +18,8 @@
 #include <stdlib.h>
 
 #define VALUE_BYTES 100U
-#define PUT_BATCH   512U /* as many as one pass over all entries serves */
+#define PUT_BATCH   500U
+#define FULL_BATCH  8192U /* evictions that one pass over all entries serves, or a multiple of that */
 #define ENTRIES_MIN 1000U
 
 /* In memory, of both sides together; and of what onecopy may use, half of which is for its index. */
@@ -110,13 +111,13 @@ static double our_replacements(void *context)
     struct full *full = context;
     uint64_t start = work_ns();
 
-    for (size_t i = 0; i < PUT_BATCH; i++) {
+    for (size_t i = 0; i < FULL_BATCH; i++) {
         onecopy_ref ref;
 
         content_stamp(full->content);
         check(onecopy_put(full->cache, full->content, VALUE_BYTES, 0, &ref), "put");
     }
-    return (double)(work_ns() - start) / PUT_BATCH;
+    return (double)(work_ns() - start) / FULL_BATCH;
 }
 
 static double their_replacements(void *context)
@@ -124,26 +125,26 @@ static double their_replacements(void *context)
     struct full *full = context;
     uint64_t start = work_ns();
 
-    for (size_t i = 0; i < PUT_BATCH; i++) {
+    for (size_t i = 0; i < FULL_BATCH; i++) {
         onecopy_ref *ref = &full->refs[full->oldest++ % full->n];
         onecopy_ref oldest = *ref;
 
         random_fill(&full->random, ref, sizeof *ref);
         rival_replace(&full->rival, &oldest, ref, sizeof *ref, full->content, VALUE_BYTES);
     }
-    return (double)(work_ns() - start) / PUT_BATCH;
+    return (double)(work_ns() - start) / FULL_BATCH;
 }
 
 static void full_fill(struct full *full)
 {
     for (size_t i = 0; i < full->n; i++)
         random_fill(&full->random, &full->refs[i], sizeof full->refs[i]);
-    for (size_t i = 0; i < full->n; i += PUT_BATCH) {
-        size_t n = full->n - i < PUT_BATCH ? full->n - i : PUT_BATCH;
+    for (size_t i = 0; i < full->n; i += FULL_BATCH) {
+        size_t n = full->n - i < FULL_BATCH ? full->n - i : FULL_BATCH;
 
         rival_fill(&full->rival, &full->refs[i], sizeof full->refs[i], n, full->content, VALUE_BYTES);
     }
-    for (size_t n = 0; n < full->n + full->n / 8; n += PUT_BATCH)
+    for (size_t n = 0; n < full->n + full->n / 8; n += FULL_BATCH)
         our_replacements(full);
 }
 
