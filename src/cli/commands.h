@@ -22,6 +22,7 @@ extern const struct command command_verify;
 extern const struct command command_clear;
 extern const struct command command_destroy;
 extern const struct command command_config;
+extern const struct command command_gc;
 extern const struct command command_clients;
 extern const struct command command_pins;
 extern const struct command command_show;
