@@ -97,6 +97,13 @@ const char *place_file(const char *name)
     return keep(path);
 }
 
+void cache_move(const char *name)
+{
+    int length = snprintf(cache, sizeof cache, "%s/%s", place, name);
+
+    ck_assert_int_lt(length, (int)sizeof cache);
+}
+
 const char *file_make(const char *name, const void *bytes, size_t n_bytes)
 {
     const char *path = place_file(name);

@@ -24,6 +24,9 @@ void place_teardown(void);
 extern char cache[];
 const char *place_file(const char *name);
 
+/* The test's environment is to be elsewhere below its directory. */
+void cache_move(const char *name);
+
 /* Makes a file with these bytes in the test's directory. Returns its path. */
 const char *file_make(const char *name, const void *bytes, size_t n_bytes);
 
