@@ -64,6 +64,9 @@ struct outcome shell_run(const char *line);
 /* Asserts that it exited with 0 and said nothing on standard error. */
 void expect_success(struct outcome outcome);
 
+/* Asserts that a text has these lines and no others: patterns as fnmatch() has them, ended by NULL. */
+void expect_lines(const char *text, const char *const *patterns);
+
 /* Asserts the exit status, no output, and one line on standard error from onecopy that has these words in it. */
 void expect_error(struct outcome outcome, int status, const char *words);
 

@@ -67,7 +67,7 @@ static void key_claim(onecopy *handle, const char *text)
     EXPECT(outcome == ONECOPY_YOURS);
 }
 
-static void part_play(void *context)
+void part_play(void *context)
 {
     struct part *part = context;
     onecopy *handle = staged_open(part->ago_ns, 64 * STAGED_MIB, ONECOPY_UNSET);

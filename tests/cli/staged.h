@@ -24,6 +24,9 @@ struct part {
 /* A part in shared memory, all zeros. */
 struct part *part_make(void);
 
+/* What such a process is: for one that the test starts in its own way. */
+void part_play(void *part);
+
 /* Starts the process in the environment, which is made if need be, and waits until it has done its part. */
 struct process part_start(struct part *part);
 
