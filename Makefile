@@ -13,7 +13,7 @@ LIBDIR ?= $(PREFIX)/lib
 # All that is needed beyond gcc and make. A word with a colon is a pkg-config module and the Debian package that has it,
 # one with an equals sign a command and its package; a word without either is a command and the package of that name.
 LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
-CLI_NEEDS     := jansson:libjansson-dev
+CLI_NEEDS     := jansson:libjansson-dev libarchive:libarchive-dev ncursesw:libncurses-dev
 DAEMON_NEEDS  := inih:libinih-dev libsystemd:libsystemd-dev
 TEST_NEEDS    := check:check jansson:libjansson-dev
 BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
@@ -94,7 +94,7 @@ $(1)/obj/%.o: src/%.c Makefile build/flags | need-build
 	$$(call compile,$(2) -fPIC -Isrc $$(call pkg,--cflags,$(LIBRARY_NEEDS)))
 
 $(1)/obj/cli/%.o: src/cli/%.c Makefile build/flags | need-build
-	$$(call compile,$(2) -Isrc/cli -Isrc/program $$(call pkg,--cflags,$(CLI_NEEDS)))
+	$$(call compile,$(2) -Isrc/cli -Isrc/program $$(call pkg,--cflags,$(LIBRARY_NEEDS) $(CLI_NEEDS)))
 
 $(1)/obj/daemon/%.o: daemon/%.c Makefile build/flags | need-build
 	$$(call compile,$(2) -Isrc/program $$(call pkg,--cflags,$(DAEMON_NEEDS)))

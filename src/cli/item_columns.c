@@ -191,7 +191,7 @@ static void seconds_print(uint64_t time_ns)
     if (time_ns == ONECOPY_NEVER)
         fputs("null", stdout);
     else
-        printf("%.15g", (double)time_ns / (double)NS_PER_SECOND);
+        printf("%" PRIu64 ".%09" PRIu64, time_ns / NS_PER_SECOND, time_ns % NS_PER_SECOND);
 }
 
 static void viewers_print_json(const struct item *item, const struct telling *telling)

@@ -228,8 +228,12 @@ static enum status items_sort(onecopy *cache, const struct listing *listing, str
 
 static void heading_print(const struct listing *listing)
 {
-    for (size_t i = 0; i < listing->n_columns && !listing->is_without_heading; i++)
-        table_cell(&listing->columns[i]->column, listing->columns[i]->column.title, i + 1 == listing->n_columns);
+    struct column columns[MAX_COLUMNS];
+
+    for (size_t i = 0; i < listing->n_columns; i++)
+        columns[i] = listing->columns[i]->column;
+    if (!listing->is_without_heading)
+        table_heading(columns, listing->n_columns);
 }
 
 static enum status opening_print_json(onecopy *cache, const struct listing *listing)
