@@ -13,16 +13,28 @@ static const struct {
     const char *name;
     check_function *look;
 } checks[] = {
-    {"file-system", check_file_system},     {"limit", check_limit},
-    {"free-space", check_free_space},       {"index-share", check_index_share},
-    {"foreign-files", check_foreign_files}, {"kept-bytes", check_kept},
-    {"dead-clients", check_dead_clients},   {"deaths", check_deaths},
-    {"held-space", check_held_space},       {"old-views", check_old_views},
-    {"old-claims", check_old_claims},       {"client-table", check_client_table},
-    {"view-table", check_view_table},       {"pid-namespaces", check_namespaces},
-    {"hit-rate", check_hit_rate},           {"utilization", check_utilization},
-    {"evictions", check_evictions},         {"expirations", check_expirations},
-    {"open-files", check_open_files},       {"memory-maps", check_memory_maps},
+    {"file-system", check_file_system},
+    {"limit", check_limit},
+    {"free-space", check_free_space},
+    {"index-share", check_index_share},
+    {"foreign-files", check_foreign_files},
+    {"kept-bytes", check_kept},
+    {"dead-clients", check_dead_clients},
+    {"deaths", check_deaths},
+    {"held-space", check_held_space},
+    {"old-views", check_old_views},
+    {"old-claims", check_old_claims},
+    {"client-table", check_client_table},
+    {"view-table", check_view_table},
+    {"pid-namespaces", check_namespaces},
+    {"hit-rate", check_hit_rate},
+    {"utilization", check_utilization},
+    {"evictions", check_evictions},
+    {"expirations", check_expirations},
+    {"janitor", check_janitor},
+    {"memory-pressure", check_pressure},
+    {"open-files", check_open_files},
+    {"memory-maps", check_memory_maps},
 };
 
 enum { N_CHECKS = sizeof checks / sizeof *checks };

@@ -57,6 +57,9 @@ check_function check_hit_rate, check_utilization, check_evictions, check_expirat
 check_function check_dead_clients, check_deaths, check_held_space, check_old_views, check_old_claims,
     check_client_table, check_view_table, check_namespaces;
 
+/* checks_janitor.c */
+check_function check_janitor, check_pressure;
+
 /* checks_host.c */
 check_function check_open_files, check_memory_maps;
 

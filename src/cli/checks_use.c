@@ -15,17 +15,21 @@ static uint64_t counted_for(const struct snapshot *snapshot, const struct onecop
     return span_between(cache->counted_since_ns, snapshot->now_ns);
 }
 
-/* Whether it has a limit of its own, below the environment's. */
-static bool is_limited(const struct snapshot *snapshot, const struct onecopy_cache_stat *cache)
-{
-    return cache->max_size < snapshot->stat.max_entries || cache->max_bytes < snapshot->stat.max_bytes;
-}
-
+/* What would let a cache hold more: by what it has evicted for, or, if that is nothing, by what it is limited by. */
 static const char *limit_remedy(const struct snapshot *snapshot, const struct onecopy_cache_stat *cache)
 {
-    return is_limited(snapshot, cache)
-               ? "Raise its limit: 'onecopy cache set NAME --max-entries N --max-bytes SIZE'."
-               : "Give the environment more room: destroy it and make it with a higher --max-bytes or --max-entries.";
+    const uint64_t *reasons = cache->evictions_by_reason;
+    bool is_own = cache->evictions
+                      ? reasons[ONECOPY_EVICTED_FOR_CACHE] > cache->evictions / 2
+                      : cache->max_size < snapshot->stat.max_entries || cache->max_bytes < snapshot->stat.max_bytes;
+
+    if (is_own)
+        return "Raise its limit: 'onecopy cache set NAME --max-entries N --max-bytes SIZE'.";
+    if (reasons[ONECOPY_EVICTED_FOR_PRESSURE] > cache->evictions / 2)
+        return "The host is short of memory: give it, or the container, more.";
+    if (reasons[ONECOPY_EVICTED_FOR_ENTRIES] > cache->evictions / 2)
+        return "Give the environment more room: destroy it and make it with a higher --max-entries.";
+    return "Give the environment more room: destroy it and make it with a higher --max-bytes.";
 }
 
 static void hit_rate_judge(const struct snapshot *snapshot, const struct onecopy_cache_stat *cache,

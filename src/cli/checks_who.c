@@ -24,9 +24,11 @@ static char *text_of_client(const struct onecopy_client *client)
     return text;
 }
 
-/* Of those whom `is_meant` takes, all together, and the one who holds most. */
+/* The living or the dead, all together, and the one of them who holds most. */
 struct held {
-    uint64_t n, pins, bytes;
+    uint64_t n, pins;
+    uint64_t pinned_bytes; /* twice where two have the same in view */
+    uint64_t pending_bytes;
     const struct onecopy_client *greatest;
 };
 
@@ -41,7 +43,8 @@ static struct held held_by(const struct snapshot *snapshot, bool is_alive)
             continue;
         held.n++;
         held.pins += client->pins;
-        held.bytes += client->pinned_bytes + (is_alive ? 0 : client->pending_bytes);
+        held.pinned_bytes += client->pinned_bytes;
+        held.pending_bytes += client->pending_bytes;
         if (!held.greatest || client->pinned_bytes > held.greatest->pinned_bytes)
             held.greatest = client;
     }
@@ -52,16 +55,17 @@ void check_dead_clients(const struct snapshot *snapshot, struct verdicts *verdic
 {
     struct held held = held_by(snapshot, false);
     CLEANUP_FREE char *name = held.greatest ? text_of_client(held.greatest) : NULL;
+    uint64_t held_bytes = held.pinned_bytes + held.pending_bytes;
     char bytes[TEXT_BYTES], pins[TEXT_BYTES];
 
     if (held.n == 0)
         return;
-    verdict_add(verdicts, held.bytes > 0 ? SEVERITY_PROBLEM : SEVERITY_HINT,
+    verdict_add(verdicts, held_bytes > 0 ? SEVERITY_PROBLEM : SEVERITY_HINT,
                 "Nothing is lost: the next process that opens the environment to write, or is short of space, clears "
                 "this up, and so does 'onecopy gc'. Find out what kills them: 'dmesg | grep -i kill' tells of the "
                 "kernel's memory killer.",
                 "%" PRIu64 " process%s ended without closing and still hold%s %s in %s view%s: %s%s.", held.n,
-                held.n == 1 ? "" : "es", held.n == 1 ? "s" : "", text_of_bytes(held.bytes, bytes),
+                held.n == 1 ? "" : "es", held.n == 1 ? "s" : "", text_of_bytes(held_bytes, bytes),
                 text_of_number(held.pins, pins), held.pins == 1 ? "" : "s", name ? name : "?",
                 held.n == 1 ? "" : " and others");
 }
@@ -83,17 +87,18 @@ void check_deaths(const struct snapshot *snapshot, struct verdicts *verdicts)
 
 void check_held_space(const struct snapshot *snapshot, struct verdicts *verdicts)
 {
-    struct held held = held_by(snapshot, true);
+    struct held held = held_by(snapshot, true), dead = held_by(snapshot, false);
+    uint64_t pinned_bytes = span_between(dead.pinned_bytes, snapshot->stat.pinned_bytes);
     CLEANUP_FREE char *name = held.greatest ? text_of_client(held.greatest) : NULL;
     char pinned[TEXT_BYTES], limit[TEXT_BYTES], most[TEXT_BYTES], pins[TEXT_BYTES];
 
-    if (held.greatest && held.greatest->pins > 0 && snapshot->stat.pinned_bytes > snapshot->stat.max_bytes / 2)
+    if (held.greatest && held.greatest->pins > 0 && pinned_bytes > snapshot->stat.max_bytes / 2)
         verdict_add(verdicts, SEVERITY_PROBLEM,
                     "Let it release what it is done with, or end it; 'onecopy pins' shows what it holds. If it needs "
                     "all of that at once, make the environment with a higher --max-bytes.",
                     "%s of the %s that the environment may take are in view and cannot be reused; most of it, %s in "
                     "%s view%s, is held by %s.",
-                    text_of_bytes(snapshot->stat.pinned_bytes, pinned), text_of_bytes(snapshot->stat.max_bytes, limit),
+                    text_of_bytes(pinned_bytes, pinned), text_of_bytes(snapshot->stat.max_bytes, limit),
                     text_of_bytes(held.greatest->pinned_bytes, most), text_of_number(held.greatest->pins, pins),
                     held.greatest->pins == 1 ? "" : "s", name ? name : "?");
 }

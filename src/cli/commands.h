@@ -19,6 +19,7 @@ extern const struct command command_set;
 extern const struct command command_wait;
 extern const struct command command_invalidate;
 extern const struct command command_clear;
+extern const struct command command_gc;
 extern const struct command command_cache;
 extern const struct command command_caches;
 extern const struct command command_ls;

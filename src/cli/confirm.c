@@ -34,7 +34,7 @@ enum status confirm(const struct command *command, const char *format, ...)
         question = NULL;
     va_end(values);
     safe = question ? text_escape(question) : NULL;
-    fflush(stdout);
+    output_flush();
     fprintf(stderr, "%s [y/N] ", safe ? safe : "Go on?");
     fflush(stderr);
     if (answer_is_yes())

@@ -117,7 +117,7 @@ static int event_next(const struct following *following, onecopy_follower *follo
     if (result != ONECOPY_ETIMEOUT || !following->is_following)
         return result;
     while (result == ONECOPY_ETIMEOUT) {
-        fflush(stdout);
+        output_flush();
         if (is_reader_gone())
             return ONECOPY_ETIMEOUT;
         result = onecopy_events_next(follower, look_ns, canceller, event, n_missed);

@@ -33,6 +33,8 @@ enum status snapshot_read(onecopy *cache, struct snapshot *snapshot)
     if (result == ONECOPY_OK)
         result = onecopy_place(cache, &snapshot->place);
     if (result == ONECOPY_OK)
+        result = onecopy_janitor_status(cache, &snapshot->janitor);
+    if (result == ONECOPY_OK)
         result = onecopy_cache_stat(cache, NULL, &snapshot->total);
     if (result < 0)
         return report_failure(result, snapshot->path);

@@ -12,6 +12,7 @@ struct snapshot {
     uint64_t patience_ns; /* how long a view or a claim may be held before somebody should know */
     struct onecopy_stat stat;
     struct onecopy_place place;
+    struct onecopy_janitor_status janitor;
     struct onecopy_cache_stat total;
     struct onecopy_cache_stat *caches; /* by their names */
     struct onecopy_client *clients;    /* by their numbers */

@@ -185,6 +185,25 @@ static void clients_print(const struct snapshot *snapshot)
     putchar('\n');
 }
 
+static void janitor_print(const struct snapshot *snapshot)
+{
+    const struct onecopy_janitor_status *janitor = &snapshot->janitor;
+    char age[TEXT_BYTES], took[TEXT_BYTES], number[TEXT_BYTES];
+
+    heading_print("Janitor");
+    if (janitor->is_alive)
+        printf("pid %" PRId32 " for %s", (int32_t)janitor->pid,
+               text_of_age(span_between(janitor->started_ns, snapshot->now_ns), age));
+    else
+        fputs("none", stdout);
+    if (janitor->passes > 0)
+        printf(", %s pass%s, the last %s ago in %s", text_of_number(janitor->passes, number),
+               janitor->passes == 1 ? "" : "es",
+               text_of_age(span_between(janitor->last_pass.began_ns, snapshot->now_ns), age),
+               text_of_span(janitor->last_pass.duration_ns, took));
+    putchar('\n');
+}
+
 static void verdicts_print(const struct verdicts *verdicts)
 {
     heading_print("Verdict");
@@ -233,18 +252,34 @@ static json_t *clients_json(const struct snapshot *snapshot)
                      "pins", (json_int_t)company.pins, "oldest_pin_seconds", json_of_seconds(oldest_ns));
 }
 
+static json_t *janitor_json(const struct snapshot *snapshot)
+{
+    const struct onecopy_janitor_status *janitor = &snapshot->janitor;
+    bool has_passed = janitor->passes > 0;
+
+    return json_pack(
+        "{s:b, s:o, s:I, s:o, s:o, s:o}", "is_alive", (int)janitor->is_alive, "pid",
+        janitor->pid ? json_integer(janitor->pid) : json_null(), "passes", (json_int_t)janitor->passes,
+        "last_pass_age_seconds",
+        json_of_seconds(has_passed ? span_between(janitor->last_pass.began_ns, snapshot->now_ns) : ONECOPY_NEVER),
+        "last_pass_took_seconds", json_of_seconds(has_passed ? janitor->last_pass.duration_ns : ONECOPY_NEVER),
+        "pressure_limit_bytes",
+        janitor->pressure_limit_bytes == ONECOPY_UNSET ? json_null()
+                                                       : json_integer((json_int_t)janitor->pressure_limit_bytes));
+}
+
 static enum status status_print_json(onecopy *cache, const struct snapshot *snapshot, const struct verdicts *verdicts)
 {
     const struct onecopy_stat *stat = &snapshot->stat;
     json_t *json = json_of_environment(cache);
     json_t *rest =
-        json_pack("{s:I, s:b, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "format_version",
+        json_pack("{s:I, s:b, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "format_version",
                   (json_int_t)snapshot->place.format_version, "is_protected", (int)stat->is_protected, "file_system",
                   place_json(&snapshot->place), "max_entries", (json_int_t)stat->max_entries, "ttl_seconds",
                   json_of_seconds(stat->ttl_ns ? stat->ttl_ns : ONECOPY_NEVER), "entries", (json_int_t)stat->entries,
                   "results", (json_int_t)stat->results, "memory", memory_json(snapshot), "total",
                   cache_json(&snapshot->total), "caches", caches_json(snapshot->caches, snapshot->n_caches), "clients",
-                  clients_json(snapshot), "verdicts", verdicts_json(verdicts));
+                  clients_json(snapshot), "janitor", janitor_json(snapshot), "verdicts", verdicts_json(verdicts));
 
     if (json_object_update_new(json, rest) == 0)
         return json_print_line(json);
@@ -274,6 +309,7 @@ static enum status status_run(struct arguments *arguments)
     memory_print(&snapshot);
     caches_print(&snapshot);
     clients_print(&snapshot);
+    janitor_print(&snapshot);
     verdicts_print(&verdicts);
     return STATUS_OK;
 }

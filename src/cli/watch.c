@@ -110,7 +110,7 @@ static enum status line_print(onecopy *cache, const struct watch *watch, const s
         status = rates_print_json(cache, watch, &rates, &after->stat);
     else
         rates_print(&rates, &after->stat);
-    fflush(stdout);
+    output_flush();
     return status;
 }
 
@@ -127,7 +127,7 @@ enum status watch_run(onecopy *cache, const struct watch *watch)
     for (uint64_t n = 0; status == STATUS_OK && n < watch->n_lines && !ferror(stdout); n++) {
         if (!watch->is_json && n % LINES_OF_HEADING == 0 && (n == 0 || isatty(STDOUT_FILENO)))
             table_heading(columns, N_COLUMNS);
-        fflush(stdout);
+        output_flush();
         next_ns += watch->interval_ns;
         if (!interrupt_sleep_until(next_ns))
             break;

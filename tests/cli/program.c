@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <ftw.h>
 #include <signal.h>
 #include <spawn.h>
@@ -95,6 +96,13 @@ const char *place_file(const char *name)
 
     ck_assert_int_gt(asprintf(&path, "%s/%s", place, name), 0);
     return keep(path);
+}
+
+void cache_move(const char *name)
+{
+    int length = snprintf(cache, sizeof cache, "%s/%s", place, name);
+
+    ck_assert_int_lt(length, (int)sizeof cache);
 }
 
 const char *file_make(const char *name, const void *bytes, size_t n_bytes)
@@ -263,6 +271,24 @@ void expect_error(struct outcome outcome, int status, const char *words)
     ck_assert_msg(strstr(outcome.err, words) != NULL, "nothing of '%s' in: %s", words, outcome.err);
     ck_assert_str_eq(outcome.out, "");
     ck_assert_int_eq(outcome.status, status);
+}
+
+void expect_lines(const char *text, const char *const *patterns)
+{
+    const char *rest = text;
+
+    for (; *patterns; patterns++) {
+        char line[512];
+        size_t n_bytes = strcspn(rest, "\n");
+
+        ck_assert_msg(*rest, "'%s' is missing in: %s", *patterns, text);
+        ck_assert_uint_lt(n_bytes, sizeof line);
+        memcpy(line, rest, n_bytes);
+        line[n_bytes] = '\0';
+        ck_assert_msg(fnmatch(*patterns, line, 0) == 0, "'%s' should be like '%s'", line, *patterns);
+        rest += n_bytes + (rest[n_bytes] == '\n');
+    }
+    ck_assert_msg(!*rest, "too much: %s", rest);
 }
 
 char *put_file(const char *path, char ref[REF_BYTES])

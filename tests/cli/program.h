@@ -24,6 +24,9 @@ void place_teardown(void);
 extern char cache[];
 const char *place_file(const char *name);
 
+/* The test's environment is to be elsewhere below its directory. */
+void cache_move(const char *name);
+
 /* Makes a file with these bytes in the test's directory. Returns its path. */
 const char *file_make(const char *name, const void *bytes, size_t n_bytes);
 
@@ -60,6 +63,9 @@ struct outcome shell_run(const char *line);
 
 /* Asserts that it exited with 0 and said nothing on standard error. */
 void expect_success(struct outcome outcome);
+
+/* Asserts that a text has these lines and no others: patterns as fnmatch() has them, ended by NULL. */
+void expect_lines(const char *text, const char *const *patterns);
 
 /* Asserts the exit status, no output, and one line on standard error from onecopy that has these words in it. */
 void expect_error(struct outcome outcome, int status, const char *words);
