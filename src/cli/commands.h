@@ -31,6 +31,8 @@ extern const struct command command_pins;
 extern const struct command command_clients;
 extern const struct command command_dump;
 extern const struct command command_restore;
+extern const struct command command_completion;
+extern const struct command command_complete;
 extern const struct command command_demo;
 extern const struct command command_help;
 extern const struct command command_version;

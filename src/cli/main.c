@@ -20,14 +20,23 @@
 #include "print.h"
 
 const struct command *const commands[] = {
-    &command_init,    &command_destroy,    &command_config,      &command_status,
-    &command_doctor,  &command_verify,     &command_put,         &command_get,
-    &command_rm,      &command_touch,      &command_keep,        &command_set,
-    &command_wait,    &command_invalidate, &command_clear,       &command_gc,
-    &command_cache,   &command_caches,     &command_ls,          &command_show,
-    &command_top,     &command_stat,       &command_events,      &command_pins,
-    &command_clients, &command_dump,       &command_restore,     &command_demo,
-    &command_help,    &command_version,    &command_demo_worker, NULL,
+    &command_init,        &command_destroy,
+    &command_config,      &command_status,
+    &command_doctor,      &command_verify,
+    &command_put,         &command_get,
+    &command_rm,          &command_touch,
+    &command_keep,        &command_set,
+    &command_wait,        &command_invalidate,
+    &command_clear,       &command_gc,
+    &command_cache,       &command_caches,
+    &command_ls,          &command_show,
+    &command_top,         &command_stat,
+    &command_events,      &command_pins,
+    &command_clients,     &command_dump,
+    &command_restore,     &command_completion,
+    &command_demo,        &command_help,
+    &command_version,     &command_complete,
+    &command_demo_worker, NULL,
 };
 
 static enum status command_run(const struct command *command, const char *environment, int argc, char **argv)

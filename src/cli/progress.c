@@ -4,6 +4,7 @@
  */
 #include "progress.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -39,7 +40,8 @@ void progress_show(struct progress *progress, uint64_t done_bytes, uint64_t tota
 
     if (progress->began_ns == 0)
         progress->began_ns = progress->shown_ns = now_ns;
-    if (now_ns - progress->began_ns < silent_ns || now_ns - progress->shown_ns < interval_ns || !isatty(STDERR_FILENO))
+    if (now_ns - progress->began_ns < silent_ns || now_ns - progress->shown_ns < interval_ns || progress->is_silent ||
+        !isatty(STDERR_FILENO))
         return;
     fprintf(stderr, "\r%s", progress->what);
     if (total_bytes != ONECOPY_UNSET)
@@ -52,7 +54,10 @@ void progress_show(struct progress *progress, uint64_t done_bytes, uint64_t tota
 
 void progress_clear(struct progress *progress)
 {
+    int error = errno; /* of what has failed, and is reported next */
+
     if (progress->is_shown)
         fputs("\r\033[K", stderr);
     progress->is_shown = false;
+    errno = error;
 }

@@ -10,6 +10,7 @@ struct progress {
     const char *what; /* a word or two: "verifying" */
     uint64_t began_ns, shown_ns;
     bool is_shown;
+    bool is_silent; /* the bytes themselves go to the terminal */
 };
 
 /* How many bytes of how many are done; of ONECOPY_UNSET, nobody knows. May be called as often as one likes. */
