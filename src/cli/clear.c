@@ -129,8 +129,9 @@ const struct command command_clear = {
     .name = "clear",
     .synopsis = "[--dry-run] [--yes] [--json]",
     .summary = "remove all that is stored",
-    .help = "Removes all entries of all caches and all blobs, kept ones as well, and says how many. Limits, caches\n"
-            "and counters stay, and processes that have a value in view keep it. Asks first, on a terminal.\n"
+    .help = "Removes all entries of all caches and all blobs, kept ones as well, and says how many. Limits,\n"
+            "caches and counters stay, and processes that have a value in view keep it. Asks first, on a\n"
+            "terminal.\n"
             "\n"
             "  --dry-run   remove nothing, and say how much it would be\n"
             "  --yes       do not ask\n"

@@ -119,11 +119,11 @@ const struct command command_clients = {
     .name = "clients",
     .synopsis = "[--json]",
     .summary = "list the processes that have the environment open",
-    .help = "Lists the processes that have the environment open, this one among them: for how long, how many views\n"
-            "they have on how many bytes and since when the oldest, keys that they have claimed, space that they are\n"
-            "filling, whether they may write, and their PID namespace. A process that was killed is listed as dead\n"
-            "until somebody clears away what it held: the next that opens the environment to write, or is short of\n"
-            "space, or the janitor.\n"
+    .help = "Lists the processes that have the environment open, this one among them: for how long, how many\n"
+            "views they have on how many bytes and since when the oldest, keys that they have claimed, space\n"
+            "that they are filling, whether they may write, and their PID namespace. A process that was killed\n"
+            "is listed as dead until somebody clears away what it held: the next that opens the environment to\n"
+            "write, or is short of space, or the janitor.\n"
             "\n"
             "  --json   one object with an array; bytes and seconds as numbers, null for no view\n",
     .options = clients_options,

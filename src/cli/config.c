@@ -228,10 +228,11 @@ const struct command command_config = {
     .name = "config",
     .synopsis = "[--json]",
     .summary = "show the settings of an environment, and where they come from",
-    .help = "Shows the settings of an environment and where each comes from: an option of this command, a variable,\n"
-            "the default, or the environment, which was made so. Its limits, its mode and its group are fixed once\n"
-            "it is made; a variable that is set now counts for a new one. To change them, destroy it and make it\n"
-            "again ('onecopy init'). What named caches are like can be changed at any time: 'onecopy cache set'.\n"
+    .help = "Shows the settings of an environment and where each comes from: an option of this command, a\n"
+            "variable, the default, or the environment, which was made so. Its limits, its mode and its group\n"
+            "are fixed once it is made; a variable that is set now counts for a new one. To change them,\n"
+            "destroy it and make it again ('onecopy init'). What named caches are like can be changed at any\n"
+            "time: 'onecopy cache set'.\n"
             "\n"
             "  --json   one object with an array; bytes and seconds as numbers, null for none\n",
     .options = config_options,

@@ -125,10 +125,10 @@ const struct command command_doctor = {
     .name = "doctor",
     .synopsis = "[--older-than TIME] [--json]",
     .summary = "say what is wrong, and what can be done about it",
-    .help = "Looks for what can be wrong with the environment and with the host: a file system that is too small or\n"
-            "full, limits that do not fit, processes that died or do not let go, full tables, mixed PID namespaces,\n"
-            "low hit rates, evictions, expirations, and limits of the kernel. What fails, or soon will, is a\n"
-            "problem; what could be better is a hint. Exits with 4 when there are problems.\n"
+    .help = "Looks for what can be wrong with the environment and with the host: a file system that is too\n"
+            "small or full, limits that do not fit, processes that died or do not let go, full tables, mixed\n"
+            "PID namespaces, low hit rates, evictions, expirations, and limits of the kernel. What fails, or\n"
+            "soon will, is a problem; what could be better is a hint. Exits with 4 when there are problems.\n"
             "\n"
             "  --older-than TIME   a view or a claim that is held for longer is a problem; default: 1h\n"
             "  --json              one object with an array; names of checks do not change\n",

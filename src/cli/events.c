@@ -218,8 +218,8 @@ const struct command command_events = {
     .synopsis = "[CACHE] [-f] [--recent] [--limit N] [--json]",
     .summary = "show what happens to entries and blobs",
     .help = "Shows what has happened lately, a line each: time, event (set, evict, expire, invalidate, remove),\n"
-            "cache, status, size, and the key or of a blob ('args') the ref. Of keys the first 32 bytes are known.\n"
-            "The environment keeps the last thousand events or so; what was overwritten is counted.\n"
+            "cache, status, size, and the key or of a blob ('args') the ref. Of keys the first 32 bytes are\n"
+            "known. The environment keeps the last thousand events or so; what was overwritten is counted.\n"
             "\n"
             "  -f, --follow         go on with what happens from now on, until interrupted\n"
             "  --recent             with --follow: begin with what has happened lately\n"

@@ -170,8 +170,9 @@ const struct command command_gc = {
     .name = "gc",
     .synopsis = "[--dry-run] [--json]",
     .summary = "clean up: one pass of a janitor, here and now",
-    .help = "Takes out what has expired, evicts what is beyond the limits, clears what dead processes left and gives\n"
-            "memory back that nobody needs; what it did is shown. Where a janitor runs, it is asked to do so now.\n"
+    .help = "Takes out what has expired, evicts what is beyond the limits, clears what dead processes left and\n"
+            "gives memory back that nobody needs; what it did is shown. Where a janitor runs, it is asked to do\n"
+            "so now.\n"
             "\n"
             "  --dry-run   change nothing, and show what would be done\n"
             "  --json      one object; bytes and seconds as numbers\n",

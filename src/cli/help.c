@@ -3,7 +3,7 @@
  *
  * The texts are in the commands' own files; here they are put together, so that all look alike. What was mistyped is
  * compared with every listed command by the number of letters to insert, drop, replace or swap, and the nearest is
- * named when it is near enough to be what was meant.
+ * named when it is near enough to be what was meant. Of several, the shortest: more is typed by mistake than left out.
  */
 #include <stdint.h>
 #include <string.h>
@@ -73,7 +73,9 @@ enum status command_unknown(const char *name)
     for (const struct command *const *command = commands; *command; command++) {
         size_t distance = name_distance(name, (*command)->name);
 
-        if (!(*command)->summary || distance > least || (nearest && distance == least))
+        if (!(*command)->summary || distance > least)
+            continue;
+        if (nearest && distance == least && strlen((*command)->name) >= strlen(nearest->name))
             continue;
         nearest = *command;
         least = distance;

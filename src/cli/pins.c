@@ -120,10 +120,10 @@ const struct command command_pins = {
     .name = "pins",
     .synopsis = "[--json]",
     .summary = "list who holds which bytes, and since when",
-    .help = "Lists the views that processes have, the oldest first: whose, for how long, the bytes that cannot be\n"
-            "reused before it is released, and of which blob, or that it was removed. Several views may be on the\n"
-            "same bytes. Views of a dead process are cleared with it: see 'onecopy clients'. Values of up to about\n"
-            "2 KB are copied into their views, which hold nothing and are not listed.\n"
+    .help = "Lists the views that processes have, the oldest first: whose, for how long, the bytes that cannot\n"
+            "be reused before it is released, and of which blob, or that it was removed. Several views may be\n"
+            "on the same bytes. Views of a dead process are cleared with it: see 'onecopy clients'. Values of\n"
+            "up to about 2 KB are copied into their views, which hold nothing and are not listed.\n"
             "\n"
             "  --json   one object with an array; bytes and seconds as numbers, null for a ref that is gone\n",
     .options = pins_options,

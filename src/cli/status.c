@@ -320,10 +320,10 @@ const struct command command_status = {
     .name = "status",
     .synopsis = "[--json]",
     .summary = "show on one screen how an environment is",
-    .help = "Shows on one screen where the environment is, what it may take and what takes it, its caches, who has\n"
-            "it open, and a line for each problem. Of the memory, what is in view of a process or kept cannot be\n"
-            "evicted; what is free is used again first. 'onecopy stat' has all counters, 'onecopy doctor' the\n"
-            "remedies.\n"
+    .help = "Shows on one screen where the environment is, what it may take and what takes it, its caches, who\n"
+            "has it open, and a line for each problem. Of the memory, what is in view of a process or kept\n"
+            "cannot be evicted; what is free is used again first. 'onecopy stat' has all counters, 'onecopy\n"
+            "doctor' the remedies.\n"
             "\n"
             "  --json   one object; bytes and seconds as numbers, null for none\n",
     .options = status_options,

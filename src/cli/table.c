@@ -18,7 +18,7 @@ static int characters_count(const char *text)
     return n;
 }
 
-void table_cell(const struct column *column, const char *cell, bool is_last)
+static void cell_print(const struct column *column, const char *cell, bool is_last)
 {
     int n_blanks = abs(column->width) - characters_count(cell);
 
@@ -28,15 +28,22 @@ void table_cell(const struct column *column, const char *cell, bool is_last)
         printf("%*s%s", n_blanks, "", cell);
     else
         printf("%s%*s", cell, is_last ? 0 : n_blanks, "");
+}
+
+void table_cell(const struct column *column, const char *cell, bool is_last)
+{
+    cell_print(column, cell, is_last);
     fputs(is_last ? "\n" : "  ", stdout);
 }
 
 void table_heading(const struct column *columns, size_t n_columns)
 {
     fputs(colour_begin(COLOUR_STRONG), stdout);
-    for (size_t i = 0; i < n_columns; i++)
-        table_cell(&columns[i], columns[i].title, i + 1 == n_columns);
-    fputs(colour_end(), stdout);
+    for (size_t i = 0; i < n_columns; i++) {
+        cell_print(&columns[i], columns[i].title, i + 1 == n_columns);
+        fputs(i + 1 < n_columns ? "  " : colour_end(), stdout);
+    }
+    putchar('\n');
 }
 
 void table_row(const struct column *columns, size_t n_columns, const char *const *cells)

@@ -211,8 +211,8 @@ const struct command command_top = {
     .name = "top",
     .synopsis = "[--every TIME]",
     .summary = "watch caches, entries and who holds them, full screen",
-    .help = "Shows memory, rates, how hard it is to find room, the caches, the biggest or hottest blobs or entries\n"
-            "and the processes, those that hold most first; and does so until 'q' is typed.\n"
+    .help = "Shows memory, rates, how hard it is to find room, the caches, the biggest or hottest blobs or\n"
+            "entries and the processes, those that hold most first; and does so until 'q' is typed.\n"
             "\n"
             "  --every TIME   draw it anew so often; default: 1s\n"
             "\n"

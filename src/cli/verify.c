@@ -183,11 +183,11 @@ const struct command command_verify = {
     .name = "verify",
     .synopsis = "[--repair] [--json]",
     .summary = "compare all that is stored with what was put",
-    .help = "Compares every blob and every value with its hash, and index, arena and state with each other, while\n"
-            "others go on. Says what it finds, and exits with 4 when that is damage.\n"
+    .help = "Compares every blob and every value with its hash, and index, arena and state with each other,\n"
+            "while others go on. Says what it finds, and exits with 4 when that is damage.\n"
             "\n"
-            "  --repair   remove what fails, and entries whose blob is gone, and make anew what can be; exits with 4\n"
-            "             when there was damage, so that a second run tells whether it is gone\n"
+            "  --repair   remove what fails, and entries whose blob is gone, and make anew what can be; exits\n"
+            "             with 4 when there was damage, so that a second run tells whether it is gone\n"
             "  --json     one object with an array; of each kind the first 1,000 findings, and the counts of all\n",
     .options = verify_options,
     .run = verify_run,

@@ -221,6 +221,13 @@ const char *program_has_said(struct program program)
     return descriptor_read(fcntl(program.err, F_DUPFD_CLOEXEC, 0), &n_bytes);
 }
 
+const char *program_has_printed(struct program program)
+{
+    size_t n_bytes;
+
+    return descriptor_read(fcntl(program.out, F_DUPFD_CLOEXEC, 0), &n_bytes);
+}
+
 struct outcome program_wait(struct program program)
 {
     struct outcome outcome;

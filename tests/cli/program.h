@@ -55,6 +55,9 @@ struct outcome program_wait(struct program program);
 /* What it has written to standard error up to now; the test's, as in an outcome. */
 const char *program_has_said(struct program program);
 
+/* The same of standard output. */
+const char *program_has_printed(struct program program);
+
 /*
  * Runs a line of shell. There, onecopy is the program, $ONECOPYD_BIN the daemon, $ONECOPY_PATH the test's environment,
  * $PLACE its directory.

@@ -1,13 +1,16 @@
 /* Who has the environment open and who holds what: clients and pins, with the living, the dead and the removed. */
 #include <errno.h>
-#include <signal.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/json.h"
 #include "cli/program.h"
 #include "cli/staged.h"
+#include "support/content.h"
+#include "support/entry.h"
 #include "support/suite.h"
 
 static struct part *part;
@@ -250,21 +253,62 @@ END_TEST
 
 /* ---- manners ---- */
 
-START_TEST(inspection_works_while_others_write)
+enum { N_WRITERS = 8 };
+
+static void write_on(void *context)
 {
-    static const char *const commands[] = {"status", "doctor", "pins", "clients", "caches", "stat", "config", "verify"};
-    struct program writers[2];
+    onecopy *handle = staged_open(0, ONECOPY_UNSET, ONECOPY_UNSET);
+    char bytes[8192], key[16];
+    onecopy_ref ref;
+
+    (void)context;
+    for (uint64_t i = 0; part->done.count == 0; i++) {
+        content_fill((uint64_t)getpid() << 32 | i, bytes, sizeof bytes);
+        EXPECT_OK(onecopy_put(handle, bytes, 1000 + i % 7000, ONECOPY_UNSET, &ref));
+        snprintf(key, sizeof key, "%" PRIu64, i % 1000);
+        set_text(handle, "results", key, "value");
+        if (i == 100)
+            step_reach(&part->ready);
+    }
+    onecopy_close(handle);
+}
+
+START_TEST(inspection_works_while_eight_write_at_full_speed)
+{
+    static const char *const commands[] = {"status", "pins", "clients", "caches", "stat", "config", "verify", "ls"};
+    struct process writers[N_WRITERS];
+
+    for (unsigned i = 0; i < N_WRITERS; i++)
+        writers[i] = process_start(write_on, NULL);
+    step_await(&part->ready, N_WRITERS);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        expect_success(RUN_IN_CACHE(commands[i]));
+    ck_assert_str_eq(RUN_IN_CACHE("doctor").err, "");
+    step_reach(&part->done);
+    for (unsigned i = 0; i < N_WRITERS; i++)
+        process_join(&writers[i]);
+    expect_success(RUN_IN_CACHE("verify"));
+}
+END_TEST
+
+START_TEST(who_may_only_read_can_inspect_and_change_nothing)
+{
+    static const char *const commands[] = {"status", "pins", "clients", "caches", "stat", "config", "verify", "ls"};
     char ref[REF_BYTES];
 
     put_text("there is something", ref);
-    for (size_t i = 0; i < 2; i++)
-        writers[i] = program_start((const char *const[]){"-e", cache, "put", "/dev/zero", NULL});
+    setenv("ONECOPY_READ_ONLY", "1", 1);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         expect_success(RUN_IN_CACHE(commands[i]));
-    for (size_t i = 0; i < 2; i++) {
-        kill(writers[i].pid, SIGKILL);
-        program_wait(writers[i]);
-    }
+    expect_success(RUN_IN_CACHE("doctor"));
+    expect_success(RUN_IN_CACHE("clear", "--dry-run"));
+    expect_success(RUN_IN_CACHE("gc", "--dry-run"));
+    expect_error(RUN_IN_CACHE("clear", "--yes"), 3, "read-only");
+    expect_error(RUN_IN_CACHE("gc"), 3, "read-only");
+    expect_error(RUN_IN_CACHE("verify", "--repair"), 3, "read-only");
+    expect_error(RUN_IN_CACHE("stat", "--reset"), 3, "read-only");
+    unsetenv("ONECOPY_READ_ONLY");
+    expect_success(RUN_IN_CACHE("get", ref));
 }
 END_TEST
 
@@ -320,7 +364,9 @@ SUITE(cli_who)
     suite_add_tcase(suite, pins);
 
     tcase_add_checked_fixture(manners, setup, teardown);
-    tcase_add_test(manners, inspection_works_while_others_write);
+    tcase_set_timeout(manners, 60);
+    tcase_add_test(manners, inspection_works_while_eight_write_at_full_speed);
+    tcase_add_test(manners, who_may_only_read_can_inspect_and_change_nothing);
     tcase_add_test(manners, without_an_environment_inspection_exits_1_and_makes_none);
     tcase_add_test(manners, colours_are_for_terminals_and_for_who_asks_for_them);
     tcase_add_test(manners, a_reader_that_leaves_early_is_no_error_of_inspection);
