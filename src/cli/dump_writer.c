@@ -1,7 +1,8 @@
 /*
  * Writing an archive. libarchive makes the tar file, in the "pax" format, which has room for values of any length and
- * for extended attributes. A file is written under a name of its own and takes its place at the end, so that a full
- * disk or an interrupt costs nobody the archive that was there before.
+ * for extended attributes. A file is written without a name, and gets it at the end, so that a full disk or a kill costs
+ * nobody the archive that was there before, and leaves nothing. Where the file system knows no files without a name, it
+ * has one of its own until then.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -21,7 +22,8 @@ struct dump_writer {
     struct archive *archive;
     const char *name; /* for reports */
     const char *path; /* NULL: standard output */
-    char *temporary;  /* the file that is written instead; NULL: the path itself, or standard output */
+    char *temporary;  /* the file's name until it gets its own; NULL: it is written where it is */
+    bool is_nameless; /* it has not even that */
     int fd;
     struct progress progress;
     uint64_t done_bytes, total_bytes; /* of values */
@@ -39,26 +41,42 @@ static enum status writer_failed(struct dump_writer *writer)
     return STATUS_FAILURE;
 }
 
+/* The directory in which a path is. The caller's to free; or NULL. */
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == path ? strdup("/") : slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+}
+
+static enum status nameless_open(struct dump_writer *writer)
+{
+    CLEANUP_FREE char *directory = directory_of(writer->path);
+
+    if (!directory || asprintf(&writer->temporary, "%s.XXXXXX", writer->path) < 0) {
+        writer->temporary = NULL;
+        return report_system(writer->path);
+    }
+    writer->fd = open(directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+    writer->is_nameless = writer->fd >= 0;
+    if (writer->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+        writer->fd = mkostemp(writer->temporary, O_CLOEXEC);
+    if (writer->fd >= 0)
+        return STATUS_OK;
+    free(writer->temporary);
+    writer->temporary = NULL;
+    return report_system(writer->path);
+}
+
 /* Pipes and devices are written where they are; of plain files, another is made beside them. */
 static enum status file_open(struct dump_writer *writer)
 {
     struct stat status;
 
-    if (stat(writer->path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        writer->fd = open(writer->path, O_WRONLY | O_CLOEXEC);
-        return writer->fd < 0 ? report_system(writer->path) : STATUS_OK;
-    }
-    if (asprintf(&writer->temporary, "%s.XXXXXX", writer->path) < 0) {
-        writer->temporary = NULL;
-        return report_system(writer->path);
-    }
-    writer->fd = mkostemp(writer->temporary, O_CLOEXEC);
-    if (writer->fd < 0) {
-        free(writer->temporary);
-        writer->temporary = NULL;
-        return report_system(writer->path);
-    }
-    return STATUS_OK;
+    if (stat(writer->path, &status) < 0 || S_ISREG(status.st_mode))
+        return nameless_open(writer);
+    writer->fd = open(writer->path, O_WRONLY | O_CLOEXEC);
+    return writer->fd < 0 ? report_system(writer->path) : STATUS_OK;
 }
 
 static enum status archive_begin(struct dump_writer *writer)
@@ -156,15 +174,33 @@ static mode_t file_mode(void)
     return 0666 & ~mask;
 }
 
+/* Gives a file without a name one that nobody has: as mkostemp() would find it. */
+static bool name_give(struct dump_writer *writer)
+{
+    char self[64];
+    int fd;
+
+    if (!writer->is_nameless)
+        return true;
+    fd = mkostemp(writer->temporary, O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    close(fd);
+    writer->is_nameless = false;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", writer->fd);
+    return unlink(writer->temporary) == 0 &&
+           linkat(AT_FDCWD, self, AT_FDCWD, writer->temporary, AT_SYMLINK_FOLLOW) == 0;
+}
+
 enum status dump_writer_finish(struct dump_writer *writer)
 {
     progress_clear(&writer->progress);
     if (archive_write_close(writer->archive) < ARCHIVE_WARN)
         return writer_failed(writer);
-    if (!writer->path)
+    if (!writer->temporary)
         return STATUS_OK;
-    if (writer->temporary &&
-        (fchmod(writer->fd, file_mode()) < 0 || fsync(writer->fd) < 0 || rename(writer->temporary, writer->path) < 0))
+    if (fchmod(writer->fd, file_mode()) < 0 || fsync(writer->fd) < 0 || !name_give(writer) ||
+        rename(writer->temporary, writer->path) < 0)
         return report_system(writer->path);
     free(writer->temporary);
     writer->temporary = NULL;
@@ -178,7 +214,7 @@ void dump_writer_free(struct dump_writer **writer)
     if (!ended)
         return;
     progress_clear(&ended->progress);
-    if (ended->temporary)
+    if (ended->temporary && !ended->is_nameless)
         unlink(ended->temporary);
     if (ended->archive) {
         archive_write_fail(ended->archive);

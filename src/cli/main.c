@@ -9,7 +9,7 @@
  *
  * Two things are put right before anything else. A descriptor 0, 1 or 2 that the caller has closed is taken up: see
  * descriptors.c. And SIGPIPE is ignored, so that a reader that has left shows as EPIPE, which is not an error (see
- * print.c).
+ * print.c), and SIGXFSZ, so that a limit to the size of files is told as what it is.
  */
 #include <signal.h>
 #include <string.h>
@@ -90,5 +90,6 @@ int main(int argc, char **argv)
 {
     descriptors_take_up();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     return (int)output_finish(line_run(argc, argv));
 }

@@ -38,7 +38,7 @@ struct restoring {
     struct ref_map values; /* that have been met, with the refs that they have now */
     uint64_t n_blobs, n_entries, n_bytes;
     uint64_t n_present, n_expired, n_refs_changed, n_evicted;
-    uint64_t evictions_before;
+    uint64_t evictions_before, max_bytes; /* of the environment */
 };
 
 /* ---- the environment ---- */
@@ -76,8 +76,11 @@ static enum status environment_open(struct restoring *restoring, const json_t *m
     if (result < 0)
         return report_opening(result, restoring->environment);
     result = onecopy_stat(restoring->cache, &stat);
+    if (result < 0)
+        return report_failure(result, onecopy_path(restoring->cache));
     restoring->evictions_before = stat.evictions;
-    return result < 0 ? report_failure(result, onecopy_path(restoring->cache)) : STATUS_OK;
+    restoring->max_bytes = stat.max_bytes;
+    return STATUS_OK;
 }
 
 static enum status manifest_restore(struct restoring *restoring, const json_t *manifest)
@@ -196,14 +199,10 @@ static enum status here_restore(struct restoring *restoring, const struct about 
                                 uint64_t n_bytes, bool is_alive)
 {
     CLEANUP_FREE void *bytes = NULL;
-    struct onecopy_stat limits;
     enum status status;
     bool is_set = false;
-    int result = onecopy_stat(restoring->cache, &limits);
 
-    if (result < 0)
-        return report_failure(result, onecopy_path(restoring->cache));
-    if (n_bytes > limits.max_bytes)
+    if (n_bytes > restoring->max_bytes)
         return dump_damaged(restoring->reader, "has a value that is larger than the environment");
     bytes = malloc(n_bytes + 1);
     if (!bytes)
