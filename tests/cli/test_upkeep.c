@@ -65,8 +65,8 @@ static const char *large_text(void)
 {
     static char text[10000];
 
-    memset(text, 'x', sizeof text - 1);
-    memcpy(text, "find me in the arena", strlen("find me in the arena"));
+    strcpy(text, "find me in the arena");
+    memset(text + strlen(text), 'x', sizeof text - 1 - strlen(text));
     return text;
 }
 
