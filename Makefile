@@ -17,7 +17,11 @@ CLI_NEEDS     := jansson:libjansson-dev libarchive:libarchive-dev ncursesw:libnc
 DAEMON_NEEDS  := inih:libinih-dev libsystemd:libsystemd-dev
 TEST_NEEDS    := check:check jansson:libjansson-dev
 BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
-LINT_NEEDS    := $(BUILD_NEEDS) clang-format clang-tidy cppcheck shellcheck
+PEER_NEEDS    := hiredis:libhiredis-dev libmemcached:libmemcached-dev sqlite3:libsqlite3-dev
+PICTURE_NEEDS := gnuplot=gnuplot-nox
+SERVICES      := redis-server memcached
+PEERS_NEEDS   := $(BUILD_NEEDS) $(PEER_NEEDS) $(PICTURE_NEEDS) $(SERVICES)
+LINT_NEEDS    := $(BUILD_NEEDS) $(PEER_NEEDS) clang-format clang-tidy cppcheck shellcheck
 MODEL_NEEDS   := spin
 FUZZ_NEEDS    := clang
 VALGRIND_NEEDS := $(BUILD_NEEDS) valgrind
@@ -42,7 +46,7 @@ TEST_SOURCES    := $(wildcard $(addsuffix /*.c,tests/support tests/unit tests/pr
 MACHINE_SOURCES := $(wildcard tests/support/*.c tests/systemd/*.c) tests/cli/program.c \
     $(filter-out tests/process/test_%,$(wildcard tests/process/*.c))
 BENCH_SOURCES   := $(wildcard bench/*/*.c)
-BENCHES         := $(filter-out common,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
+BENCHES         := $(filter-out common contenders,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
 MODELS          := $(wildcard tests/model/*.pml)
 FUZZERS         := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FUZZ_SUPPORT    := $(filter-out tests/support/runner.c,$(wildcard tests/support/*.c tests/fuzz/common/*.c)) \
@@ -233,25 +237,57 @@ coverage: need-coverage build/coverage/onecopy build/coverage/test/run
 
 UNIT_SUITES := $(shell sed -n 's/^SUITE(\([a-z_]*\))$$/\1/p' tests/unit/*.c)
 
+# full_disk fills file systems page by page, some hundred times: that takes longer than all the others together. Test cases
+# with the tag "native" say themselves why memcheck is nothing for them.
+NOT_MEMCHECKED := full_disk
+
 ## valgrind: runs the suites of tests/unit under memcheck, but for NOT_MEMCHECKED. SUITE=name only one.
 .PHONY: valgrind
 valgrind: need-valgrind build/onecopy build/test/run
 	$(Q)printf '%s\n' $(or $(SUITE),$(filter-out $(NOT_MEMCHECKED),$(UNIT_SUITES))) | \
-	    xargs -P $$(nproc) -I{} env CK_RUN_SUITE={} CK_TIMEOUT_MULTIPLIER=30 \
+	    xargs -P $$(nproc) -I{} env CK_RUN_SUITE={} CK_EXCLUDE_TAGS=native CK_TIMEOUT_MULTIPLIER=30 \
 	    valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite build/test/run
 
-# Each folder of bench is one program, but for common, which is part of all.
+# Each folder of bench is one program, but for common, which is part of all, and contenders, which is part of peers.
 $(foreach name,$(BENCHES),$(eval build/bench/$(name): \
     $(patsubst bench/%.c,build/bench/obj/%.o,$(wildcard bench/$(name)/*.c bench/common/*.c))))
 build/bench/janitor: build/onecopyd
 $(BENCHES:%=build/bench/%): build/libonecopy.a
-	$(call link,,$(LIBRARY_NEEDS))
+	$(call link,,$(LIBRARY_NEEDS) $(BENCH_NEEDS)) -lm
+
+PEERS_OBJECTS := $(patsubst bench/%.c,build/bench/obj/%.o,$(wildcard bench/contenders/*.c bench/peers/*.c))
+$(PEERS_OBJECTS): | need-peers
+$(PEERS_OBJECTS:build/%=build/lint/%): | need-lint
+build/bench/peers: BENCH_NEEDS := $(PEER_NEEDS)
+build/bench/peers: $(PEERS_OBJECTS)
 
 ## bench: measures; each program of bench prints a table and writes build/bench/NAME.json. SIZE=full measures more.
 .PHONY: bench
-bench: $(BENCHES:%=build/bench/%)
-	$(if $(BENCHES),,$(error there is no program in bench))
+bench: $(patsubst %,build/bench/%,$(filter-out peers,$(BENCHES)))
 	$(Q)set -e; for program in $^; do SIZE=$(SIZE) $$program; done
+
+# $(call draw,FOLDER,NAME,DATA): build/bench/NAME.svg, by the script of the folder.
+draw = gnuplot -e "data='build/bench/$(3).dat'; picture='build/bench/$(2).svg'" bench/$(1)/$(2).gp
+
+## bench-peers: measures onecopy against Redis, memcached and others, and draws it. PARTS="memory wake" only these.
+.PHONY: bench-peers
+bench-peers: build/bench/peers
+	$(Q)SIZE=$(SIZE) $< $(PARTS)
+	$(Q)$(call draw,peers,latency,peers-latency)
+	$(Q)$(call draw,peers,memory,peers-memory)
+
+## bench-growth: measures how cost grows, against LMDB, and draws it. SIZE=full takes 13 GiB of memory.
+.PHONY: bench-growth
+bench-growth: build/bench/growth | need-pictures
+	$(Q)SIZE=$(SIZE) $< $(PARTS)
+	$(Q)$(call draw,growth,growth,growth)
+
+## bench-readme: bench-peers, and its outcome into README.md.
+.PHONY: bench-readme
+bench-readme: bench-peers
+	mkdir -p bench/pictures
+	cp build/bench/latency.svg build/bench/memory.svg bench/pictures
+	sed -i -e '/^<!-- bench-readme/r build/bench/peers.md' -e '/^<!-- bench-readme/,/^<!-- end/{/^<!--/!d}' README.md
 
 build/fuzz/%: private CC := clang
 FUZZ_LIBRARY := $(LIBRARY_SOURCES:src/%.c=build/fuzz/test/obj/src/%.o)
@@ -366,8 +402,9 @@ help:
 	@sed -n 's/^## \([a-z-]*\): /\1 /p' Makefile | while read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
 
 # Installs what is missing, or says how. Order-only prerequisites of all that needs it: asking costs a few milliseconds,
-# and nothing is built again.
-NEED_TARGETS := need-build need-lint need-model need-fuzz need-valgrind need-coverage need-systemd
+# and nothing is built again. Of a package that runs a service, only the program is wanted: what Debian starts with its
+# installation, and would start at each boot, is stopped and disabled; one that was there before is left alone.
+NEED_TARGETS := need-build need-lint need-model need-fuzz need-valgrind need-coverage need-systemd need-peers need-pictures
 .PHONY: $(NEED_TARGETS)
 need-build: NEEDS := $(BUILD_NEEDS)
 need-lint: NEEDS := $(LINT_NEEDS)
@@ -376,6 +413,8 @@ need-fuzz: NEEDS := $(FUZZ_NEEDS)
 need-valgrind: NEEDS := $(VALGRIND_NEEDS)
 need-coverage: NEEDS := $(COVERAGE_NEEDS)
 need-systemd: NEEDS := $(SYSTEMD_NEEDS)
+need-peers: NEEDS := $(PEERS_NEEDS)
+need-pictures: NEEDS := $(PICTURE_NEEDS)
 $(NEED_TARGETS):
 	@missing=; \
 	for need in $(NEEDS); do \
@@ -390,4 +429,9 @@ $(NEED_TARGETS):
 	fi; \
 	echo "APT     $$missing"; \
 	apt="$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600"; \
-	$$apt install -y $$missing >/dev/null 2>&1 || { $$apt update && $$apt install -y $$missing >/dev/null; }
+	$$apt install -y $$missing >/dev/null 2>&1 || { $$apt update && $$apt install -y $$missing >/dev/null; } || exit 1; \
+	for service in $(SERVICES); do \
+	    case "$$missing " in *" $$service "*) \
+	        $$sudo service "$$service" stop >/dev/null 2>&1; $$sudo update-rc.d "$$service" disable ;; \
+	    esac; \
+	done

@@ -1,7 +1,7 @@
 /*
  * A process that is killed while it has an environment open is one that others have to clear away, and is counted so.
- * Looking on and then pressing Ctrl-C must leave no such trace: the signal ends the wait, and the command closes what it
- * has open. The canceller stays for as long as the process, since a signal may come at any moment.
+ * Looking on and then pressing Ctrl-C must leave no such trace: the signal ends the wait, and the command closes what
+ * it has open. The canceller stays for as long as the process, since a signal may come at any moment.
  */
 #include "interrupt.h"
 

@@ -1,8 +1,9 @@
 /*
- * A ranking holds twice as many items as it is to have: when it is full it is sorted and its second half let go. So the
- * ten largest of a million take the memory of twenty, and each item costs a comparison or two more than by a heap.
+ * A ranking holds twice as many items as it is to have: when it is full it is sorted and its second half let go. So
+ * the ten largest of a million take the memory of twenty, and each item costs a comparison or two more than by a heap.
  *
- * Key and content type of an item are its own, in one piece of memory behind item.key; the name of its cache is as well.
+ * Key and content type of an item are its own, in one piece of memory behind item.key; the name of its cache is as
+ * well.
  */
 #include "item_ranking.h"
 

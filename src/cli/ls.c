@@ -1,7 +1,7 @@
 /*
  * The command `ls`: what is stored, a line a blob or an entry. It prints while it walks, so a million take no memory,
- * and the columns have fixed widths; the key, which may be of any length, comes last. Only what is to be sorted is held,
- * and of that no more than the limit asks for, twice.
+ * and the columns have fixed widths; the key, which may be of any length, comes last. Only what is to be sorted is
+ * held, and of that no more than the limit asks for, twice.
  *
  * As JSON it is one object with an array; when the walk fails half way the object stays open, so that nobody takes a
  * part for the whole.
