@@ -16,7 +16,7 @@ LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
 CLI_NEEDS     := jansson:libjansson-dev libarchive:libarchive-dev ncursesw:libncurses-dev
 DAEMON_NEEDS  := inih:libinih-dev libsystemd:libsystemd-dev
 TEST_NEEDS    := check:check jansson:libjansson-dev
-BUILD_NEEDS   := $(sort pkg-config $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
+BUILD_NEEDS   := $(sort pkg-config scdoc $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
 PEER_NEEDS    := hiredis:libhiredis-dev libmemcached:libmemcached-dev sqlite3:libsqlite3-dev
 PICTURE_NEEDS := gnuplot=gnuplot-nox
 SERVICES      := redis-server memcached
@@ -48,6 +48,7 @@ MACHINE_SOURCES := $(wildcard tests/support/*.c tests/systemd/*.c) tests/cli/pro
 BENCH_SOURCES   := $(wildcard bench/*/*.c)
 BENCHES         := $(filter-out common contenders,$(sort $(foreach source,$(BENCH_SOURCES),$(word 2,$(subst /, ,$(source))))))
 MODELS          := $(wildcard tests/model/*.pml)
+MANUALS         := $(patsubst man/%.scd,build/man/%,$(wildcard man/*.scd))
 FUZZERS         := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FUZZ_SUPPORT    := $(filter-out tests/support/runner.c,$(wildcard tests/support/*.c tests/fuzz/common/*.c)) \
                    tests/unit/specimen.c tests/unit/trial.c
@@ -55,6 +56,9 @@ FUZZ_SOURCES    := $(wildcard tests/fuzz/*.c) $(FUZZ_SUPPORT)
 FORMATTED       := $(wildcard $(foreach folder,include src src/* daemon tests tests/* tests/fuzz/common bench/*,\
                        $(folder)/*.c $(folder)/*.h))
 VERSION          = $(shell awk '/define ONECOPY_VERSION_/ { printf "%s%s", dot, $$3; dot = "." }' include/onecopy.h)
+# A shell, and where below PREFIX/share it looks for what completes the words of a program.
+COMPLETIONS     := bash:bash-completion/completions/onecopy zsh:zsh/site-functions/_onecopy \
+                   fish:fish/vendor_completions.d/onecopy.fish
 
 # $(call pkg,--cflags or --libs,NEEDS): asked when a recipe runs, because only then are the packages sure to be there.
 pkg = $(shell pkg-config $(1) $(foreach need,$(2),$(firstword $(subst :, ,$(need)))))
@@ -83,7 +87,7 @@ endef
 
 ## all: builds the library, the command line, build/onecopy, and the daemon, build/onecopyd.
 .PHONY: all
-all: build/libonecopy.a build/libonecopy.so build/onecopy build/onecopyd
+all: build/libonecopy.a build/libonecopy.so build/onecopy build/onecopyd manuals
 
 # $(call flavour,FOLDER,FLAGS): the rules of one kind of build.
 #
@@ -149,6 +153,24 @@ build/exports: include/onecopy.h build/libonecopy.so.0 build/libonecopy.a
 	$(Q)nm -D --defined-only build/libonecopy.so.0 | sed -n 's/@.*//; s/.* [^A] //p' | sort -u | diff $@.declared -
 	$(Q)nm -g --defined-only build/libonecopy.a | sed -n 's/.* [A-Z] //p' | sort -u | diff $@.declared -
 	$(Q)touch $@
+
+# Manual pages: man/NAME.SECTION.scd. What commands and the header say of themselves is put in where a page asks for it.
+build/man/commands: man/commands.awk build/onecopy
+	@mkdir -p $(@D)
+	$(Q)for name in $$(build/onecopy help | sed -n 's/^  \([a-z]*\)  *[^ ].*/\1/p'); do build/onecopy help $$name; done | \
+	    awk -f $< >$@
+
+build/man/functions: man/functions.awk include/onecopy.h
+	@mkdir -p $(@D)
+	$(Q)awk -f $^ >$@
+
+build/man/%: man/%.scd build/man/commands build/man/functions | need-build
+	$(call say,MAN,$@)
+	$(Q)sed -e '/^@COMMANDS@$$/{r build/man/commands' -e 'd}' -e '/^@FUNCTIONS@$$/{r build/man/functions' -e 'd}' $< | \
+	    scdoc >$@
+
+.PHONY: manuals
+manuals: $(MANUALS)
 
 # The programs in README.md.
 build/example/compiled: README.md build/libonecopy.a
@@ -366,6 +388,13 @@ install: all
 	    $(addprefix $(PREFIX)/lib/,systemd/system systemd/user sysusers.d tmpfiles.d))
 	install -m 755 build/onecopy build/onecopyd $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 include/onecopy.h $(DESTDIR)$(PREFIX)/include/
+	for page in $(MANUALS); do \
+	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page || exit; \
+	done
+	for shell in $(COMPLETIONS); do \
+	    mkdir -p $$(dirname $(DESTDIR)$(PREFIX)/share/$${shell#*:}) && \
+	    build/onecopy completion $${shell%:*} >$(DESTDIR)$(PREFIX)/share/$${shell#*:} || exit; \
+	done
 	install -m 644 build/libonecopy.a $(DESTDIR)$(LIBDIR)/
 	install -m 755 build/libonecopy.so.0 $(DESTDIR)$(LIBDIR)/
 	ln -sf libonecopy.so.0 $(DESTDIR)$(LIBDIR)/libonecopy.so
@@ -388,6 +417,8 @@ install: all
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libonecopy.a libonecopy.so libonecopy.so.0 pkgconfig/onecopy.pc)
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/onecopy bin/onecopyd include/onecopy.h)
+	rm -f $(foreach page,$(MANUALS),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(foreach shell,$(COMPLETIONS),$(DESTDIR)$(PREFIX)/share/$(word 2,$(subst :, ,$(shell))))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/,$(INSTALLED_UNITS:%=systemd/%) sysusers.d/onecopy.conf \
 	    tmpfiles.d/onecopy.conf)
 
