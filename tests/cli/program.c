@@ -57,10 +57,11 @@ static const char *named_path(const struct named *named)
 void place_setup(void)
 {
     static const char *const variables[] = {
-        "ONECOPY_PATH",      "ONECOPY_MAX_BYTES",   "ONECOPY_MAX_ENTRIES",   "ONECOPY_TTL",   "ONECOPY_MAX_PINS",
-        "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS", "ONECOPY_MODE",          "ONECOPY_GROUP", "ONECOPY_READ_ONLY",
-        "ONECOPY_NO_CREATE", "ONECOPYD_CONFIG",     "ONECOPYD_ENVIRONMENTS", "NOTIFY_SOCKET", "WATCHDOG_USEC",
-        "WATCHDOG_PID",      "JOURNAL_STREAM",
+        "ONECOPY_PATH",     "ONECOPY_MAX_BYTES", "ONECOPY_MAX_ENTRIES",   "ONECOPY_TTL",
+        "ONECOPY_MAX_PINS", "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS",   "ONECOPY_MODE",
+        "ONECOPY_GROUP",    "ONECOPY_READ_ONLY", "ONECOPY_NO_CREATE",     "ONECOPY_MAX_KEPT_BYTES",
+        "NO_COLOR",         "ONECOPYD_CONFIG",   "ONECOPYD_ENVIRONMENTS", "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",    "WATCHDOG_PID",      "JOURNAL_STREAM",
     };
     int length;
 
