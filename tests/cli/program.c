@@ -31,7 +31,7 @@ static struct kept {
     void *pointer;
 } * all_kept;
 
-static void *keep(void *pointer)
+void *place_keep(void *pointer)
 {
     struct kept *kept = malloc(sizeof *kept);
 
@@ -96,7 +96,7 @@ const char *place_file(const char *name)
     char *path;
 
     ck_assert_int_gt(asprintf(&path, "%s/%s", place, name), 0);
-    return keep(path);
+    return place_keep(path);
 }
 
 void cache_move(const char *name)
@@ -146,7 +146,7 @@ static char *descriptor_read(int fd, size_t *n_bytes)
     ck_assert_ptr_nonnull(bytes);
     ck_assert_int_eq(pread(fd, bytes, *n_bytes, 0), length);
     close(fd);
-    return keep(bytes);
+    return place_keep(bytes);
 }
 
 static char *file_read(const char *path, size_t *n_bytes)

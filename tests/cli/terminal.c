@@ -113,9 +113,9 @@ struct outcome terminal_wait(struct terminal *terminal)
         ck_assert_msg(expect_now_ns() - since_ns < patience_ns(20), "does not end: %s", terminal->text);
     ck_assert_int_eq(waitpid(terminal->pid, &result, 0), terminal->pid);
     outcome.status = WIFSIGNALED(result) ? 128 + WTERMSIG(result) : WEXITSTATUS(result);
-    outcome.out = terminal->text;
+    outcome.out = place_keep(terminal->text);
     outcome.out_bytes = terminal->n_bytes;
     close(terminal->fd);
-    free(terminal); /* the text is the test's, which ends soon enough */
+    free(terminal);
     return outcome;
 }
