@@ -219,6 +219,29 @@ START_TEST(gc_takes_out_what_has_expired_and_a_dry_run_says_what_that_is)
 }
 END_TEST
 
+START_TEST(gc_tells_what_dead_processes_held)
+{
+    static const char *const options[] = {"--dry-run", NULL};
+    struct part *part = part_make();
+    struct process process;
+
+    part->n_views = 3;
+    part->view_bytes = STAGED_MIB;
+    part->claimed = "key";
+    process = part_start(part);
+    process_kill(&process);
+    for (size_t i = 0; i < 2; i++) { /* to try changes nothing */
+        json_t *pass = json_parse(RUN_IN_CACHE("gc", "--json", options[i]));
+
+        ck_assert_double_eq(number_of(pass, "dead_clients"), 1);
+        ck_assert_double_eq(number_of(pass, "dead_pins"), 3);
+        ck_assert_double_eq(number_of(pass, "dead_claims"), 1);
+        json_decref(pass);
+    }
+    expect_silence("dead-clients");
+}
+END_TEST
+
 START_TEST(where_a_janitor_runs_gc_asks_it_for_a_pass)
 {
     struct program janitor = daemon_start((const char *const[]){"-e", cache, NULL});
@@ -597,6 +620,7 @@ SUITE(cli_upkeep)
     tcase_add_test(verifying, an_environment_too_damaged_to_be_opened_is_a_finding);
 
     tcase_add_test(collecting, gc_takes_out_what_has_expired_and_a_dry_run_says_what_that_is);
+    tcase_add_test(collecting, gc_tells_what_dead_processes_held);
     tcase_add_test(collecting, where_a_janitor_runs_gc_asks_it_for_a_pass);
 
     tcase_add_test(clearing, clear_removes_all_and_says_how_much);
