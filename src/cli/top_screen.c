@@ -253,10 +253,10 @@ static void items_draw(const struct top_data *data, const struct top_choice *cho
 {
     char n[TEXT_BYTES];
 
-    row_print(place.row, LOOK_HEADING, "    SIZE     HITS    IDLE TTL LEFT VIEWS  %s, by %s%s%s%s%s  (%s)",
-              choice->is_of_entries ? "ENTRY" : "BLOB", choice->sort->name, choice->is_reversed ? ", reversed" : "",
-              choice->is_pinned ? ", in view" : "", *choice->pattern ? ", like " : "", choice->pattern,
-              text_of_number(data->n_items, n));
+    row_print(place.row, LOOK_HEADING, "    SIZE     HITS    IDLE TTL LEFT VIEWS  %s (%s) by %s%s%s%s%s",
+              choice->is_of_entries ? "ENTRIES" : "BLOBS", text_of_number(data->n_items, n), choice->sort->name,
+              choice->is_reversed ? ", reverse" : "", choice->is_pinned ? ", in view" : "",
+              *choice->pattern ? ", " : "", choice->pattern);
     for (size_t i = 0; i < place.n_rows && place.first + i < data->items.n_items; i++)
         item_draw(place.row + 1 + (int)i, &data->items.items[place.first + i], data->now.now_ns);
 }

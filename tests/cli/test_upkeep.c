@@ -333,42 +333,42 @@ START_TEST(without_a_terminal_nothing_is_removed_unless_that_is_said)
 }
 END_TEST
 
-static struct outcome answer_to(const char *const *words, const char *answer)
+/* Answers what a command asks. Its exit status. */
+static int answer(const char *command, const char *question, const char *keys, const char *reply)
 {
-    struct terminal *terminal = terminal_start(24, 80, words);
+    static struct terminal terminal;
+    int status;
 
-    terminal_await(terminal, "? [y/N] ");
-    terminal_type(terminal, answer);
-    return terminal_wait(terminal);
+    terminal_start(&terminal, 24, 120, (const char *const[]){command, NULL});
+    terminal_await(&terminal, question);
+    terminal_type(&terminal, keys);
+    status = terminal_wait(&terminal);
+    ck_assert(terminal_shows(&terminal, reply));
+    return status;
 }
 
 START_TEST(on_a_terminal_clear_asks_and_does_as_told)
 {
     static const char *const noes[] = {"n\n", "\n", "\004", "what?\n"};
-    const char *const words[] = {"-e", cache, "clear", NULL};
-    struct outcome outcome;
+    static const char question[] = ": remove all 4 entries of all caches and all 2 blobs? [y/N]";
 
     fill();
     for (size_t i = 0; i < sizeof noes / sizeof *noes; i++) {
-        outcome = answer_to(words, noes[i]);
-        ck_assert_int_eq(outcome.status, 3);
-        ck_assert_ptr_nonnull(strstr(outcome.out, "remove all 4 entries of all caches and all 2 blobs? [y/N] "));
-        ck_assert_ptr_nonnull(strstr(outcome.out, "onecopy: nothing was changed"));
+        ck_assert_int_eq(answer("clear", question, noes[i], "onecopy: nothing was changed"), 3);
         expect_contents(4, 3);
     }
-    outcome = answer_to(words, "yes\n");
-    ck_assert_int_eq(outcome.status, 0);
+    ck_assert_int_eq(answer("clear", question, "yes\n", "4 entries and 2 blobs removed"), 0);
     expect_contents(0, 0);
 }
 END_TEST
 
 START_TEST(on_a_terminal_destroy_asks_and_does_as_told)
 {
-    const char *const words[] = {"destroy", cache, NULL};
+    static const char question[] = ": remove the environment with all that it holds? [y/N]";
 
-    ck_assert_int_eq(answer_to(words, "no\n").status, 3);
+    ck_assert_int_eq(answer("destroy", question, "no\n", "onecopy: nothing was changed"), 3);
     expect_contents(0, 0);
-    ck_assert_int_eq(answer_to(words, "y\n").status, 0);
+    ck_assert_int_eq(answer("destroy", question, "y\n", question), 0);
     ck_assert_int_ne(access(cache, F_OK), 0);
 }
 END_TEST
