@@ -10,6 +10,7 @@
 #include "cli/json.h"
 #include "cli/program.h"
 #include "cli/staged.h"
+#include "cli/terminal.h"
 #include "support/entry.h"
 #include "support/suite.h"
 
@@ -309,6 +310,46 @@ START_TEST(without_a_terminal_nothing_is_removed_unless_that_is_said)
 }
 END_TEST
 
+static struct outcome answer_to(const char *const *words, const char *answer)
+{
+    struct terminal *terminal = terminal_start(24, 80, words);
+
+    terminal_await(terminal, "? [y/N] ");
+    terminal_type(terminal, answer);
+    return terminal_wait(terminal);
+}
+
+START_TEST(on_a_terminal_clear_asks_and_does_as_told)
+{
+    static const char *const noes[] = {"n\n", "\n", "\004", "what?\n"};
+    const char *const words[] = {"-e", cache, "clear", NULL};
+    struct outcome outcome;
+
+    fill();
+    for (size_t i = 0; i < sizeof noes / sizeof *noes; i++) {
+        outcome = answer_to(words, noes[i]);
+        ck_assert_int_eq(outcome.status, 3);
+        ck_assert_ptr_nonnull(strstr(outcome.out, "remove all 4 entries of all caches and all 2 blobs? [y/N] "));
+        ck_assert_ptr_nonnull(strstr(outcome.out, "onecopy: nothing was changed"));
+        expect_contents(4, 3);
+    }
+    outcome = answer_to(words, "yes\n");
+    ck_assert_int_eq(outcome.status, 0);
+    expect_contents(0, 0);
+}
+END_TEST
+
+START_TEST(on_a_terminal_destroy_asks_and_does_as_told)
+{
+    const char *const words[] = {"destroy", cache, NULL};
+
+    ck_assert_int_eq(answer_to(words, "no\n").status, 3);
+    expect_contents(0, 0);
+    ck_assert_int_eq(answer_to(words, "y\n").status, 0);
+    ck_assert_int_ne(access(cache, F_OK), 0);
+}
+END_TEST
+
 START_TEST(a_dry_run_of_invalidate_says_how_many_and_takes_none_out)
 {
     json_t *answer;
@@ -561,6 +602,8 @@ SUITE(cli_upkeep)
     tcase_add_test(clearing, clear_removes_all_and_says_how_much);
     tcase_add_test(clearing, clear_leaves_views_alone);
     tcase_add_test(clearing, without_a_terminal_nothing_is_removed_unless_that_is_said);
+    tcase_add_test(clearing, on_a_terminal_clear_asks_and_does_as_told);
+    tcase_add_test(clearing, on_a_terminal_destroy_asks_and_does_as_told);
     tcase_add_test(clearing, a_dry_run_of_invalidate_says_how_many_and_takes_none_out);
 
     tcase_add_test(counting, counters_are_set_back_for_one_cache_or_all);

@@ -9,6 +9,7 @@
 #include "cli/json.h"
 #include "cli/program.h"
 #include "cli/staged.h"
+#include "cli/terminal.h"
 #include "support/content.h"
 #include "support/entry.h"
 #include "support/suite.h"
@@ -325,6 +326,14 @@ END_TEST
 
 START_TEST(colours_are_for_terminals_and_for_who_asks_for_them)
 {
+    const char *const on_terminal[] = {"-e", cache, "status", NULL};
+    const char *const without[] = {"-e", cache, "status", "--color=never", NULL};
+
+    ck_assert_ptr_nonnull(strchr(terminal_wait(terminal_start(24, 80, on_terminal)).out, '\033'));
+    ck_assert_ptr_null(strchr(terminal_wait(terminal_start(24, 80, without)).out, '\033'));
+    setenv("NO_COLOR", "1", 1);
+    ck_assert_ptr_null(strchr(terminal_wait(terminal_start(24, 80, on_terminal)).out, '\033'));
+    unsetenv("NO_COLOR");
     ck_assert_ptr_null(strchr(RUN_IN_CACHE("status").out, '\033'));
     ck_assert_ptr_null(strchr(RUN_IN_CACHE("--color", "never", "status").out, '\033'));
     ck_assert_ptr_nonnull(strchr(RUN_IN_CACHE("--color=always", "status").out, '\033'));
