@@ -247,18 +247,15 @@ tsan: build/tsan/onecopy build/tsan/onecopyd build/tsan/test/run
 .PHONY: coverage
 coverage: need-coverage build/coverage/onecopy build/coverage/test/run
 	$(Q)find build/coverage -name '*.gcda' -delete
-	$(call suite,build/coverage)
-	$(Q)mkdir -p build/coverage/html
-	$(Q)gcovr --root . --filter src/ --csv build/coverage/files.csv $(if $(HTML),--html-details $(HTML)/index.html) build/coverage
-	$(Q)awk -F, 'function row(name) { printf "%-14s %6d of %6d lines %5.1f %%  %6d of %6d branches %5.1f %%\n", \
-	    name, lines[name], all_lines[name], 100 * lines[name] / all_lines[name], \
-	    branches[name], all_branches[name], 100 * branches[name] / (all_branches[name] ? all_branches[name] : 1) } \
-	    function add(name) { lines[name] += $$3; all_lines[name] += $$2; branches[name] += $$6; all_branches[name] += $$5 } \
-	    NR > 1 { folder = $$1; sub(/\/[^\/]*$$/, "", folder); add(folder); add("all"); folders[folder] } \
-	    END { for (folder in folders) row(folder) | "sort"; close("sort"); row("all") }' build/coverage/files.csv
+	CK_TIMEOUT_MULTIPLIER=10 ONECOPY_KILLS=100 $(call suite,build/coverage)
+	$(if $(HTML),$(Q)mkdir -p $(HTML))
+	$(Q)gcovr --root . --filter src/ --csv build/coverage/files.csv \
+	    $(if $(HTML),--html-details $(HTML)/index.html) build/coverage
+	$(Q)awk -f tests/support/coverage.awk build/coverage/files.csv
 
 UNIT_SUITES := $(shell sed -n 's/^SUITE(\([a-z_]*\))$$/\1/p' tests/unit/*.c)
 
+# Leaks are AddressSanitizer's to find (make asan), which is told of processes that end without giving anything back.
 # full_disk fills file systems page by page, some hundred times: that takes longer than all the others together. Test cases
 # with the tag "native" say themselves why memcheck is nothing for them.
 NOT_MEMCHECKED := full_disk
@@ -268,7 +265,7 @@ NOT_MEMCHECKED := full_disk
 valgrind: need-valgrind build/onecopy build/test/run
 	$(Q)printf '%s\n' $(or $(SUITE),$(filter-out $(NOT_MEMCHECKED),$(UNIT_SUITES))) | \
 	    xargs -P $$(nproc) -I{} env CK_RUN_SUITE={} CK_EXCLUDE_TAGS=native CK_TIMEOUT_MULTIPLIER=30 \
-	    valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite build/test/run
+	    valgrind -q --error-exitcode=9 --leak-check=no build/test/run
 
 # Each folder of bench is one program, but for common, which is part of all, and contenders, which is part of peers.
 $(foreach name,$(BENCHES),$(eval build/bench/$(name): \

@@ -4,7 +4,7 @@
  * over the rounds. A ratio is that of two turns of the same round. The two consumers take turns, too.
  *
  * All stores may hold the same: 128 MiB, or four of the largest values. They are filled before they are measured, but
- * with 10,000 values at most, so that none is at its limit with values of 100 bytes and 1 KiB. The stores of all
+ * with 4,096 values at most, so that none is at its limit with values of 100 bytes and 1 KiB. The stores of all
  * contenders are there at once, except with the largest values: there each is made for its turn, and gone after it.
  */
 #include "peers/peers.h"
@@ -16,7 +16,7 @@
 
 #define LIMIT_BYTES  (128 * MIB)
 #define VALUES_MIN   4U
-#define FILLED_MAX   10000U
+#define FILLED_MAX   4096U
 #define N_CONSUMERS  2U
 #define TOGETHER_MAX (16 * MIB) /* the longest values for which all stores are there at once */
 #define ALONE_ROOM   (3072 * MIB)

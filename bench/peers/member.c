@@ -1,8 +1,7 @@
 /*
  * A turn is measured in short laps (see stopwatch.c), between which the clock stands still.
  *
- * A producer makes the values of a lap, and names them on the board, just before it puts them: they are in its
- * processor's cache, as what somebody has to give away is. After the new values it puts those last made once more. A
+ * A producer makes values, and names them on the board, just before it puts them: they are in its processor's cache, as what somebody has to give away is. After the new values it puts those last made once more. A
  * consumer gets batches of random values among those put lately. Where they are to be read, all bytes of each are
  * hashed, and the hash compared with the one that the producer gave. Where they are not, the length of each is looked
  * at, and one of the batch is got again and verified in the same way when the clock stands still.
@@ -22,7 +21,7 @@
 #define TURN_NS         UINT64_C(5000000)
 #define LAPS_MIN        5U
 #define PUTS_MAX        256U /* in a turn, so that stores of many small values grow alike */
-#define BATCH_MAX       64U
+#define BATCH_MAX       256U
 #define BATCH_BYTES_MAX (UINT64_C(16) << 20)
 
 /* Operations in a lap: one with values of 64 KiB and more. */
@@ -64,6 +63,12 @@ static unsigned lap_length(const struct member *member)
     return member->context->terms->value_bytes < LAP_BYTES_MAX ? LAP_MAX : 1;
 }
 
+/* New values that are made and then put: one, unless many are not more than a processor's cache holds. */
+static unsigned put_batch(const struct member *member)
+{
+    return lap_length(member) > 1 ? member->supply.n_places : 1;
+}
+
 /* Makes the next new values, and names them. */
 static void values_make(const struct member *member, unsigned n)
 {
@@ -78,18 +83,20 @@ static void values_make(const struct member *member, unsigned n)
     }
 }
 
-/* Puts the values whose numbers end before that one. */
-static void lap_put(const struct member *member, uint64_t end, struct stopwatch *watch)
+/* Puts the n values that end before that number. */
+static void values_put(const struct member *member, uint64_t end, unsigned n, struct stopwatch *watch)
 {
     const struct contender *contender = member->context->contender;
-    unsigned n = lap_length(member);
+    unsigned lap = lap_length(member);
 
     if (!contender->put)
         return;
     stopwatch_start(watch);
-    for (uint64_t number = end - n; number < end; number++)
+    for (uint64_t number = end - n; number < end; number++) {
         contender->put(member->connection, name_at(member, number), supply_value(&member->supply, number));
-    stopwatch_lap(watch, n, 0);
+        if ((end - number - 1) % lap == 0)
+            stopwatch_lap(watch, lap, 0);
+    }
     stopwatch_stop(watch);
 }
 
@@ -107,31 +114,32 @@ static bool turn_goes_on(const struct member *member, const struct stopwatch *wa
 static void turn_put(struct member *member, struct answer *answer)
 {
     const struct board *board = member->context->board;
-    unsigned lap = lap_length(member);
+    unsigned batch = put_batch(member);
     struct stopwatch new;
     struct stopwatch again;
+    unsigned n;
 
     stopwatch_init(&new, member->context->server);
     stopwatch_init(&again, member->context->server);
     do {
-        values_make(member, lap);
-        lap_put(member, board->n_put, &new);
+        values_make(member, batch);
+        values_put(member, board->n_put, batch, &new);
     } while (turn_goes_on(member, &new) && new.n < PUTS_MAX);
-    for (uint64_t n = new.n < member->supply.n_places ? new.n : member->supply.n_places; n >= lap; n -= lap)
-        lap_put(member, board->n_put - n + lap, &again);
+    n = new.n < member->supply.n_places ? (unsigned)new.n : member->supply.n_places;
+    values_put(member, board->n_put, n, &again);
     cost_answer(&new, answer->values);
     cost_answer(&again, answer->values + 2);
 }
 
 static void fill(struct member *member, uint64_t n)
 {
-    unsigned lap = lap_length(member);
+    unsigned batch = put_batch(member);
     struct stopwatch watch;
 
     stopwatch_init(&watch, 0);
-    for (uint64_t n_done = 0; n_done < n; n_done += lap) {
-        values_make(member, lap);
-        lap_put(member, member->context->board->n_put, &watch);
+    for (uint64_t n_done = 0; n_done < n; n_done += batch) {
+        values_make(member, batch);
+        values_put(member, member->context->board->n_put, batch, &watch);
     }
 }
 

@@ -127,6 +127,9 @@ enum status environment_open_to_look(const struct arguments *arguments, onecopy 
 /* The same, and the failure is the caller's to report: returns the library's code. */
 int environment_try_to_look(const char *path, onecopy **cache);
 
+/* The value of a variable, or NULL: one that is set to nothing is as good as not set. */
+const char *variable_value(const char *name);
+
 /* Whether there is a named cache of that name: to many calls, one that is not there is one without entries. */
 enum status cache_check(onecopy *cache, const char *name);
 

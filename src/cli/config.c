@@ -53,13 +53,6 @@ static void settings_free(struct settings *settings)
         json_decref(settings->list[i].value);
 }
 
-static bool variable_is_set(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value && *value;
-}
-
 static struct setting *setting_add(struct settings *settings, const char *name, const char *variable, json_t *value)
 {
     struct setting *setting = &settings->list[settings->n++];
@@ -84,9 +77,9 @@ static void path_add(struct settings *settings, const struct arguments *argument
     struct setting *setting = setting_add(settings, "path", "ONECOPY_PATH", json_of_name(onecopy_path(cache)));
 
     setting->long_text = onecopy_path(cache);
-    setting->source = arguments->environment            ? SOURCE_OPTION
-                      : variable_is_set("ONECOPY_PATH") ? SOURCE_VARIABLE
-                                                        : SOURCE_DEFAULT;
+    setting->source = arguments->environment           ? SOURCE_OPTION
+                      : variable_value("ONECOPY_PATH") ? SOURCE_VARIABLE
+                                                       : SOURCE_DEFAULT;
 }
 
 static void limits_add(struct settings *settings, const struct onecopy_stat *stat, const struct onecopy_place *place)
@@ -135,10 +128,11 @@ static void access_add(struct settings *settings, const struct stat *directory)
 /* What each process may set for itself. */
 static void flag_add(struct settings *settings, const char *name, const char *variable)
 {
-    bool is_on = variable_is_set(variable) && strcmp(getenv(variable), "1") == 0;
+    const char *value = variable_value(variable);
+    bool is_on = value && strcmp(value, "1") == 0;
     struct setting *setting = setting_add(settings, name, variable, json_boolean(is_on));
 
-    setting->source = variable_is_set(variable) ? SOURCE_VARIABLE : SOURCE_DEFAULT;
+    setting->source = value ? SOURCE_VARIABLE : SOURCE_DEFAULT;
     snprintf(setting->text, sizeof setting->text, "%s", is_on ? "yes" : "no");
 }
 
@@ -168,7 +162,7 @@ enum { N_COLUMNS = sizeof columns / sizeof *columns };
 static void setting_print(const struct setting *setting)
 {
     CLEANUP_FREE char *value = text_escape(setting->long_text ? setting->long_text : setting->text);
-    const char *now = variable_is_set(setting->variable) ? getenv(setting->variable) : NULL;
+    const char *now = variable_value(setting->variable);
     CLEANUP_FREE char *set = now ? text_escape(now) : NULL;
     CLEANUP_FREE char *variable = NULL;
     const char *remark = now && setting->is_fixed ? " (for a new one)" : "";
@@ -186,7 +180,7 @@ static json_t *settings_json(const struct settings *settings)
 
     for (size_t i = 0; i < settings->n; i++) {
         const struct setting *setting = &settings->list[i];
-        const char *now = variable_is_set(setting->variable) ? getenv(setting->variable) : NULL;
+        const char *now = variable_value(setting->variable);
         json_t *json =
             json_pack("{s:s, s:O, s:s, s:b, s:s, s:o}", "name", setting->name, "value", setting->value, "source",
                       source_words[setting->source], "is_fixed", (int)setting->is_fixed, "variable", setting->variable,

@@ -17,7 +17,10 @@ static bool answer_is_yes(void)
     CLEANUP_FREE char *line = NULL;
     size_t n_bytes = 0;
 
-    return getline(&line, &n_bytes, stdin) > 0 && (line[0] == 'y' || line[0] == 'Y');
+    if (getline(&line, &n_bytes, stdin) > 0)
+        return line[0] == 'y' || line[0] == 'Y';
+    fputc('\n', stderr); /* which nobody has typed */
+    return false;
 }
 
 enum status confirm(const struct command *command, const char *format, ...)

@@ -2,8 +2,6 @@
  * The command `destroy`: removes an environment with all that is in it. Which one has to be said, as for `init`: what
  * is removed by mistake cannot be had back.
  */
-#include <stdlib.h>
-
 #include "commands.h"
 #include "confirm.h"
 #include "print.h"
@@ -30,8 +28,8 @@ static enum status destroy_run(struct arguments *arguments)
         return arguments->status;
     path = arguments->n_operands ? arguments->operands[0] : arguments->environment;
     if (!path)
-        path = getenv("ONECOPY_PATH");
-    if (!path || !*path)
+        path = variable_value("ONECOPY_PATH");
+    if (!path)
         return report_usage(arguments->command, "destroy: which one? Name a directory");
     if (!is_yes)
         status = confirm(arguments->command, "%s: remove the environment with all that it holds?", path);

@@ -11,6 +11,8 @@
  * a read-only handle, which clears nothing, and only where that cannot be had the other: where the environment has to
  * be put in order first, as after a reboot, or its table of clients is full, perhaps of dead ones.
  */
+#include <stdlib.h>
+
 #include "print.h"
 
 static int existing_open(const char *path, int read_only, onecopy **cache)
@@ -45,6 +47,13 @@ enum status environment_open_to_look(const struct arguments *arguments, onecopy 
     int result = environment_try_to_look(arguments->environment, cache);
 
     return result < 0 ? report_opening(result, arguments->environment) : STATUS_OK;
+}
+
+const char *variable_value(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? value : NULL;
 }
 
 enum status cache_check(onecopy *cache, const char *name)

@@ -1,12 +1,16 @@
 /*
  * The command `gc`: one pass of a janitor, here and now. Where there is a janitor already, it is asked for the pass: it
  * would be in the way, and there is only ever one. A dry run disturbs nobody.
+ *
+ * Who opens an environment to change it clears away the dead at once, before there can be a pass. They are looked at
+ * beforehand and counted in, since that is what most people call this command for.
  */
 #include <inttypes.h>
 
 #include "cleanup.h"
 #include "commands.h"
 #include "figures.h"
+#include "holders.h"
 #include "steady.h"
 
 #define PASS_FIGURE(label, kind, name, field) FIGURE(onecopy_pass, label, kind, name, field)
@@ -55,6 +59,7 @@ enum { N_FIGURES = sizeof figures / sizeof *figures };
 /* A pass, and who made it. */
 struct collection {
     struct onecopy_pass pass;
+    struct onecopy_pass cleared; /* of the dead, by opening */
     bool is_dry_run;
     pid_t janitor; /* 0: this process */
 };
@@ -113,6 +118,46 @@ static enum status collection_make(onecopy *cache, struct collection *collection
     return result < 0 ? report_failure(result, onecopy_path(cache)) : STATUS_OK;
 }
 
+/* Counts what the dead hold. */
+static enum status dead_count(const struct arguments *arguments, struct onecopy_pass *pass)
+{
+    CLEANUP_CACHE onecopy *cache = NULL;
+    CLEANUP_FREE struct onecopy_client *clients = NULL;
+    enum status status = environment_open_to_look(arguments, &cache);
+    size_t n = 0;
+
+    if (status == STATUS_OK)
+        status = clients_list(cache, &clients, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (clients[i].is_alive)
+            continue;
+        pass->dead_clients++;
+        pass->dead_pins += clients[i].pins;
+        pass->dead_claims += clients[i].claims;
+        pass->returned_bytes += clients[i].pending_bytes;
+    }
+    return status;
+}
+
+static void cleared_add(struct collection *collection)
+{
+    collection->pass.dead_clients += collection->cleared.dead_clients;
+    collection->pass.dead_pins += collection->cleared.dead_pins;
+    collection->pass.dead_claims += collection->cleared.dead_claims;
+    collection->pass.returned_bytes += collection->cleared.returned_bytes;
+}
+
+static enum status environment_open_to_collect(const struct arguments *arguments, struct collection *collection,
+                                               onecopy **cache)
+{
+    enum status status;
+
+    if (collection->is_dry_run)
+        return environment_open_to_look(arguments, cache);
+    status = dead_count(arguments, &collection->cleared);
+    return status == STATUS_OK ? environment_open_existing(arguments, false, cache) : status;
+}
+
 static enum status collection_print(onecopy *cache, const struct collection *collection)
 {
     print_name(onecopy_path(cache));
@@ -152,14 +197,12 @@ static enum status gc_run(struct arguments *arguments)
     }
     if (option < 0)
         return arguments->status;
-    if (collection.is_dry_run)
-        status = environment_open_to_look(arguments, &cache);
-    else
-        status = environment_open_existing(arguments, false, &cache);
+    status = environment_open_to_collect(arguments, &collection, &cache);
     if (status == STATUS_OK)
         status = collection_make(cache, &collection);
     if (status != STATUS_OK)
         return status;
+    cleared_add(&collection);
     return is_json ? collection_print_json(cache, &collection) : collection_print(cache, &collection);
 }
 

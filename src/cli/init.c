@@ -149,13 +149,6 @@ static void limits_print(const char *path, const struct onecopy_stat *stat)
     puts(stat->is_protected ? ", index protected" : "");
 }
 
-static bool variable_is_set(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value && *value;
-}
-
 static enum status init_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
@@ -170,7 +163,7 @@ static enum status init_run(struct arguments *arguments)
     if (status != STATUS_OK || !arguments->operands)
         return status; /* no operands: help was asked for */
     path = arguments->n_operands ? arguments->operands[0] : arguments->environment;
-    if (!path && !variable_is_set("ONECOPY_PATH"))
+    if (!path && !variable_value("ONECOPY_PATH"))
         return report_usage(arguments->command, "init: where? Name a directory");
 
     result = onecopy_open(path, &options, &cache);

@@ -54,6 +54,11 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot->claims);
 }
 
+uint64_t snapshot_index_bytes(const struct snapshot *snapshot)
+{
+    return snapshot->stat.index_bytes + snapshot->stat.state_bytes;
+}
+
 uint64_t snapshot_transit_bytes(const struct snapshot *snapshot)
 {
     return snapshot->stat.limbo_bytes + snapshot->stat.pending_bytes + snapshot->stat.punching_bytes;

@@ -28,6 +28,9 @@ enum status snapshot_read(onecopy *cache, struct snapshot *snapshot);
 void snapshot_free(struct snapshot *snapshot);
 #define CLEANUP_SNAPSHOT __attribute__((cleanup(snapshot_free)))
 
+/* What index and state take together. */
+uint64_t snapshot_index_bytes(const struct snapshot *snapshot);
+
 /* Memory of large values that was removed, or is being filled or returned: neither live nor free. */
 uint64_t snapshot_transit_bytes(const struct snapshot *snapshot);
 

@@ -38,12 +38,11 @@ static void parts_fill(const struct snapshot *snapshot, struct part parts[N_PART
 {
     const struct onecopy_stat *stat = &snapshot->stat;
     uint64_t pinned = span_between(stat->limbo_bytes, stat->pinned_bytes);
-    uint64_t index = stat->index_bytes + stat->state_bytes;
 
     parts[0] = (struct part){'#', COLOUR_BAD, "live, in view", pinned};
     parts[1] = (struct part){'=', COLOUR_GOOD, "live, others", span_between(pinned, stat->live_bytes)};
     parts[2] = (struct part){'~', COLOUR_WARNING, "removed or in transit", snapshot_transit_bytes(snapshot)};
-    parts[3] = (struct part){'%', COLOUR_FAINT, "index and state", index};
+    parts[3] = (struct part){'%', COLOUR_FAINT, "index and state", snapshot_index_bytes(snapshot)};
     parts[4] = (struct part){'-', COLOUR_FAINT, "free, resident", stat->free_bytes};
 }
 
@@ -240,7 +239,7 @@ static json_t *memory_json(const struct snapshot *snapshot)
                      "pinned_bytes", (json_int_t)stat->pinned_bytes, "kept_bytes", (json_int_t)stat->kept_bytes,
                      "max_kept_bytes", (json_int_t)stat->max_kept_bytes, "free_bytes", (json_int_t)stat->free_bytes,
                      "transit_bytes", (json_int_t)snapshot_transit_bytes(snapshot), "index_and_state_bytes",
-                     (json_int_t)(stat->index_bytes + stat->state_bytes));
+                     (json_int_t)snapshot_index_bytes(snapshot));
 }
 
 static json_t *clients_json(const struct snapshot *snapshot)

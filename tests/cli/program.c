@@ -31,7 +31,7 @@ static struct kept {
     void *pointer;
 } * all_kept;
 
-static void *keep(void *pointer)
+void *place_keep(void *pointer)
 {
     struct kept *kept = malloc(sizeof *kept);
 
@@ -57,10 +57,11 @@ static const char *named_path(const struct named *named)
 void place_setup(void)
 {
     static const char *const variables[] = {
-        "ONECOPY_PATH",      "ONECOPY_MAX_BYTES",   "ONECOPY_MAX_ENTRIES",   "ONECOPY_TTL",   "ONECOPY_MAX_PINS",
-        "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS", "ONECOPY_MODE",          "ONECOPY_GROUP", "ONECOPY_READ_ONLY",
-        "ONECOPY_NO_CREATE", "ONECOPYD_CONFIG",     "ONECOPYD_ENVIRONMENTS", "NOTIFY_SOCKET", "WATCHDOG_USEC",
-        "WATCHDOG_PID",      "JOURNAL_STREAM",
+        "ONECOPY_PATH",     "ONECOPY_MAX_BYTES", "ONECOPY_MAX_ENTRIES",   "ONECOPY_TTL",
+        "ONECOPY_MAX_PINS", "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS",   "ONECOPY_MODE",
+        "ONECOPY_GROUP",    "ONECOPY_READ_ONLY", "ONECOPY_NO_CREATE",     "ONECOPY_MAX_KEPT_BYTES",
+        "NO_COLOR",         "ONECOPYD_CONFIG",   "ONECOPYD_ENVIRONMENTS", "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",    "WATCHDOG_PID",      "JOURNAL_STREAM",
     };
     int length;
 
@@ -95,7 +96,7 @@ const char *place_file(const char *name)
     char *path;
 
     ck_assert_int_gt(asprintf(&path, "%s/%s", place, name), 0);
-    return keep(path);
+    return place_keep(path);
 }
 
 void cache_move(const char *name)
@@ -145,7 +146,7 @@ static char *descriptor_read(int fd, size_t *n_bytes)
     ck_assert_ptr_nonnull(bytes);
     ck_assert_int_eq(pread(fd, bytes, *n_bytes, 0), length);
     close(fd);
-    return keep(bytes);
+    return place_keep(bytes);
 }
 
 static char *file_read(const char *path, size_t *n_bytes)

@@ -20,6 +20,9 @@ struct outcome {
 void place_setup(void);
 void place_teardown(void);
 
+/* Has memory freed when the test ends. Returns it. */
+void *place_keep(void *pointer);
+
 /* Paths below the test's directory: of its environment, which is not made yet, and of a file, which may not exist. */
 extern char cache[];
 const char *place_file(const char *name);

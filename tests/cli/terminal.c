@@ -124,8 +124,10 @@ static void control_obey(struct terminal *terminal)
         terminal->bottom = n_read > 1 ? two - 1 : terminal->n_rows - 1;
         cursor_move(terminal, 0, 0);
         break;
-    case 'm': /* how it looks, and modes */
-    case 'h':
+    case 'm':
+        terminal->is_coloured = true;
+        break;
+    case 'h': /* modes */
     case 'l':
         break;
     default:

@@ -14,6 +14,7 @@ struct terminal {
     int top, bottom;  /* the rows that scroll, from 0 */
     int row, column;  /* of the cursor */
     bool is_wrapping; /* the last column is full, and the next character begins a row */
+    bool is_coloured; /* something was to look otherwise than the rest */
     char cells[MAX_TERMINAL_ROWS][MAX_TERMINAL_COLUMNS + 1]; /* rows are strings */
     char sequence[32];                                       /* of control, as far as it has come */
 };

@@ -10,6 +10,7 @@
 #include "cli/json.h"
 #include "cli/program.h"
 #include "cli/staged.h"
+#include "cli/terminal.h"
 #include "support/entry.h"
 #include "support/suite.h"
 
@@ -65,8 +66,8 @@ static const char *large_text(void)
 {
     static char text[10000];
 
-    memset(text, 'x', sizeof text - 1);
-    memcpy(text, "find me in the arena", strlen("find me in the arena"));
+    strcpy(text, "find me in the arena");
+    memset(text + strlen(text), 'x', sizeof text - 1 - strlen(text));
     return text;
 }
 
@@ -218,6 +219,29 @@ START_TEST(gc_takes_out_what_has_expired_and_a_dry_run_says_what_that_is)
 }
 END_TEST
 
+START_TEST(gc_tells_what_dead_processes_held)
+{
+    static const char *const options[] = {"--dry-run", NULL};
+    struct part *part = part_make();
+    struct process process;
+
+    part->n_views = 3;
+    part->view_bytes = STAGED_MIB;
+    part->claimed = "key";
+    process = part_start(part);
+    process_kill(&process);
+    for (size_t i = 0; i < 2; i++) { /* to try changes nothing */
+        json_t *pass = json_parse(RUN_IN_CACHE("gc", "--json", options[i]));
+
+        ck_assert_double_eq(number_of(pass, "dead_clients"), 1);
+        ck_assert_double_eq(number_of(pass, "dead_pins"), 3);
+        ck_assert_double_eq(number_of(pass, "dead_claims"), 1);
+        json_decref(pass);
+    }
+    expect_silence("dead-clients");
+}
+END_TEST
+
 START_TEST(where_a_janitor_runs_gc_asks_it_for_a_pass)
 {
     struct program janitor = daemon_start((const char *const[]){"-e", cache, NULL});
@@ -306,6 +330,46 @@ START_TEST(without_a_terminal_nothing_is_removed_unless_that_is_said)
     expect_contents(4, 3);
     expect_error(RUN("destroy", cache), 2, "--yes");
     expect_contents(4, 3);
+}
+END_TEST
+
+/* Answers what a command asks. Its exit status. */
+static int answer(const char *command, const char *question, const char *keys, const char *reply)
+{
+    static struct terminal terminal;
+    int status;
+
+    terminal_start(&terminal, 24, 120, (const char *const[]){command, NULL});
+    terminal_await(&terminal, question);
+    terminal_type(&terminal, keys);
+    status = terminal_wait(&terminal);
+    ck_assert(terminal_shows(&terminal, reply));
+    return status;
+}
+
+START_TEST(on_a_terminal_clear_asks_and_does_as_told)
+{
+    static const char *const noes[] = {"n\n", "\n", "\004", "what?\n"};
+    static const char question[] = ": remove all 4 entries of all caches and all 2 blobs? [y/N]";
+
+    fill();
+    for (size_t i = 0; i < sizeof noes / sizeof *noes; i++) {
+        ck_assert_int_eq(answer("clear", question, noes[i], "onecopy: nothing was changed"), 3);
+        expect_contents(4, 3);
+    }
+    ck_assert_int_eq(answer("clear", question, "yes\n", "4 entries and 2 blobs removed"), 0);
+    expect_contents(0, 0);
+}
+END_TEST
+
+START_TEST(on_a_terminal_destroy_asks_and_does_as_told)
+{
+    static const char question[] = ": remove the environment with all that it holds? [y/N]";
+
+    ck_assert_int_eq(answer("destroy", question, "no\n", "onecopy: nothing was changed"), 3);
+    expect_contents(0, 0);
+    ck_assert_int_eq(answer("destroy", question, "y\n", question), 0);
+    ck_assert_int_ne(access(cache, F_OK), 0);
 }
 END_TEST
 
@@ -556,11 +620,14 @@ SUITE(cli_upkeep)
     tcase_add_test(verifying, an_environment_too_damaged_to_be_opened_is_a_finding);
 
     tcase_add_test(collecting, gc_takes_out_what_has_expired_and_a_dry_run_says_what_that_is);
+    tcase_add_test(collecting, gc_tells_what_dead_processes_held);
     tcase_add_test(collecting, where_a_janitor_runs_gc_asks_it_for_a_pass);
 
     tcase_add_test(clearing, clear_removes_all_and_says_how_much);
     tcase_add_test(clearing, clear_leaves_views_alone);
     tcase_add_test(clearing, without_a_terminal_nothing_is_removed_unless_that_is_said);
+    tcase_add_test(clearing, on_a_terminal_clear_asks_and_does_as_told);
+    tcase_add_test(clearing, on_a_terminal_destroy_asks_and_does_as_told);
     tcase_add_test(clearing, a_dry_run_of_invalidate_says_how_many_and_takes_none_out);
 
     tcase_add_test(counting, counters_are_set_back_for_one_cache_or_all);

@@ -9,6 +9,7 @@
 #include "cli/json.h"
 #include "cli/program.h"
 #include "cli/staged.h"
+#include "cli/terminal.h"
 #include "support/content.h"
 #include "support/entry.h"
 #include "support/suite.h"
@@ -323,8 +324,24 @@ START_TEST(without_an_environment_inspection_exits_1_and_makes_none)
 }
 END_TEST
 
+static bool is_coloured_on_terminal(const char *option)
+{
+    static struct terminal terminal;
+
+    terminal_start(&terminal, 24, 80, (const char *const[]){"status", option, NULL});
+    ck_assert_int_eq(terminal_wait(&terminal), 0);
+    ck_assert(terminal_shows(&terminal, "Verdict"));
+    return terminal.is_coloured;
+}
+
 START_TEST(colours_are_for_terminals_and_for_who_asks_for_them)
 {
+    ck_assert(is_coloured_on_terminal(NULL));
+    ck_assert(!is_coloured_on_terminal("--color=never"));
+    setenv("NO_COLOR", "1", 1);
+    ck_assert(!is_coloured_on_terminal(NULL));
+    ck_assert(is_coloured_on_terminal("--color"));
+    unsetenv("NO_COLOR");
     ck_assert_ptr_null(strchr(RUN_IN_CACHE("status").out, '\033'));
     ck_assert_ptr_null(strchr(RUN_IN_CACHE("--color", "never", "status").out, '\033'));
     ck_assert_ptr_nonnull(strchr(RUN_IN_CACHE("--color=always", "status").out, '\033'));
