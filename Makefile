@@ -206,7 +206,7 @@ sanitized = $(shell setarch -R true 2>/dev/null && echo setarch -R) env CK_TIMEO
 
 ## check: runs the test suite; SUITE=name only that one, CASE=name only that test case.
 .PHONY: check
-check: $(if $(SUITE)$(CASE),,build/exports build/example/compiled) build/onecopy build/onecopyd build/test/run
+check: $(if $(SUITE)$(CASE),,build/exports build/example/compiled) build/onecopy build/onecopyd build/test/run manuals
 	$(call suite,build)
 
 ## crash-lab: processes under every kind of trouble, for MINUTES=3; SEED=number repeats the round that a failure named.
@@ -232,13 +232,13 @@ check-systemd: build/test/machine build/tools/promtool all | need-systemd
 
 ## asan: runs the test suite under AddressSanitizer and UndefinedBehaviorSanitizer.
 .PHONY: asan
-asan: build/asan/onecopy build/asan/onecopyd build/asan/test/run
+asan: build/asan/onecopy build/asan/onecopyd build/asan/test/run manuals
 	$(sanitized) ASAN_OPTIONS=detect_leaks=1:handle_segv=0:handle_sigbus=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(call suite,build/asan)
 
 ## tsan: runs the test suite under ThreadSanitizer.
 .PHONY: tsan
-tsan: build/tsan/onecopy build/tsan/onecopyd build/tsan/test/run
+tsan: build/tsan/onecopy build/tsan/onecopyd build/tsan/test/run manuals
 	$(sanitized) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:handle_segv=0:handle_sigbus=0 $(call suite,build/tsan)
 
 # What processes that are killed have passed is not counted.

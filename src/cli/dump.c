@@ -347,7 +347,7 @@ static enum status dump_run(struct arguments *arguments)
         return arguments->status;
     status = path_read(arguments, is_json, &path);
     if (status == STATUS_OK)
-        status = environment_open_existing(arguments, true, &cache);
+        status = environment_open_to_look(arguments, &cache);
     if (status != STATUS_OK)
         return status;
     dumping.cache = cache;

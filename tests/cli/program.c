@@ -69,6 +69,7 @@ void place_setup(void)
         unsetenv(variables[i]);
     strcpy(place, "/dev/shm/onecopy-test-cli-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(place));
+    setenv("PLACE", place, 1);
     length = snprintf(cache, sizeof cache, "%s/cache", place);
     ck_assert_int_lt(length, (int)sizeof cache);
 }
@@ -257,7 +258,6 @@ struct outcome shell_run(const char *line)
     setenv(the_program.variable, named_path(&the_program), 0);
     setenv(the_daemon.variable, named_path(&the_daemon), 0);
     setenv("ONECOPY_PATH", cache, 1);
-    setenv("PLACE", place, 1);
     outcome = program_wait(process_start("/bin/sh", (const char *const[]){"sh", "-c", script, NULL}));
     unsetenv("ONECOPY_PATH");
     free(script);

@@ -184,8 +184,7 @@ static void byte_take(struct terminal *terminal, char byte)
 
 /* ---- the program ---- */
 
-/* Takes what it has written, waiting for that up to a moment. False: it has ended. */
-static bool output_take(struct terminal *terminal)
+bool terminal_look(struct terminal *terminal)
 {
     struct pollfd ready = {.fd = terminal->fd, .events = POLLIN};
     char bytes[4096];
@@ -275,7 +274,7 @@ static void terminal_await_either(struct terminal *terminal, const char *words, 
     uint64_t since_ns = expect_now_ns();
 
     while (terminal_shows(terminal, words) != is_there) {
-        bool is_alive = output_take(terminal);
+        bool is_alive = terminal_look(terminal);
         bool is_late = expect_now_ns() - since_ns > patience_ns(20);
 
         if ((is_late || !is_alive) && terminal_shows(terminal, words) != is_there) {
@@ -314,7 +313,7 @@ int terminal_wait(struct terminal *terminal)
     uint64_t since_ns = expect_now_ns();
     int result;
 
-    while (output_take(terminal))
+    while (terminal_look(terminal))
         ck_assert_msg(expect_now_ns() - since_ns < patience_ns(60), "the program does not end");
     ck_assert_int_eq(waitpid(terminal->pid, &result, 0), terminal->pid);
     close(terminal->fd);

@@ -274,6 +274,17 @@ static void write_on(void *context)
     onecopy_close(handle);
 }
 
+/* More of what looks and changes nothing. */
+static void lines_run(void)
+{
+    static const char *const lines[] = {"onecopy ls --all --long --sort size --limit 20",
+                                        "onecopy ls results '1*' --json | jq -e .entries", "onecopy events --json",
+                                        "onecopy dump | onecopy restore --check"};
+
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        expect_success(shell_run(lines[i]));
+}
+
 START_TEST(inspection_works_while_eight_write_at_full_speed)
 {
     static const char *const commands[] = {"status", "pins", "clients", "caches", "stat", "config", "verify", "ls"};
@@ -284,6 +295,7 @@ START_TEST(inspection_works_while_eight_write_at_full_speed)
     step_await(&part->ready, N_WRITERS);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         expect_success(RUN_IN_CACHE(commands[i]));
+    lines_run();
     ck_assert_str_eq(RUN_IN_CACHE("doctor").err, "");
     step_reach(&part->done);
     for (unsigned i = 0; i < N_WRITERS; i++)
@@ -301,6 +313,8 @@ START_TEST(who_may_only_read_can_inspect_and_change_nothing)
     setenv("ONECOPY_READ_ONLY", "1", 1);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         expect_success(RUN_IN_CACHE(commands[i]));
+    lines_run();
+    expect_success(RUN_IN_CACHE("show", ref));
     expect_success(RUN_IN_CACHE("doctor"));
     expect_success(RUN_IN_CACHE("clear", "--dry-run"));
     expect_success(RUN_IN_CACHE("gc", "--dry-run"));
