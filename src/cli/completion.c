@@ -1,7 +1,7 @@
 /*
- * The command `completion`: prints what a shell has to be told to complete the words of this program. All that is to be
- * known is known here (see complete.c), so each script does no more than to ask, and to hand on the answer in the way of
- * its shell. A first line that begins with a colon is no word: it asks for the names of files or directories.
+ * The command `completion`: prints what a shell has to be told to complete the words of this program. All that is to
+ * be known is known here (see complete.c), so each script does no more than to ask, and to hand on the answer in the
+ * way of its shell. A first line that begins with a colon is no word: it asks for the names of files or directories.
  */
 #include <stdio.h>
 

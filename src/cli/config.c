@@ -129,7 +129,7 @@ static void access_add(struct settings *settings, const struct stat *directory)
 static void flag_add(struct settings *settings, const char *name, const char *variable)
 {
     const char *value = variable_value(variable);
-    bool is_on = value && strcmp(value, "1") == 0;
+    bool is_on = value != NULL && *value == '1' && value[1] == '\0';
     struct setting *setting = setting_add(settings, name, variable, json_boolean(is_on));
 
     setting->source = value ? SOURCE_VARIABLE : SOURCE_DEFAULT;

@@ -1,13 +1,13 @@
 /*
  * The command `dump`: writes all that can be found in an environment to an archive: blobs that were put by themselves,
- * then the entries of all named caches. What is expired is left out, and so is what goes while the dump is at work; what
- * comes meanwhile may be in it or not. Nobody waits for it, and nothing is counted as an access.
+ * then the entries of all named caches. What is expired is left out, and so is what goes while the dump is at work;
+ * what comes meanwhile may be in it or not. Nobody waits for it, and nothing is counted as an access.
  *
  * A value that several entries have is written once. Which were written is remembered: of every blob its ref, and of
  * values of entries those that more than one has.
  *
- * A value whose bytes turn out to be damaged is reported and left out, and the rest is written: for an environment that
- * is beyond repair, the archive is what is left. The exit status then says that not all is in it.
+ * A value whose bytes turn out to be damaged is reported and left out, and the rest is written: for an environment
+ * that is beyond repair, the archive is what is left. The exit status then says that not all is in it.
  */
 #include "dump.h"
 
@@ -238,7 +238,7 @@ static enum status entry_write(struct dumping *dumping, const struct onecopy_ent
 
     dumping->n_entries++;
     if (before) {
-        member.link = *before->name ? strcpy(link, before->name) : blob_name(&entry->ref, link);
+        member.link = *before->name ? before->name : blob_name(&entry->ref, link);
     } else if (entry->has_value) {
         member.bytes = entry->view.data;
         member.n_bytes = entry->view.length_bytes;

@@ -32,7 +32,7 @@ const char *about_read(const json_t *json, struct about *about);
 void about_free(struct about *about);
 #define CLEANUP_ABOUT __attribute__((cleanup(about_free)))
 
-/* What a manifest says an environment is to be made like, and of one of its caches. Wrong or missing fields are unset. */
+/* What a manifest says of an environment that is to be made, and of one of its caches. What is wrong stays unset. */
 void about_options(const json_t *manifest, struct onecopy_options *options);
 const char *about_cache(const json_t *cache, struct onecopy_cache_options *options);
 

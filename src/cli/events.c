@@ -55,11 +55,11 @@ static char *subject_text(const struct onecopy_event *event)
         key.length_bytes = sizeof event->key;
     text = text_of_key(&key);
     if (text && event->key_bytes > sizeof event->key) {
-        char *whole = realloc(text, strlen(text) + sizeof "...");
+        char *cut = text;
 
-        if (!whole)
-            free(text);
-        text = whole ? strcat(whole, "...") : NULL;
+        if (asprintf(&text, "%s...", cut) < 0)
+            text = NULL;
+        free(cut);
     }
     return text;
 }

@@ -107,14 +107,16 @@ static int32_t view_step(const struct telling *telling, const struct onecopy_pin
 static char *viewers_cell(const struct item *item, const struct telling *telling)
 {
     enum { MOST = 4 };
-    char text[MOST * 12 + 4] = "";
+    char text[MOST * 12 + sizeof ",..."] = "";
     size_t n, n_shown = 0, end = 0;
     const struct onecopy_pin *pins = views_on(item, telling, &n);
 
     while (n > 0 && n_shown++ < MOST)
         end += (size_t)snprintf(text + end, sizeof text - end, "%s%" PRId32, end ? "," : "",
                                 view_step(telling, &pins, &n));
-    return strdup(n > 0 ? strcat(text, ",...") : end ? text : "-");
+    if (n > 0)
+        snprintf(text + end, sizeof text - end, ",...");
+    return strdup(end ? text : "-");
 }
 
 static char *ref_cell(const struct item *item)

@@ -3,15 +3,15 @@
  * unless that is asked for nothing is replaced, so a restore can be repeated.
  *
  * An archive that can be read twice is read whole first: one that is damaged, cut off or of another kind is refused
- * before anything is changed. From a pipe, each member is compared with its checksum before it is stored, and what came
- * before the damage stays.
+ * before anything is changed. From a pipe, each member is compared with its checksum before it is stored, and what
+ * came before the damage stays.
  *
- * The value of a blob goes from the archive to its place in shared memory; that of an entry is gathered in this process
- * first, as it has to be there when the entry is set. The times at which values expire are those of the dump: what has
- * expired since is left out.
+ * The value of a blob goes from the archive to its place in shared memory; that of an entry is gathered in this
+ * process first, as it has to be there when the entry is set. The times at which values expire are those of the dump:
+ * what has expired since is left out.
  *
- * Each environment hashes with a seed of its own, so in another one blobs have other refs. Which have which is kept, for
- * the entries that share a value, and for who asks for it.
+ * Each environment hashes with a seed of its own, so in another one blobs have other refs. Which have which is kept,
+ * for the entries that share a value, and for who asks for it.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /*
  * Drawing for `top`. A screen is lines, each of which is composed as text and then put where it belongs, cut or filled
- * to the terminal's width: nothing here knows how wide that is but the line's end. What is a stranger's has been escaped
- * before it gets into a line.
+ * to the terminal's width: nothing here knows how wide that is but the line's end. What is a stranger's has been
+ * escaped before it gets into a line.
  *
  * The three lists share what the head leaves of the screen. Caches and holders have a quarter each at most, the items
  * the rest; alone, a list has all of it.

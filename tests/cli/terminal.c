@@ -1,6 +1,6 @@
 /*
- * A terminal as simple as programs can live with: a vt100's cursor movements and erasures, scrolling
- * regions, without colours or characters of more than a byte. What it does not know fails the test, so that nothing is lost unseen.
+ * A terminal as simple as programs can live with: a vt100's cursor movements and erasures, scrolling regions, without
+ * colours or characters of more than a byte. What it does not know fails the test, so that nothing is lost unseen.
  */
 #include "cli/terminal.h"
 
@@ -205,7 +205,7 @@ static void process_start(struct terminal *terminal, int n_rows, int n_columns, 
 {
     const struct winsize size = {.ws_row = (unsigned short)n_rows, .ws_col = (unsigned short)n_columns};
 
-    ck_assert(n_rows <= MAX_TERMINAL_ROWS && n_columns <= MAX_TERMINAL_COLUMNS);
+    ck_assert(path && n_rows <= MAX_TERMINAL_ROWS && n_columns <= MAX_TERMINAL_COLUMNS);
     *terminal = (struct terminal){.fd = -1};
     screen_begin(terminal, n_rows, n_columns);
     terminal->pid = forkpty(&terminal->fd, NULL, NULL, &size);
