@@ -1,8 +1,8 @@
 /*
  * Writing an archive. libarchive makes the tar file, in the "pax" format, which has room for values of any length and
- * for extended attributes. A file is written without a name, and gets it at the end, so that a full disk or a kill costs
- * nobody the archive that was there before, and leaves nothing. Where the file system knows no files without a name, it
- * has one of its own until then.
+ * for extended attributes. A file is written without a name, and gets it at the end, so that a full disk or a kill
+ * costs nobody the archive that was there before, and leaves nothing. Where the file system knows no files without a
+ * name, it has one of its own until then.
  */
 #include <archive.h>
 #include <archive_entry.h>
