@@ -25,12 +25,17 @@ void check_mdb(int code, const char *doing)
 
 onecopy *environment_make(const char *name, uint64_t limit_bytes)
 {
+    return environment_make_limited(name, limit_bytes, limit_bytes / 256);
+}
+
+onecopy *environment_make_limited(const char *name, uint64_t limit_bytes, uint64_t max_entries)
+{
     struct onecopy_options options;
     onecopy *cache;
 
     onecopy_options_init(&options);
     options.max_bytes = limit_bytes;
-    options.max_entries = limit_bytes / 256;
+    options.max_entries = max_entries;
     options.ttl_ns = 0;
     options.protect = 0;
     check(onecopy_open(scratch_path(name), &options, &cache), "opening an environment");
@@ -84,4 +89,32 @@ void rival_fill(struct rival *rival, const void *keys, size_t key_bytes, size_t 
         check_mdb(mdb_put(txn, rival->table, &key, &value, 0), "storing");
     }
     check_mdb(mdb_txn_commit(txn), "committing");
+}
+
+static void rival_change(struct rival *rival, const void *old_key, const void *new_key, size_t key_bytes,
+                         MDB_val *value)
+{
+    MDB_val old = {key_bytes, (void *)(uintptr_t)old_key};
+    MDB_val new = {key_bytes, (void *)(uintptr_t)new_key};
+    MDB_txn *txn;
+
+    check_mdb(mdb_txn_begin(rival->environment, NULL, 0, &txn), "beginning to write");
+    if (old_key)
+        check_mdb(mdb_del(txn, rival->table, &old, NULL), "deleting");
+    if (new_key)
+        check_mdb(mdb_put(txn, rival->table, &new, value, 0), "storing");
+    check_mdb(mdb_txn_commit(txn), "committing");
+}
+
+void rival_replace(struct rival *rival, const void *old_key, const void *new_key, size_t key_bytes, const void *data,
+                   size_t n_bytes)
+{
+    MDB_val value = {n_bytes, (void *)(uintptr_t)data};
+
+    rival_change(rival, old_key, new_key, key_bytes, &value);
+}
+
+void rival_remove(struct rival *rival, const void *key, size_t key_bytes)
+{
+    rival_change(rival, key, NULL, key_bytes, NULL);
 }

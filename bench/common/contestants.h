@@ -17,6 +17,8 @@ void check_mdb(int code, const char *doing);
 
 /* Opens a new environment of that name in the scratch directory. */
 onecopy *environment_make(const char *name, uint64_t limit_bytes);
+/* The same with a limit of blobs and entries. */
+onecopy *environment_make_limited(const char *name, uint64_t limit_bytes, uint64_t max_entries);
 
 /* LMDB with the flags that onecopy uses. */
 struct rival {
@@ -34,6 +36,11 @@ void rival_end(struct rival *rival);
  * same bytes.
  */
 void rival_fill(struct rival *rival, const void *keys, size_t key_bytes, size_t n, const void *data, size_t n_bytes);
+
+/* Stores a value under a new key and deletes that of an old one (NULL: none), in one transaction. */
+void rival_replace(struct rival *rival, const void *old_key, const void *new_key, size_t key_bytes, const void *data,
+                   size_t n_bytes);
+void rival_remove(struct rival *rival, const void *key, size_t key_bytes);
 
 /* Looks a key up in a transaction of its own; its value's length. Inline, so that LMDB pays for no call of ours. */
 static inline size_t rival_get(const struct rival *rival, const void *key_data, size_t key_bytes)

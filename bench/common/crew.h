@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CREW_MAX 4U
+#define CREW_MAX 64U
 
 struct crew {
     unsigned n;

@@ -2,11 +2,14 @@
  * Where do ten gigabytes in memory go when a benchmark is interrupted or crashes? A process of their own, the keeper,
  * waits at a pipe whose other end the benchmark holds; its end, by whatever cause, closes the pipe, and the keeper
  * removes the directory. It is in a session of its own, where no Ctrl-C reaches it.
+ *
+ * POSIX shared memory objects are files beside the directory whose names begin with its name and a dot.
  */
 #include "common/scratch.h"
 
 #include <err.h>
 #include <ftw.h>
+#include <glob.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,6 +36,20 @@ static void tree_remove(const char *path)
     nftw(path, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Calls nftw() for each object. */
+static void objects_walk(int (*visit)(const char *, const struct stat *, int, struct FTW *))
+{
+    char pattern[sizeof directory + sizeof ".*"];
+    glob_t found;
+
+    snprintf(pattern, sizeof pattern, "%s.*", directory);
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        nftw(found.gl_pathv[i], visit, 8, FTW_PHYS);
+    globfree(&found);
+}
+
 static _Noreturn void keeper(int fd)
 {
     char byte;
@@ -47,6 +64,7 @@ static _Noreturn void keeper(int fd)
     while (read(fd, &byte, 1) != 0)
         ;
     tree_remove(directory);
+    scratch_shm_remove();
     _exit(0);
 }
 
@@ -82,6 +100,35 @@ const char *scratch_path(const char *name)
 void scratch_remove(const char *name)
 {
     tree_remove(scratch_path(name));
+}
+
+const char *scratch_name(void)
+{
+    return strrchr(directory, '/') + 1;
+}
+
+void scratch_shm_remove(void)
+{
+    objects_walk(entry_remove);
+}
+
+static uint64_t n_blocks;
+
+static int blocks_add(const char *path, const struct stat *status, int type, struct FTW *position)
+{
+    (void)path;
+    (void)position;
+    if (type != FTW_NS)
+        n_blocks += (uint64_t)status->st_blocks;
+    return 0;
+}
+
+uint64_t scratch_used(void)
+{
+    n_blocks = 0;
+    nftw(directory, blocks_add, 8, FTW_PHYS);
+    objects_walk(blocks_add);
+    return n_blocks * 512;
 }
 
 /* A number in a file, of the line that begins with a word, or of the first. UINT64_MAX: there is none. */

@@ -13,6 +13,13 @@ const char *scratch_path(const char *name);
 /* Removes a directory in it, and what that holds. */
 void scratch_remove(const char *name);
 
+/* The beginning of the names of POSIX shared memory objects that are removed in the same way. */
+const char *scratch_name(void);
+void scratch_shm_remove(void);
+
+/* Bytes of memory that the directory and those objects take. */
+uint64_t scratch_used(void);
+
 /* How many bytes may be stored there without the machine running short of memory. */
 uint64_t scratch_room(void);
 

@@ -13,7 +13,9 @@ struct scale {
     size_t n_many;    /* the "million" that a pass looks at */
     size_t n_evicted; /* the "100,000" that go */
     unsigned n_rounds, n_long_rounds;
-    size_t n_puts; /* in a round, each timed by itself */
+    size_t n_puts;   /* in a round, each timed by itself */
+    unsigned idle_s; /* how long a daemon with nothing to do is watched */
+    size_t n_idle;   /* the entries that it looks after meanwhile */
 };
 
 /* Opens a new environment of that name that holds so many blobs at most. */
@@ -45,5 +47,6 @@ void measure_pass(const struct scale *scale);
 void measure_evict(const struct scale *scale);
 void measure_put(const struct scale *scale);
 void measure_headroom(const struct scale *scale);
+void measure_idle(const struct scale *scale);
 
 #endif

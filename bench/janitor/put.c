@@ -128,7 +128,7 @@ void measure_put(const struct scale *scale)
     struct writer writer;
 
     writer_begin(&writer, scale, 4 * GIB, SMALL_BYTES);
-    put_measure("put_p99_janitor", scale->n_rounds, BAR_AT_MOST, &writer);
+    put_measure("put_p99_janitor", 2 * scale->n_long_rounds, BAR_AT_MOST, &writer);
     writer.n_puts = scale->n_puts / 10;
     writer.pause_ns = PAUSE_NS;
     put_measure("put_p99_janitor_paced", scale->n_long_rounds, BAR_NONE, &writer);

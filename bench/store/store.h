@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "common/content.h"
 #include "common/contestants.h"
 #include "common/measure.h"
 
@@ -16,13 +17,6 @@ struct scale {
     uint64_t churn_bytes; /* of those for churn */
     bool is_full;         /* churn at four times that as well */
 };
-
-/* The hash that the library uses, in the same variant. */
-void content_hash(const void *data, size_t n_bytes, onecopy_ref *ref);
-
-/* Bytes to be put: random, and never the same again after content_stamp(). */
-uint8_t *content_make(size_t n_bytes);
-void content_stamp(uint8_t *content);
 
 void measure_get_1m(const struct scale *scale);
 void measure_get_100(const struct scale *scale);

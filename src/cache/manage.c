@@ -117,7 +117,7 @@ static int cache_trim(struct store *store, const struct cache_found *found)
     for (;;) {
         struct index_write write;
         uint64_t n_evicted = 0;
-        int result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+        int result = room_eviction_begin(store, &write);
 
         if (result < 0)
             return result;

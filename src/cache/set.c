@@ -228,6 +228,10 @@ static int room_prepare(const struct setting *setting, struct index_write *write
         return SET_AGAIN; /* what was to be replaced has itself gone: the room needed is another */
     if (result == ONECOPY_OK && !present->is_there) {
         result = space_admit_blob(store, write);
+        if (result == ONECOPY_EFULL && write->n_evicted > 0) {
+            *n_evicted = write->n_evicted;
+            return SET_AGAIN;
+        }
         if (result == ONECOPY_OK)
             result = present_find_again(setting, write, present);
     }

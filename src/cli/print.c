@@ -12,13 +12,21 @@
  * ends a command early but quietly.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "escape.h"
 #include "print.h"
+
+static int output_error; /* why something could not be written, as soon as that is known */
+
+void output_flush(void)
+{
+    errno = 0;
+    if (fflush(stdout) != 0 && !output_error)
+        output_error = errno;
+}
 
 __attribute__((format(printf, 2, 0))) static void report_line(const char *hint, const char *format, va_list values)
 {
@@ -28,7 +36,7 @@ __attribute__((format(printf, 2, 0))) static void report_line(const char *hint, 
     if (vasprintf(&sentence, format, values) < 0)
         sentence = NULL;
     safe = sentence ? text_escape(sentence) : NULL; /* a name in it may be a stranger's */
-    fflush(stdout);
+    output_flush();
     fprintf(stderr, "onecopy: %s%s\n", safe ? safe : "out of memory", hint);
 }
 
@@ -109,86 +117,13 @@ enum status report_system(const char *operand)
 
 enum status output_finish(enum status status)
 {
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    output_flush();
+    if (!output_error && !ferror(stdout))
         return status;
-    if (errno == EPIPE)
+    if (output_error == EPIPE)
         return status;
-    report("standard output: %s", errno ? strerror(errno) : "not everything could be written");
+    report("standard output: %s", output_error ? strerror(output_error) : "not everything could be written");
     return STATUS_FAILURE;
-}
-
-char *text_of_bytes(uint64_t n_bytes, char text[TEXT_BYTES])
-{
-    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    double size = (double)n_bytes / 1024;
-    size_t unit = 0;
-
-    if (n_bytes < 1024) {
-        snprintf(text, TEXT_BYTES, "%" PRIu64 " B", n_bytes);
-        return text;
-    }
-    while (size >= 1023.5 && unit + 1 < sizeof units / sizeof *units) {
-        size /= 1024;
-        unit++;
-    }
-    snprintf(text, TEXT_BYTES, "%.*f %s", size < 9.95 ? 1 : 0, size, units[unit]);
-    return text;
-}
-
-char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES])
-{
-    uint64_t seconds = duration_ns / NS_PER_SECOND;
-    uint64_t minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
-
-    if (days)
-        snprintf(text, TEXT_BYTES, "%" PRIu64 "d%02" PRIu64 "h", days, hours % 24);
-    else if (hours)
-        snprintf(text, TEXT_BYTES, "%" PRIu64 "h%02" PRIu64 "m", hours, minutes % 60);
-    else if (minutes)
-        snprintf(text, TEXT_BYTES, "%" PRIu64 "m%02" PRIu64 "s", minutes, seconds % 60);
-    else
-        snprintf(text, TEXT_BYTES, "%" PRIu64 "s", seconds);
-    return text;
-}
-
-char *text_of_span(uint64_t duration_ns, char text[TEXT_BYTES])
-{
-    static const char *const units[] = {"us", "ms", "s"};
-    double span = (double)duration_ns / 1000;
-    size_t unit = 0;
-
-    if (duration_ns < 1000) {
-        snprintf(text, TEXT_BYTES, "%" PRIu64 " ns", duration_ns);
-        return text;
-    }
-    while (span >= 999.5 && unit + 1 < sizeof units / sizeof *units) {
-        span /= 1000;
-        unit++;
-    }
-    snprintf(text, TEXT_BYTES, "%.*f %s", span < 9.995 ? 2 : span < 99.95 ? 1 : 0, span, units[unit]);
-    return text;
-}
-
-char *text_of_percent(double percent, char text[TEXT_BYTES])
-{
-    snprintf(text, TEXT_BYTES, "%.2f %%", percent);
-    return text;
-}
-
-char *text_of_number(uint64_t number, char text[TEXT_BYTES])
-{
-    char digits[TEXT_BYTES];
-    int n_digits = snprintf(digits, sizeof digits, "%" PRIu64, number);
-    char *end = text;
-
-    for (int i = 0; i < n_digits; i++) {
-        if (i && (n_digits - i) % 3 == 0)
-            *end++ = ',';
-        *end++ = digits[i];
-    }
-    *end = '\0';
-    return text;
 }
 
 void print_name(const char *name)

@@ -57,6 +57,11 @@ int index_identity_peek(const char *path, struct index_identity *identity);
 /* The code for one of LMDB's, with a message. */
 int index_error(int mdb_code, const char *doing);
 
+/*
+ * Lets go of the pages that this process has touched: they stay in the file, and are mapped again when they are needed.
+ */
+int index_unmap_pages(const struct index *index);
+
 /* ---- reading ---- */
 
 /* Transactions for reading are made once and renewed; a reader is used by one thread at a time. */
@@ -74,7 +79,9 @@ struct index_write {
     struct index *index;
     struct state *state;
     index_txn *txn;
-    bool must_rebuild; /* the slots have to be made anew from the index before anything else */
+    bool must_rebuild;  /* the slots have to be made anew from the index before anything else */
+    uint32_t n_own;     /* what its beginner is going to put or remove, for which there is room */
+    uint32_t n_evicted; /* what has been evicted in it */
 };
 
 /* How many pages a transaction may take beyond those that LMDB finds free, at most. */

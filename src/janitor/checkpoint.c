@@ -63,7 +63,6 @@ static int bytes_sync(const struct store *store)
 int janitor_checkpoint(struct janitor *janitor, struct onecopy_checkpoint *checkpoint)
 {
     struct store *store = janitor->store;
-    struct onecopy_pass steps = {0};
     int written;
     int result;
 
@@ -72,16 +71,14 @@ int janitor_checkpoint(struct janitor *janitor, struct onecopy_checkpoint *check
         return error_set(ONECOPY_ECANCELLED, "the janitor was stopped");
     if (!store->is_on_disk || janitor->options.dry_run)
         return ONECOPY_OK;
-    janitor->since_ns = clock_exact_ns();
-    janitor->pass = &steps;
-    janitor->pace = (struct pace){.number = index_last_number(&store->index)};
+    steps_begin(janitor);
     result = bytes_sync(store);
     TEST_POINT("bytes_synced");
     if (result < 0)
         return result;
     written = hot_write(janitor, &checkpoint->records);
     result = written == ONECOPY_ECANCELLED ? written : index_sync(&store->index);
-    checkpoint->steps = steps.steps;
+    checkpoint->steps = janitor->n_steps;
     checkpoint->duration_ns = clock_exact_ns() - janitor->since_ns;
     if (result == ONECOPY_OK)
         store_relaxed(&store->state.header->janitor.checkpointed_ns, store_now(store));

@@ -1,8 +1,8 @@
 /*
  * What a pass would do, found out without changing anything: by the same looks at clients, limbo and slots, and by
  * reading in the index how much memory each of those has who would go. A pass right after it does just that, but for
- * what others do meanwhile, and for values that several of those entries have together: their memory goes with the last
- * of them, and is not counted here.
+ * what others do meanwhile, for what only dead clients have in view, and for values that several of those entries have
+ * together: their memory goes with the last of them, and is not counted here.
  */
 #include "janitor/janitor.h"
 

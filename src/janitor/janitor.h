@@ -25,8 +25,10 @@ struct janitor {
     uint64_t rested_ns;   /* before that, no mark is looked at */
     uint32_t n_fruitless; /* passes in a row that left a mark passed and changed nothing */
 
-    struct onecopy_pass *pass; /* the one under way */
-    uint64_t since_ns;         /* its beginning, of clock_exact_ns() */
+    /* The pass or checkpoint under way. */
+    struct onecopy_pass *pass;
+    uint64_t since_ns; /* its beginning, of clock_exact_ns() */
+    uint64_t n_steps, longest_step_ns;
     struct pace pace;
     struct queue_record *records; /* what a look at the slots has found */
 };
@@ -54,6 +56,9 @@ int janitor_wait(struct janitor *janitor, uint64_t timeout_ns, int (*check)(void
 int janitor_checkpoint(struct janitor *janitor, struct onecopy_checkpoint *checkpoint);
 
 /* ---- parts of a pass, for each other ---- */
+
+/* step.c: begins to count. */
+void steps_begin(struct janitor *janitor);
 
 /* marks.c: what may be stored, and from where on it is too much. */
 struct marks {

@@ -19,6 +19,9 @@
 #define DUE_PART  32U
 #define DUE_LEAST 256U
 
+/* A pass of so many transactions lets go of the index's pages afterwards, which are everybody's: see scan.c. */
+#define UNMAP_STEPS 16U
+
 /* The rests after passes that were of no use: the first, doubled each time, and the longest. */
 #define REST_MIN_NS UINT64_C(100000000)
 #define REST_MAX_NS UINT64_C(10000000000)
@@ -121,6 +124,8 @@ static void pass_finish(struct janitor *janitor)
     pass->next_due_ns = janitor->due_ns;
     pass->is_above_mark = marks_in_use_pages(janitor->store) > marks.high_pages ||
                           marks_in_use_entries(janitor->store) > marks.high_entries;
+    pass->steps = janitor->n_steps;
+    pass->longest_step_ns = janitor->longest_step_ns;
     pass->duration_ns = clock_exact_ns() - janitor->since_ns;
 }
 
@@ -142,10 +147,9 @@ int janitor_pass(struct janitor *janitor, struct onecopy_pass *pass)
 {
     int result;
 
-    janitor->since_ns = clock_exact_ns();
     *pass = (struct onecopy_pass){.began_ns = store_now(janitor->store)};
     janitor->pass = pass;
-    janitor->pace = (struct pace){.number = index_last_number(&janitor->store->index)};
+    steps_begin(janitor);
     janitor->due_ns = clock_add(pass->began_ns, janitor->options.sweep_interval_ns);
     if (janitor->options.dry_run) {
         result = estimate(janitor);
@@ -161,6 +165,8 @@ int janitor_pass(struct janitor *janitor, struct onecopy_pass *pass)
     pass_finish(janitor);
     rest_set(janitor);
     marks_publish(janitor);
+    if (pass->steps >= UNMAP_STEPS)
+        index_unmap_pages(&janitor->store->index);
     TEST_POINT("pass_done");
     janitor_tell(&janitor->store->state, pass);
     return result;

@@ -6,8 +6,8 @@
  * even awake. So there are pauses. As long as nobody else writes, there is a short one after each millisecond: a writer
  * that has come meanwhile gets the lock, and is noticed by the numbers of transactions. Where others write, there is a
  * pause after each transaction. If they are many, it goes on until they have had so many turns that one of ours among
- * them does not matter to the slowest hundredth of theirs, and ours may take a while. If they are few, it is shorter, as
- * they need space as well, and so is our transaction: hardly longer than one of theirs.
+ * them does not matter to the slowest hundredth of theirs, and ours may take a while. If they are few, it is shorter,
+ * as they need space as well, and so is our transaction: hardly longer than one of theirs.
  *
  * The other way round, the lock comes to the janitor in time though others use it all the time, since it is given to
  * one of those who sleep on it each time that it is let go.
@@ -72,8 +72,9 @@ static void turns_give(struct janitor *janitor)
     struct pace *pace = &janitor->pace;
     uint64_t since_ns = clock_exact_ns();
     uint64_t now_ns = since_ns;
-    uint64_t n = turns_count(janitor, now_ns);
+    uint64_t n;
 
+    turns_count(janitor, now_ns);
     if (now_ns >= pace->contended_until_ns && pace->burst_ns < BURST_NS)
         return;
     do {
@@ -142,6 +143,13 @@ static int write_begin_roomy(struct janitor *janitor, struct step *step)
     return result;
 }
 
+void steps_begin(struct janitor *janitor)
+{
+    janitor->since_ns = clock_exact_ns();
+    janitor->n_steps = janitor->longest_step_ns = 0;
+    janitor->pace = (struct pace){.number = index_last_number(&janitor->store->index)};
+}
+
 int step_begin(struct janitor *janitor, struct step *step)
 {
     int result;
@@ -163,12 +171,11 @@ int step_begin(struct janitor *janitor, struct step *step)
 
 int step_commit(struct janitor *janitor, struct step *step)
 {
-    struct onecopy_pass *pass = janitor->pass;
     int result = index_commit(&step->write);
     uint64_t duration_ns = clock_exact_ns() - step->began_ns;
 
-    if (duration_ns > pass->longest_step_ns)
-        pass->longest_step_ns = duration_ns;
+    if (duration_ns > janitor->longest_step_ns)
+        janitor->longest_step_ns = duration_ns;
     janitor->pace.burst_ns += duration_ns;
     step_count(janitor, 1);
     return result;
@@ -176,7 +183,7 @@ int step_commit(struct janitor *janitor, struct step *step)
 
 void step_count(struct janitor *janitor, uint32_t n)
 {
-    janitor->pass->steps += n;
+    janitor->n_steps += n;
     janitor->pace.number = index_last_number(&janitor->store->index);
 }
 

@@ -25,7 +25,11 @@
 #define FORMAT_VERSION 2U
 
 #define JOURNAL_RECORDS 256U
-#define QUEUE_RECORDS   512U
+
+/* Records of an eviction queue: a share of the slots. To fill it takes a pass over all of them. */
+#define QUEUE_SHARE       128U
+#define QUEUE_RECORDS_MIN 512U
+#define QUEUE_RECORDS_MAX 8192U
 
 #define NO_SLOT UINT32_MAX
 
@@ -382,7 +386,7 @@ enum queue_number { QUEUE_ALL, QUEUE_SMALL, QUEUE_CACHES, QUEUES = QUEUE_CACHES 
 
 struct queue_record {
     uint32_t slot;
-    uint32_t padding;
+    uint32_t is_expired; /* when the queue was filled */
     uint64_t accessed_ns;
 };
 static_assert(sizeof(struct queue_record) == 16 && offsetof(struct queue_record, accessed_ns) == 8, "shared layout");
@@ -393,8 +397,14 @@ struct eviction_queue {
     uint32_t n_records;
     uint32_t cache; /* whose, where caches share it; and by which policy */
     uint32_t policy;
-    struct queue_record records[QUEUE_RECORDS];
+    struct queue_record records[]; /* QUEUE_RECORDS_MIN or more, by the number of slots */
 };
-static_assert(sizeof(struct eviction_queue) == 8208 && offsetof(struct eviction_queue, records) == 16, "shared layout");
+static_assert(sizeof(struct eviction_queue) == 16 && offsetof(struct eviction_queue, records) == 16, "shared layout");
+
+/* The length of a queue with room for so many. */
+static inline uint64_t queue_bytes(uint32_t n_records)
+{
+    return sizeof(struct eviction_queue) + (uint64_t)n_records * sizeof(struct queue_record);
+}
 
 #endif

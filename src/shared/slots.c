@@ -100,7 +100,7 @@ void totals_copy(struct totals *to, const struct totals *from)
 void queues_clear(struct state *state)
 {
     for (int i = 0; i < QUEUES; i++)
-        state->queues[i].n_records = 0;
+        queue_at(state, (uint32_t)i)->n_records = 0;
 }
 
 void journal_begin(struct state *state, uint32_t client, uint64_t number)

@@ -36,6 +36,12 @@ bool journal_recover(struct state *state, uint64_t number);
 /* Has the slots made anew by the next write transaction, once this one is aborted. */
 void journal_distrust(struct state *state);
 
+/* One of the queues that enum queue_number names. */
+static inline struct eviction_queue *queue_at(const struct state *state, uint32_t number)
+{
+    return (struct eviction_queue *)(void *)(state->queues + number * queue_bytes(state->queue_records));
+}
+
 /* Copies totals, word by word. */
 void totals_copy(struct totals *to, const struct totals *from);
 

@@ -22,6 +22,13 @@ struct offsets {
     uint64_t journal, queues, buckets, claims, events, caches, clients, cells, slots, counters, end;
 };
 
+static uint32_t queue_records(uint32_t max_slots)
+{
+    uint32_t n = max_slots / QUEUE_SHARE;
+
+    return n < QUEUE_RECORDS_MIN ? QUEUE_RECORDS_MIN : n > QUEUE_RECORDS_MAX ? QUEUE_RECORDS_MAX : n;
+}
+
 /* Where each part begins. The bounds on the three counts keep the sums far from overflow. */
 static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uint32_t max_slots)
 {
@@ -29,7 +36,7 @@ static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uin
 
     at.journal = PAGE_BYTES;
     at.queues = at.journal + page_align(sizeof(struct journal));
-    at.buckets = at.queues + page_align(QUEUES * sizeof(struct eviction_queue));
+    at.buckets = at.queues + page_align(QUEUES * queue_bytes(queue_records(max_slots)));
     at.claims = at.buckets + page_align((WAIT_BUCKETS + 1) * sizeof(struct wait_bucket));
     at.events = at.claims + page_align(CLAIM_CELLS * sizeof(struct claim_cell));
     at.caches = at.events + page_align(EVENTS * sizeof(struct event_cell));
@@ -44,10 +51,10 @@ static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uin
 /*
  * Sixteen bytes that differ from boot to boot. Zeros where the kernel does not tell (/proc is not mounted, or shows no
  * more than processes): that agrees with any other, so that such a process and the rest of the host can share a state,
- * and one on disk may be taken to be of this boot when it is not. That is bearable: nobody is in it when that happens, so
- * bytes are checked before their first use, and slots that contradict the index have the state made anew. What stays
- * wrong is the clock, which goes back by the time that the machine was up (blobs live longer), and pages lost in a
- * crash count as resident.
+ * and one on disk may be taken to be of this boot when it is not. That is bearable: nobody is in it when that happens,
+ * so bytes are checked before their first use, and slots that contradict the index have the state made anew. What
+ * stays wrong is the clock, which goes back by the time that the machine was up (blobs live longer), and pages lost in
+ * a crash count as resident.
  */
 static void read_boot_id(uint8_t boot_id[16])
 {
@@ -85,7 +92,7 @@ static int state_map_length(int fd, struct offsets at, struct state *state)
     state->map_bytes = at.end;
     state->header = (struct state_header *)base;
     state->journal = (struct journal *)(base + at.journal);
-    state->queues = (struct eviction_queue *)(base + at.queues);
+    state->queues = base + at.queues;
     state->buckets = (struct wait_bucket *)(base + at.buckets);
     state->claims = (struct claim_cell *)(base + at.claims);
     state->events = (struct event_cell *)(base + at.events);
@@ -114,6 +121,7 @@ int state_create(int fd, const struct state_shape *shape, uint64_t clock_start_n
     state->max_clients = shape->max_clients;
     state->max_pins = shape->max_pins;
     state->max_slots = shape->max_slots;
+    state->queue_records = queue_records(state->max_slots);
 
     header = state->header;
     header->phase = shape->phase;
@@ -167,29 +175,28 @@ void state_finish(struct state *state)
     store_release(&state->header->phase, (uint32_t)STATE_READY);
 }
 
-static bool header_is_good(const struct state_header *header, uint64_t identity)
+static bool header_is_of_this_boot(const struct state_header *header)
 {
     uint8_t boot_id[16];
 
     read_boot_id(boot_id);
+    return boot_ids_agree(header->boot_id, boot_id);
+}
+
+static bool header_is_good(const struct state_header *header, uint64_t identity)
+{
     return header->magic == STATE_MAGIC && header->version == FORMAT_VERSION && header->phase == STATE_READY &&
-           (identity == 0 || header->identity == identity) && boot_ids_agree(header->boot_id, boot_id) &&
-           header->max_clients > 0 && header->max_clients <= MAX_CLIENTS && header->max_pins > 0 &&
-           header->max_pins <= MAX_PINS && header->max_slots > 0 && header->max_slots <= MAX_SLOTS;
+           (identity == 0 || header->identity == identity) && header->max_clients > 0 &&
+           header->max_clients <= MAX_CLIENTS && header->max_pins > 0 && header->max_pins <= MAX_PINS &&
+           header->max_slots > 0 && header->max_slots <= MAX_SLOTS;
 }
 
 bool state_peek_earlier(int fd, struct state_shape *shape)
 {
     struct state_header header;
-    uint8_t boot_id[16];
 
-    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header)
-        return false;
-    read_boot_id(boot_id);
-    if (memcmp(header.boot_id, boot_id, sizeof boot_id) == 0)
-        return false;
-    memcpy(header.boot_id, boot_id, sizeof boot_id);
-    if (!header_is_good(&header, 0))
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || !header_is_good(&header, 0) ||
+        header_is_of_this_boot(&header))
         return false;
     *shape = (struct state_shape){.max_bytes = load_relaxed(&header.max_bytes),
                                   .max_entries = load_relaxed(&header.max_entries),
@@ -213,7 +220,8 @@ int state_map(int fd, uint64_t identity, struct state *state)
         return error_system("cannot examine the state file");
     if ((uint64_t)status.st_size < PAGE_BYTES)
         return ONECOPY_ECORRUPT;
-    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || !header_is_good(&header, identity))
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header || !header_is_good(&header, identity) ||
+        !header_is_of_this_boot(&header))
         return ONECOPY_ECORRUPT;
     at = state_offsets(header.max_clients, header.max_pins, header.max_slots);
     if ((uint64_t)status.st_size != at.end)
@@ -224,6 +232,7 @@ int state_map(int fd, uint64_t identity, struct state *state)
     state->max_clients = header.max_clients;
     state->max_pins = header.max_pins;
     state->max_slots = header.max_slots;
+    state->queue_records = queue_records(state->max_slots);
     return ONECOPY_OK;
 }
 

@@ -9,17 +9,18 @@ struct state {
     size_t map_bytes;
     struct state_header *header;
     struct journal *journal;
-    struct eviction_queue *queues; /* QUEUES of them */
-    struct wait_bucket *buckets;   /* WAIT_BUCKETS, and one that everything is signalled to */
-    struct claim_cell *claims;     /* CLAIM_CELLS */
-    struct event_cell *events;     /* EVENTS */
-    struct cache *caches;          /* MAX_CACHES */
+    uint8_t *queues;             /* QUEUES of them: see queue_at() */
+    struct wait_bucket *buckets; /* WAIT_BUCKETS, and one that everything is signalled to */
+    struct claim_cell *claims;   /* CLAIM_CELLS */
+    struct event_cell *events;   /* EVENTS */
+    struct cache *caches;        /* MAX_CACHES */
     struct client *clients;
     struct pin_cell *cells; /* max_pins of client 0, of client 1, ... */
     struct slot *slots;
     struct counters *counters; /* MAX_CACHES of client 0, of client 1, ... */
     /* As the header says; copies that no other process can change. */
     uint32_t max_clients, max_pins, max_slots;
+    uint32_t queue_records; /* that each eviction queue has room for */
 };
 
 /* What a state file is made for. */

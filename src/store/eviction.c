@@ -63,12 +63,6 @@ uint64_t eviction_time(const struct eviction_rule *rule, const struct slot *slot
     return load_relaxed(rule->policy == ONECOPY_POLICY_TTL ? &slot->expires_ns : &slot->accessed_ns);
 }
 
-/* The order of eviction: what has expired, then by that time. */
-static uint64_t slot_rank(const struct eviction_rule *rule, const struct slot *slot)
-{
-    return eviction_is_expired(rule, slot) ? 0 : eviction_time(rule, slot);
-}
-
 /* Whether a cache keeps its entries whatever there is need for. One that was dropped keeps nothing. */
 static bool cache_evicts_nothing(const struct cache *cache)
 {
@@ -134,20 +128,21 @@ void eviction_rule_end(struct eviction_rule *rule)
     free(rule->pinned);
 }
 
-struct candidate {
-    uint64_t rank;
-    struct queue_record record;
-};
+/* The order of eviction: what has expired, then by time. */
+static uint64_t record_rank(const struct queue_record *record)
+{
+    return record->is_expired ? 0 : record->accessed_ns;
+}
 
 /* Restores the heap, whose root is the youngest, after its root was replaced. */
-static void heap_sink(struct candidate *heap, size_t n, size_t at)
+static void heap_sink(struct queue_record *heap, size_t n, size_t at)
 {
-    struct candidate moving = heap[at];
+    struct queue_record moving = heap[at];
 
     for (size_t child = 2 * at + 1; child < n; child = 2 * at + 1) {
-        if (child + 1 < n && heap[child + 1].rank > heap[child].rank)
+        if (child + 1 < n && record_rank(&heap[child + 1]) > record_rank(&heap[child]))
             child++;
-        if (heap[child].rank <= moving.rank)
+        if (record_rank(&heap[child]) <= record_rank(&moving))
             break;
         heap[at] = heap[child];
         at = child;
@@ -155,9 +150,27 @@ static void heap_sink(struct candidate *heap, size_t n, size_t at)
     heap[at] = moving;
 }
 
+static void heap_make(struct queue_record *heap, size_t n)
+{
+    for (size_t parent = n / 2; parent > 0; parent--)
+        heap_sink(heap, n, parent - 1);
+}
+
+/* Turns a heap into a list with the oldest first. */
+static void heap_sort(struct queue_record *heap, size_t n)
+{
+    for (; n > 1; n--) {
+        struct queue_record youngest = heap[0];
+
+        heap[0] = heap[n - 1];
+        heap[n - 1] = youngest;
+        heap_sink(heap, n - 1, 0);
+    }
+}
+
 static struct eviction_queue *queue_of_cache(const struct state *state, uint32_t cache)
 {
-    return &state->queues[QUEUE_CACHES + cache % (QUEUES - QUEUE_CACHES)];
+    return queue_at(state, QUEUE_CACHES + cache % (QUEUES - QUEUE_CACHES));
 }
 
 static struct eviction_queue *queue_of(const struct eviction *eviction)
@@ -166,51 +179,50 @@ static struct eviction_queue *queue_of(const struct eviction *eviction)
 
     if (eviction->rule.cache != 0)
         return queue_of_cache(state, eviction->rule.cache);
-    return &state->queues[eviction->rule.is_small ? QUEUE_SMALL : QUEUE_ALL];
+    return queue_at(state, eviction->rule.is_small ? QUEUE_SMALL : QUEUE_ALL);
 }
 
 /*
- * Fills the queue with the oldest blobs that may go: one pass over the slots, keeping the oldest in a heap. Nothing
- * that is accessed or stored later can become older than these, so until the queue is used up its order is the order of
- * LRU; what was accessed since is passed over when its turn comes.
+ * Fills the queue with the oldest blobs that may go: one pass over the slots, keeping the oldest in a heap, in the
+ * queue's own place; it counts as empty until it is done. Nothing that is accessed or stored later can become older
+ * than these, so until the queue is used up its order is the order of LRU; what was accessed since is passed over when
+ * its turn comes.
  */
 static void queue_refill(const struct eviction *eviction)
 {
     struct state *state = &eviction->store->state;
     struct eviction_queue *queue = queue_of(eviction);
+    struct queue_record *heap = queue->records;
     uint32_t n_slots = load_relaxed(&state->header->totals.slot_high);
-    struct candidate heap[QUEUE_RECORDS];
+    size_t n_max = state->queue_records;
     size_t n = 0;
 
+    queue->n_records = 0;
+    atomic_signal_fence(memory_order_seq_cst); /* a process killed in here leaves it so */
     for (uint32_t i = 0; i < n_slots && i < state->max_slots; i++) {
         const struct slot *slot = &state->slots[i];
-        uint64_t accessed = eviction_time(&eviction->rule, slot);
-        uint64_t rank = slot_rank(&eviction->rule, slot);
-        struct candidate candidate = {.rank = rank, .record = {.slot = i, .accessed_ns = accessed}};
+        struct queue_record record = {.slot = i,
+                                      .is_expired = eviction_is_expired(&eviction->rule, slot),
+                                      .accessed_ns = eviction_time(&eviction->rule, slot)};
 
-        if ((n == QUEUE_RECORDS && rank >= heap[0].rank) || !eviction_rule_allows(&eviction->rule, i))
+        if ((n == n_max && record_rank(&record) >= record_rank(&heap[0])) || !eviction_rule_allows(&eviction->rule, i))
             continue;
-        if (n < QUEUE_RECORDS) {
-            heap[n++] = candidate;
-            for (size_t parent = n / 2; n == QUEUE_RECORDS && parent > 0; parent--)
-                heap_sink(heap, n, parent - 1);
+        if (n < n_max) {
+            heap[n++] = record;
+            if (n == n_max)
+                heap_make(heap, n);
         } else {
-            heap[0] = candidate;
+            heap[0] = record;
             heap_sink(heap, n, 0);
         }
     }
-    for (size_t parent = n / 2; n < QUEUE_RECORDS && parent > 0; parent--)
-        heap_sink(heap, n, parent - 1);
+    if (n < n_max)
+        heap_make(heap, n);
+    heap_sort(heap, n);
     queue->next = 0;
-    queue->n_records = (uint32_t)n;
     queue->cache = eviction->rule.cache;
     queue->policy = eviction->rule.policy;
-    /* The root is the youngest of those left: the queue is filled from its end. */
-    for (; n > 0; n--) {
-        queue->records[n - 1] = heap[0].record;
-        heap[0] = heap[n - 1];
-        heap_sink(heap, n - 1, 0);
-    }
+    queue->n_records = (uint32_t)n;
 }
 
 /* Whether a candidate that was found some time ago still is one. */
@@ -231,7 +243,7 @@ static bool queue_next(const struct eviction *eviction, struct queue_record *can
 
     if (queue->cache != eviction->rule.cache || queue->policy != eviction->rule.policy)
         return false;
-    while (queue->next < queue->n_records && queue->next < QUEUE_RECORDS) {
+    while (queue->next < queue->n_records && queue->next < eviction->store->state.queue_records) {
         *candidate = queue->records[queue->next++];
         if (candidate_is_good(eviction, candidate))
             return true;
@@ -284,6 +296,23 @@ static void evictions_count(const struct eviction *eviction, uint32_t cache, uin
         cache_count(eviction->store, cache, counters[reason], n);
 }
 
+/* The place of the first record with a later time, among those that nobody has taken. */
+static uint32_t record_after(const struct eviction_queue *queue, uint64_t time_ns)
+{
+    uint32_t low = queue->next;
+    uint32_t high = queue->n_records;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (queue->records[middle].accessed_ns > time_ns)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
 /*
  * What is not in the queue expires no sooner than the last that is. So an entry belongs into it if it expires sooner,
  * and the last may drop out for it.
@@ -293,18 +322,17 @@ void eviction_note(struct store *store, uint32_t cache, uint32_t slot)
     struct state *state = &store->state;
     struct eviction_queue *queue = queue_of_cache(state, cache);
     uint64_t expires_ns = load_relaxed(&slot_at(state, slot)->expires_ns);
-    uint32_t at = queue->next;
+    uint32_t at;
 
     if (load_relaxed(&cache_at(state, cache)->policy) != ONECOPY_POLICY_TTL || queue->cache != cache ||
-        queue->policy != ONECOPY_POLICY_TTL || queue->n_records > QUEUE_RECORDS)
+        queue->policy != ONECOPY_POLICY_TTL || queue->n_records > state->queue_records)
         return;
-    while (at < queue->n_records && queue->records[at].accessed_ns <= expires_ns)
-        at++;
+    at = record_after(queue, expires_ns);
     if (at >= queue->n_records)
         return;
     store_relaxed(&state->journal->has_candidates, 1U); /* nobody goes by a queue that was left half moved */
     atomic_signal_fence(memory_order_seq_cst);
-    if (queue->n_records == QUEUE_RECORDS)
+    if (queue->n_records == state->queue_records)
         queue->n_records--;
     memmove(&queue->records[at + 1], &queue->records[at], (queue->n_records - at) * sizeof *queue->records);
     queue->records[at] = (struct queue_record){.slot = slot, .accessed_ns = expires_ns};
@@ -431,6 +459,7 @@ int eviction_run(struct store *store, struct index_write *write, const struct ev
     if (goal->sum)
         sum_add(goal->sum, sum);
     *n_evicted = removal->n_blobs + removal->n_freed;
+    write->n_evicted += (uint32_t)*n_evicted;
     return ONECOPY_OK;
 }
 
@@ -441,6 +470,7 @@ int eviction_commit(struct store *store, struct index_write *write, const struct
 
     *n_evicted = 0;
     result = eviction_run(store, write, goal, n_evicted);
+    *n_evicted = write->n_evicted; /* with what its beginning has */
     if (result == ONECOPY_OK && *n_evicted > 0)
         return index_commit(write);
     index_abort(write);

@@ -1,10 +1,12 @@
 /*
- * The state file is lost with the boot of the machine, and with it goes who was accessed when: all blobs would be as old
- * as their first put, and those whose expiry was extended would expire too soon. So a checkpoint writes that into the
- * index, in parts of some dozens of slots that share a page with one other; only parts that have changed are written.
+ * The state file is lost with the boot of the machine, and with it goes who was accessed when: all blobs would be as
+ * old as their first put, and those whose expiry was extended would expire too soon. So a checkpoint writes that into
+ * the index, in parts of some dozens of slots that share a page with one other; only parts that have changed are
+ * written.
  *
- * A part is a snapshot that nobody was stopped for, and it may be older than what else is in the index: each record says
- * which generation of its slot it means. What it says can only make a time later than the blob's own record has it.
+ * A part is a snapshot that nobody was stopped for, and it may be older than what else is in the index: each record
+ * says which generation of its slot it means. What it says can only make a time later than the blob's own record has
+ * it.
  */
 #include "store/hot.h"
 

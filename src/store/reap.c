@@ -38,6 +38,65 @@ static int pending_return(struct store *store, struct index_write *write, const 
     return ONECOPY_OK;
 }
 
+/* ---- making holes beforehand ---- */
+
+/* Extents that are punched in one go. */
+#define PUNCH_BATCH 64U
+
+struct holes {
+    uint32_t client;
+    uint64_t from_page;
+    uint32_t n;
+    struct extent extents[PUNCH_BATCH];
+};
+
+static int hole_visit(void *context, const struct pending *pending)
+{
+    struct holes *holes = context;
+
+    if (pending->client == holes->client && pending->kind != PENDING_WARM && pending->extent.page >= holes->from_page)
+        holes->extents[holes->n++] = pending->extent;
+    return holes->n == PUNCH_BATCH;
+}
+
+/* With a reader of its own: a process that is only about to register has no lanes yet. */
+static int holes_find(const struct store *store, struct holes *holes)
+{
+    index_txn *reader = NULL;
+    int result = index_reader_begin(&store->index, &reader);
+
+    holes->n = 0;
+    if (result == ONECOPY_OK)
+        result = index_pendings_visit(&store->index, reader, hole_visit, holes);
+    if (reader)
+        index_reader_free(reader);
+    return result;
+}
+
+/*
+ * Punching a large extent takes its time, for which writers shall not wait. Nobody but the client knows of these pages,
+ * so it is done with no lock held; the transaction that files them finds holes, and is soon over.
+ */
+static int pending_punch(struct store *store, uint32_t client)
+{
+    struct holes holes = {.client = client, .n = PUNCH_BATCH};
+    int result = ONECOPY_OK;
+
+    while (result == ONECOPY_OK && holes.n == PUNCH_BATCH) {
+        result = holes_find(store, &holes);
+        if (result < 0)
+            return result;
+        result = ONECOPY_OK;
+        for (uint32_t i = 0; i < holes.n && result == ONECOPY_OK; i++)
+            result = arena_punch(&store->arena, holes.extents[i]);
+        if (holes.n > 0)
+            holes.from_page = holes.extents[holes.n - 1].page + 1;
+    }
+    return result;
+}
+
+/* ---- returning ---- */
+
 /* Those that are punched to make room for another go first: that one's share of the budget is theirs. */
 enum reap_pass { PASS_PUNCHES, PASS_ALL };
 
@@ -92,8 +151,10 @@ static int pending_pass(struct store *store, uint32_t client, enum reap_pass pas
 
 int reap_pending(struct store *store, uint32_t client, uint64_t *n_pages)
 {
-    int result = pending_pass(store, client, PASS_PUNCHES, n_pages);
+    int result = pending_punch(store, client);
 
+    if (result == ONECOPY_OK)
+        result = pending_pass(store, client, PASS_PUNCHES, n_pages);
     return result == ONECOPY_OK ? pending_pass(store, client, PASS_ALL, n_pages) : result;
 }
 
@@ -124,8 +185,8 @@ static int dead_clients_clear(struct store *store, struct reaped *reaped)
         }
         TEST_POINT("pending_returned");
         add_relaxed(&header->dead_clients, 1U);
-        TEST_POINT("dead_client_counted");
         reaped->n_clients++;
+        TEST_POINT("dead_client_counted");
         client_release_dead(&store->state, client);
     }
     return ONECOPY_OK;

@@ -31,6 +31,9 @@
 /* A full index exchanges one more blob for so many pages that it lacks. */
 #define EXCHANGE_PART 3U
 
+/* A transaction that evicts makes sure of room for so many blobs; with more room it evicts more. */
+#define EVICTION_BLOBS_MIN 8U
+
 /* A batch may ask for this part of the limit. */
 #define BATCH_PART 16U
 
@@ -57,15 +60,20 @@ struct search {
     bool ignores_share; /* nothing that is in the index may be evicted: it may grow beyond its share */
 };
 
+/* What is counted is the room that there was at the beginning of the transaction. */
 uint32_t room_eviction_allowance(const struct index_write *write)
 {
+    uint64_t spoken_for = (uint64_t)write->n_own + write->n_evicted;
     struct index_room room;
     uint64_t n;
 
     index_room_count(write, &room);
     n = room.n_ahead + room.n_reusable;
     n = n > INDEX_PAGES_BASE ? (n - INDEX_PAGES_BASE) / INDEX_PAGES_EACH : 0;
-    return n < 1 ? 1 : n < REMOVAL_MAX ? (uint32_t)n : REMOVAL_MAX;
+    n = n > spoken_for ? n - spoken_for : 0;
+    if (n == 0 && write->n_evicted == 0)
+        return 1; /* there is a reserve for that */
+    return n < REMOVAL_MAX ? (uint32_t)n : REMOVAL_MAX;
 }
 
 uint32_t room_batch(const struct store *store, uint32_t most)
@@ -307,12 +315,23 @@ int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *
         if (!is_begun)
             continue;
         n_claimed = slots_claim_pages(store);
-        if (n_claimed == 0)
+        if (n_claimed == 0) {
+            write->n_own = n_blobs;
             return ONECOPY_OK;
+        }
         result = space_give_back(store, write, n_claimed, &n_given);
         if (result < 0)
             return result;
     }
+}
+
+int room_eviction_begin(struct store *store, struct index_write *write)
+{
+    int result = room_write_begin(store, EVICTION_BLOBS_MIN, write);
+
+    if (result == ONECOPY_OK)
+        write->n_own = 0;
+    return result;
 }
 
 int room_removal_begin(struct store *store, uint32_t n_blobs, struct index_write *write)

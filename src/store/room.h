@@ -18,16 +18,16 @@ int room_write_begin(struct store *store, uint32_t n_blobs, struct index_write *
  */
 int room_removal_begin(struct store *store, uint32_t n_blobs, struct index_write *write);
 
-/* How many blobs the transaction may remove, given the room it has. */
+/* The same for a transaction that evicts as much as it has room for, and is sure of some. */
+int room_eviction_begin(struct store *store, struct index_write *write);
+
+/*
+ * How many blobs the transaction may evict, given the room it has, beside what it was begun for and what it has evicted
+ * already. At least 1 when that is nothing; 0: what has been evicted is to be committed first.
+ */
 uint32_t room_eviction_allowance(const struct index_write *write);
 
 /* How many blobs, up to `most`, one transaction may put without asking for too much of the index. */
 uint32_t room_batch(const struct store *store, uint32_t most);
-
-/*
- * Blobs for whose removal a transaction that may have to evict makes sure of room in the index; with more room it
- * evicts more.
- */
-#define EVICTION_BLOBS_MIN 8U
 
 #endif

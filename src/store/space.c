@@ -289,7 +289,7 @@ static int reserve_step(struct store *store, uint64_t n_pages, struct reservatio
 {
     struct index_write write;
     uint64_t n_evicted = 0;
-    int result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+    int result = room_eviction_begin(store, &write);
 
     if (result < 0)
         return result;
@@ -300,7 +300,7 @@ static int reserve_step(struct store *store, uint64_t n_pages, struct reservatio
         result = eviction_run(store, &write, &goal, &n_evicted);
         if (result == ONECOPY_OK)
             result = extent_reserve(store, &write, n_pages, n_evicted > 0, reservation);
-        if (result == ONECOPY_ENOTFOUND && n_evicted == 0 && reservation->punches.n == 0)
+        if (result == ONECOPY_ENOTFOUND && write.n_evicted == 0 && reservation->punches.n == 0)
             result = ONECOPY_EFULL;
     }
     if (result == ONECOPY_OK || result == ONECOPY_ENOTFOUND)
@@ -377,7 +377,7 @@ static int shrink_for_file_system(struct store *store, uint64_t n_pages, bool *h
     uint64_t n_evicted = 0;
     uint64_t n_given = 0;
     uint64_t warm;
-    int result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+    int result = room_eviction_begin(store, &write);
 
     *has_helped = false;
     if (result < 0)
@@ -538,7 +538,7 @@ int space_enforce_limit(struct store *store)
 
         if (resident <= budget)
             return ONECOPY_OK;
-        result = room_write_begin(store, EVICTION_BLOBS_MIN, &write);
+        result = room_eviction_begin(store, &write);
         if (result < 0)
             return result;
         if (load_relaxed(&store_totals(store)->warm_pages) > 0) {

@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <ftw.h>
 #include <signal.h>
 #include <spawn.h>
@@ -30,7 +31,7 @@ static struct kept {
     void *pointer;
 } * all_kept;
 
-static void *keep(void *pointer)
+void *place_keep(void *pointer)
 {
     struct kept *kept = malloc(sizeof *kept);
 
@@ -40,19 +41,27 @@ static void *keep(void *pointer)
     return pointer;
 }
 
-static const char *program_path(void)
-{
-    const char *path = getenv("ONECOPY_BIN");
+/* What a program is called, and where it is: what the variable says, or as it is built. */
+static const struct named {
+    const char *name, *variable, *usual;
+} the_program = {"onecopy", "ONECOPY_BIN", "build/onecopy"},
+  the_daemon = {"onecopyd", "ONECOPYD_BIN", "build/onecopyd"};
 
-    return path ? path : "build/onecopy";
+static const char *named_path(const struct named *named)
+{
+    const char *path = getenv(named->variable);
+
+    return path ? path : named->usual;
 }
 
 void place_setup(void)
 {
     static const char *const variables[] = {
-        "ONECOPY_PATH",     "ONECOPY_MAX_BYTES", "ONECOPY_MAX_ENTRIES", "ONECOPY_TTL",
-        "ONECOPY_MAX_PINS", "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS", "ONECOPY_MODE",
-        "ONECOPY_GROUP",    "ONECOPY_READ_ONLY", "ONECOPY_NO_CREATE",
+        "ONECOPY_PATH",     "ONECOPY_MAX_BYTES", "ONECOPY_MAX_ENTRIES",   "ONECOPY_TTL",
+        "ONECOPY_MAX_PINS", "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS",   "ONECOPY_MODE",
+        "ONECOPY_GROUP",    "ONECOPY_READ_ONLY", "ONECOPY_NO_CREATE",     "ONECOPY_MAX_KEPT_BYTES",
+        "NO_COLOR",         "ONECOPYD_CONFIG",   "ONECOPYD_ENVIRONMENTS", "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",    "WATCHDOG_PID",      "JOURNAL_STREAM",
     };
     int length;
 
@@ -87,7 +96,14 @@ const char *place_file(const char *name)
     char *path;
 
     ck_assert_int_gt(asprintf(&path, "%s/%s", place, name), 0);
-    return keep(path);
+    return place_keep(path);
+}
+
+void cache_move(const char *name)
+{
+    int length = snprintf(cache, sizeof cache, "%s/%s", place, name);
+
+    ck_assert_int_lt(length, (int)sizeof cache);
 }
 
 const char *file_make(const char *name, const void *bytes, size_t n_bytes)
@@ -130,7 +146,7 @@ static char *descriptor_read(int fd, size_t *n_bytes)
     ck_assert_ptr_nonnull(bytes);
     ck_assert_int_eq(pread(fd, bytes, *n_bytes, 0), length);
     close(fd);
-    return keep(bytes);
+    return place_keep(bytes);
 }
 
 static char *file_read(const char *path, size_t *n_bytes)
@@ -177,16 +193,40 @@ static struct program process_start(const char *path, const char *const *words)
     return program;
 }
 
-struct program program_start(const char *const *words)
+static struct program named_start(const struct named *named, const char *const *words)
 {
-    const char *with_name[32] = {"onecopy"};
+    const char *with_name[32] = {named->name};
     size_t n = 1;
 
     while (*words) {
         ck_assert_uint_lt(n, 31);
         with_name[n++] = *words++;
     }
-    return process_start(program_path(), with_name);
+    return process_start(named_path(named), with_name);
+}
+
+struct program program_start(const char *const *words)
+{
+    return named_start(&the_program, words);
+}
+
+struct program daemon_start(const char *const *words)
+{
+    return named_start(&the_daemon, words);
+}
+
+const char *program_has_said(struct program program)
+{
+    size_t n_bytes;
+
+    return descriptor_read(fcntl(program.err, F_DUPFD_CLOEXEC, 0), &n_bytes);
+}
+
+const char *program_has_printed(struct program program)
+{
+    size_t n_bytes;
+
+    return descriptor_read(fcntl(program.out, F_DUPFD_CLOEXEC, 0), &n_bytes);
 }
 
 struct outcome program_wait(struct program program)
@@ -214,7 +254,8 @@ struct outcome shell_run(const char *line)
     struct outcome outcome;
 
     ck_assert_int_gt(asprintf(&script, "%s%s", beginning, line), 0);
-    setenv("ONECOPY_BIN", program_path(), 0);
+    setenv(the_program.variable, named_path(&the_program), 0);
+    setenv(the_daemon.variable, named_path(&the_daemon), 0);
     setenv("ONECOPY_PATH", cache, 1);
     setenv("PLACE", place, 1);
     outcome = program_wait(process_start("/bin/sh", (const char *const[]){"sh", "-c", script, NULL}));
@@ -238,6 +279,24 @@ void expect_error(struct outcome outcome, int status, const char *words)
     ck_assert_msg(strstr(outcome.err, words) != NULL, "nothing of '%s' in: %s", words, outcome.err);
     ck_assert_str_eq(outcome.out, "");
     ck_assert_int_eq(outcome.status, status);
+}
+
+void expect_lines(const char *text, const char *const *patterns)
+{
+    const char *rest = text;
+
+    for (; *patterns; patterns++) {
+        char line[512];
+        size_t n_bytes = strcspn(rest, "\n");
+
+        ck_assert_msg(*rest, "'%s' is missing in: %s", *patterns, text);
+        ck_assert_uint_lt(n_bytes, sizeof line);
+        memcpy(line, rest, n_bytes);
+        line[n_bytes] = '\0';
+        ck_assert_msg(fnmatch(*patterns, line, 0) == 0, "'%s' should be like '%s'", line, *patterns);
+        rest += n_bytes + (rest[n_bytes] == '\n');
+    }
+    ck_assert_msg(!*rest, "too much: %s", rest);
 }
 
 char *put_file(const char *path, char ref[REF_BYTES])

@@ -186,6 +186,39 @@ START_TEST(lru_evicts_what_was_used_longest_ago)
 }
 END_TEST
 
+/* In environments whose queues of candidates are short, and long. */
+static const uint64_t order_limits[] = {16 * MIB, 128 * MIB};
+
+START_TEST(lru_keeps_the_order_of_use_of_thousands)
+{
+    enum { N = 5000, STEP = 5, N_UNUSED = N / STEP * (STEP - 1) };
+    unsigned n_set = 0;
+
+    handle = open_small(order_limits[_i]);
+    make("mine", N, 0, ONECOPY_POLICY_LRU);
+    fill("mine", N);
+    for (unsigned i = N; i >= STEP; i -= STEP) { /* each fifth is used once more, the last one first */
+        struct onecopy_entry entry;
+
+        clock_pass(10 * MS);
+        EXPECT_OK(get_entry(handle, "mine", name_of(i - STEP), &entry));
+        onecopy_release(&entry.view);
+    }
+    while (n_set < N_UNUSED + N / STEP / 2) {
+        for (unsigned i = 0; i < 450; i++, n_set++) {
+            clock_pass(10 * MS);
+            set_content(handle, "mine", name_of(N + n_set), n_set, 100);
+        }
+        for (unsigned i = 0; i < N; i++) {
+            unsigned place = i % STEP == 0 ? N_UNUSED + (N - STEP - i) / STEP : i - i / STEP - 1;
+
+            EXPECT_MSG(has("mine", i) == (place >= n_set), "after %u sets, key_%u", n_set, i);
+        }
+    }
+    EXPECT_EQUAL(cache_stat_of(handle, "mine").size, N);
+}
+END_TEST
+
 START_TEST(fifo_evicts_what_was_set_first_whatever_is_used)
 {
     onecopy_key key = key_of("mine", "key_0");
@@ -505,6 +538,12 @@ SUITE(caches)
     tcase_add_test(tcase, what_is_kept_and_set_anew_counts_as_it_is);
     tcase_add_loop_test(tcase, a_value_that_is_kept_by_its_ref_outlives_its_entry_and_goes_when_the_time_is_over, 0, 3);
     tcase_add_test(tcase, entries_go_for_the_environments_limit_but_not_those_of_a_cache_that_evicts_nothing);
+    suite_add_tcase(suite, tcase);
+
+    tcase = tcase_create("order");
+    scratch_add(tcase);
+    tcase_add_checked_fixture(tcase, NULL, teardown);
+    tcase_add_loop_test(tcase, lru_keeps_the_order_of_use_of_thousands, 0, LENGTH_OF(order_limits));
     suite_add_tcase(suite, tcase);
 
     tcase = tcase_create("invalidate");

@@ -1,5 +1,7 @@
 /* The bytes that are put: their hash, and how to make ever new ones. */
-#include "store/store.h"
+#include "common/content.h"
+
+#include "common/measure.h"
 
 #include <err.h>
 #include <stdlib.h>

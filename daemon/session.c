@@ -1,0 +1,80 @@
+/*
+ * How an environment is taken into care. The daemon is a client like others: it opens the environment, which makes one
+ * where there is none, and then begins as its janitor, which only one process can be.
+ *
+ * The limits of an environment count for who makes it, and an existing one keeps those that it has. A configuration
+ * that says something else is no reason not to serve it, but its author should know; so each difference is told, once.
+ */
+#include "session.h"
+
+#include "log.h"
+#include "text.h"
+
+#include <inttypes.h>
+
+static void difference_tell(const char *path, const char *name, uint64_t present, uint64_t asked)
+{
+    if (asked != ONECOPY_UNSET && asked != present)
+        log_line(LEVEL_WARNING,
+                 "%s: was made with %s %" PRIu64 " and keeps it; %" PRIu64 ", as configured, counts for a new one: "
+                 "remove the directory to have it made anew",
+                 path, name, present, asked);
+}
+
+static void differences_tell(const char *path, const struct onecopy_options *asked, const struct onecopy_stat *present)
+{
+    difference_tell(path, "max_bytes", present->max_bytes, asked->max_bytes);
+    difference_tell(path, "max_entries", present->max_entries, asked->max_entries);
+    difference_tell(path, "max_kept_bytes", present->max_kept_bytes, asked->max_kept_bytes);
+    difference_tell(path, "ttl (in ns)", present->ttl_ns, asked->ttl_ns);
+    difference_tell(path, "max_clients", present->max_clients, asked->max_clients);
+    difference_tell(path, "max_pins", present->max_pins, asked->max_pins);
+    if (asked->protect >= 0)
+        difference_tell(path, "protect", present->is_protected, (uint64_t)asked->protect);
+}
+
+static bool caches_set(onecopy *handle, const struct config_environment *config, char fault[FAULT_BYTES])
+{
+    for (size_t i = 0; i < config->n_caches; i++)
+        if (onecopy_cache_create(handle, config->caches[i].name, &config->caches[i].options) < 0) {
+            snprintf(fault, FAULT_BYTES, "cannot set the cache %s: %s", config->caches[i].name, onecopy_last_error());
+            return false;
+        }
+    return true;
+}
+
+bool session_begin(struct session *session, const char *path, const struct config_environment *config,
+                   char fault[FAULT_BYTES])
+{
+    struct onecopy_stat stat;
+    int result = onecopy_open(path, &config->options, &session->handle);
+
+    if (result == ONECOPY_OK)
+        result = onecopy_stat(session->handle, &stat);
+    if (result == ONECOPY_OK)
+        result = onecopy_janitor_begin(session->handle, &config->janitor, &session->janitor);
+    if (result < 0) {
+        snprintf(fault, FAULT_BYTES, "%s", onecopy_last_error());
+    } else if (config->janitor.dry_run || caches_set(session->handle, config, fault)) {
+        session->is_on_disk = stat.is_on_disk;
+        differences_tell(path, &config->options, &stat);
+        return true;
+    }
+    session_end(session);
+    return false;
+}
+
+bool session_configure(struct session *session, const struct config_environment *config, char fault[FAULT_BYTES])
+{
+    bool is_good = onecopy_janitor_configure(session->janitor, &config->janitor) == ONECOPY_OK;
+
+    if (!is_good)
+        snprintf(fault, FAULT_BYTES, "%s", onecopy_last_error());
+    return is_good && caches_set(session->handle, config, fault);
+}
+
+void session_end(struct session *session)
+{
+    session->janitor = onecopy_janitor_end(session->janitor);
+    session->handle = onecopy_close(session->handle);
+}
