@@ -861,6 +861,7 @@ SUITE(janitor)
     TCase *pressure = tcase_create("pressure");
     TCase *const cases[] = {place, passes, waits, pressure};
 
+    tcase_set_tags(waits, "native"); /* "a while" is shorter than a step under memcheck */
     for (int i = 0; i < LENGTH_OF(cases); i++) {
         scratch_add(cases[i]);
         tcase_add_checked_fixture(cases[i], janitor_setup, cache_teardown);
