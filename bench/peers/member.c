@@ -1,10 +1,11 @@
 /*
  * A turn is measured in short laps (see stopwatch.c), between which the clock stands still.
  *
- * A producer makes values, and names them on the board, just before it puts them: they are in its processor's cache, as what somebody has to give away is. After the new values it puts those last made once more. A
- * consumer gets batches of random values among those put lately. Where they are to be read, all bytes of each are
- * hashed, and the hash compared with the one that the producer gave. Where they are not, the length of each is looked
- * at, and one of the batch is got again and verified in the same way when the clock stands still.
+ * A producer makes values, and names them on the board, just before it puts them: they are in its processor's cache, as
+ * what somebody has to give away is. After the new values it puts those last made once more. A consumer gets batches of
+ * random values among those put lately. Where they are to be read, all bytes of each are hashed, and the hash compared
+ * with the one that the producer gave. Where they are not, the length of each is looked at, and one of the batch is got
+ * again and verified in the same way when the clock stands still.
  */
 #include "peers/member.h"
 
