@@ -342,6 +342,11 @@ void onecopy_abandon(onecopy_reservation *reservation);
 int onecopy_get(onecopy *handle, const onecopy_ref *ref, onecopy_view *view);
 
 /*
+ * The same for who looks on: counts neither as a hit nor as a miss, and is no access.
+ */
+int onecopy_peek(onecopy *handle, const onecopy_ref *ref, onecopy_view *view);
+
+/*
  * Ends a view and clears it. One that was released, or is all zeros, is left alone. Cost: one store.
  */
 void onecopy_release(onecopy_view *view);

@@ -389,16 +389,14 @@ int onecopy_put_fd(onecopy *handle, int fd, uint64_t length_bytes, uint64_t ttl_
 
 /* ---- getting ---- */
 
-int onecopy_get(onecopy *handle, const onecopy_ref *ref, onecopy_view *view)
+static int view_take(onecopy *handle, const onecopy_ref *ref, bool is_peek, onecopy_view *view)
 {
     struct held held;
-    int result;
+    int result = environment_enter(handle->environment);
 
-    REQUIRE(handle);
-    REQUIRE(ref);
-    REQUIRE(view);
-    result = environment_enter(handle->environment);
-    if (result == ONECOPY_OK)
+    if (result == ONECOPY_OK && is_peek)
+        result = blob_peek(&handle->environment->store, ref, &held);
+    else if (result == ONECOPY_OK)
         result = blob_get(&handle->environment->store, ref, &held);
     if (result == ONECOPY_ENOTFOUND) {
         int checked = environment_enter_checked(handle->environment);
@@ -409,6 +407,22 @@ int onecopy_get(onecopy *handle, const onecopy_ref *ref, onecopy_view *view)
         return result;
     *view = call_view(handle, &held, ref);
     return ONECOPY_OK;
+}
+
+int onecopy_get(onecopy *handle, const onecopy_ref *ref, onecopy_view *view)
+{
+    REQUIRE(handle);
+    REQUIRE(ref);
+    REQUIRE(view);
+    return view_take(handle, ref, false, view);
+}
+
+int onecopy_peek(onecopy *handle, const onecopy_ref *ref, onecopy_view *view)
+{
+    REQUIRE(handle);
+    REQUIRE(ref);
+    REQUIRE(view);
+    return view_take(handle, ref, true, view);
 }
 
 void onecopy_release(onecopy_view *view)

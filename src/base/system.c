@@ -61,7 +61,7 @@ int system_file_usage(int fd, uint64_t *n_bytes)
     return 0;
 }
 
-int system_keep_from_children(const void *address)
+int system_advise_map(const void *address, int advice)
 {
     FILE *maps = fopen("/proc/self/maps", "re");
     uintptr_t wanted = (uintptr_t)address;
@@ -76,7 +76,7 @@ int system_keep_from_children(const void *address)
         unsigned long end;
 
         if (sscanf(line, "%lx-%lx", &start, &end) == 2 && wanted >= start && wanted < end)
-            result = madvise((void *)start, end - start, MADV_DONTFORK);
+            result = madvise((void *)start, end - start, advice);
     }
     fclose(maps);
     return result;

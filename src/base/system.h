@@ -38,8 +38,8 @@ int system_allocate(int fd, int mode, uint64_t offset, uint64_t length, uint64_t
 /* Bytes of memory or disk that a file takes, as `du` counts them. 0, or -1 with errno. */
 int system_file_usage(int fd, uint64_t *n_bytes);
 
-/* Has children not inherit the map that an address lies in (MADV_DONTFORK). 0, or -1 with errno. */
-int system_keep_from_children(const void *address);
+/* Gives the kernel an advice (MADV_...) for all of the map that an address lies in. 0, or -1 with errno. */
+int system_advise_map(const void *address, int advice);
 
 /* The descriptor, which the variable then no longer holds: for one that outlives its CLEANUP_CLOSE. */
 int system_take(int *fd);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "colour.h"
 #include "escape.h"
 #include "print.h"
 
@@ -87,6 +88,10 @@ int arguments_next(struct arguments *arguments)
     while ((option = getopt_long(arguments->argc, arguments->argv, letters, arguments->command->options, NULL)) > 0) {
         if (option == 'e')
             arguments->environment = optarg;
+        else if (option == 'C' && colour_choose(optarg) != STATUS_OK)
+            return arguments_end(arguments, STATUS_USAGE);
+        else if (option == 'C')
+            continue;
         else if (option == 'x')
             arguments->is_escaped = true;
         else

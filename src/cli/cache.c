@@ -45,7 +45,7 @@ static enum status cache_drop(onecopy *cache, const char *name)
     uint64_t n;
     int result = onecopy_cache_drop(cache, name, &n);
 
-    return result < 0 ? report_failure(result, name) : entries_gone_print(cache, name, n, "dropped", false);
+    return result < 0 ? report_failure(result, name) : entries_gone_print(cache, name, n, "dropped", false, false);
 }
 
 /* What is wrong with the operands and options together, if anything. */

@@ -114,14 +114,16 @@ enum status caches_list(onecopy *cache, struct onecopy_cache_stat **stats, size_
     return STATUS_OK;
 }
 
-enum status entries_gone_print(onecopy *cache, const char *name, uint64_t n, const char *how, bool is_json)
+enum status entries_gone_print(onecopy *cache, const char *name, uint64_t n, const char *how, bool is_dry_run,
+                               bool is_json)
 {
     char text[TEXT_BYTES];
 
     if (!is_json) {
-        printf("%s entr%s of %s %s\n", text_of_number(n, text), n == 1 ? "y" : "ies", name, how);
+        printf("%s entr%s of %s %s%s\n", text_of_number(n, text), n == 1 ? "y" : "ies", name,
+               is_dry_run ? "would be " : "", how);
         return STATUS_OK;
     }
-    return json_print_line(json_pack("{s:o, s:s, s:I}", "environment", json_of_name(onecopy_path(cache)), "cache", name,
-                                     how, (json_int_t)n));
+    return json_print_line(json_pack("{s:o, s:s, s:b, s:I}", "environment", json_of_name(onecopy_path(cache)), "cache",
+                                     name, "is_dry_run", (int)is_dry_run, how, (json_int_t)n));
 }

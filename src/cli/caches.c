@@ -9,11 +9,6 @@
 
 enum { COLUMNS = 9 };
 
-static const char *text_of_ttl(uint64_t ttl_ns, char text[TEXT_BYTES])
-{
-    return ttl_ns ? text_of_age(ttl_ns, text) : "-";
-}
-
 static void cache_row(const struct column columns[COLUMNS], const struct onecopy_cache_stat *stat)
 {
     char ttl[TEXT_BYTES], size[TEXT_BYTES], max_size[TEXT_BYTES], bytes[TEXT_BYTES], max_bytes[TEXT_BYTES];
@@ -21,7 +16,7 @@ static void cache_row(const struct column columns[COLUMNS], const struct onecopy
     const char *const cells[COLUMNS] = {
         stat->name,
         stat->policy < N_POLICY_WORDS ? policy_words[stat->policy] : "?",
-        text_of_ttl(stat->ttl_ns, ttl),
+        stat->ttl_ns ? text_of_age(stat->ttl_ns, ttl) : "-",
         text_of_number(stat->size, size),
         text_of_number(stat->max_size, max_size),
         text_of_bytes(stat->bytes, bytes),
@@ -48,17 +43,6 @@ static void caches_print(const struct onecopy_cache_stat *stats, size_t n)
         cache_row(columns, &stats[i]);
 }
 
-static enum status caches_print_json(onecopy *cache, const struct onecopy_cache_stat *stats, size_t n)
-{
-    json_t *json = json_of_environment(cache);
-
-    if (json_object_set_new(json, "caches", caches_json(stats, n)) < 0) {
-        json_decref(json);
-        json = NULL;
-    }
-    return json_print_line(json);
-}
-
 static enum status caches_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
@@ -69,13 +53,13 @@ static enum status caches_run(struct arguments *arguments)
 
     if (!arguments_read_json(arguments, &is_json))
         return arguments->status;
-    status = environment_open_existing(arguments, true, &cache);
+    status = environment_open_to_look(arguments, &cache);
     if (status == STATUS_OK)
         status = caches_list(cache, &stats, &n);
     if (status != STATUS_OK)
         return status;
     if (is_json)
-        return caches_print_json(cache, stats, n);
+        return json_print_list(cache, "caches", caches_json(stats, n));
     caches_print(stats, n);
     return STATUS_OK;
 }

@@ -35,6 +35,16 @@ static inline void cleanup_iterator(onecopy_iterator **iterator)
     *iterator = onecopy_iterator_free(*iterator);
 }
 
+static inline void cleanup_walker(onecopy_walker **walker)
+{
+    *walker = onecopy_walker_free(*walker);
+}
+
+static inline void cleanup_follower(onecopy_follower **follower)
+{
+    *follower = onecopy_follower_free(*follower);
+}
+
 static inline void cleanup_entry(struct onecopy_entry *entry)
 {
     onecopy_release(&entry->view);
@@ -47,5 +57,7 @@ static inline void cleanup_entry(struct onecopy_entry *entry)
 #define CLEANUP_VIEW     __attribute__((cleanup(onecopy_release)))
 #define CLEANUP_ENTRY    __attribute__((cleanup(cleanup_entry)))
 #define CLEANUP_ITERATOR __attribute__((cleanup(cleanup_iterator)))
+#define CLEANUP_WALKER   __attribute__((cleanup(cleanup_walker)))
+#define CLEANUP_FOLLOWER __attribute__((cleanup(cleanup_follower)))
 
 #endif

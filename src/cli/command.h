@@ -12,6 +12,7 @@ enum status {
     STATUS_NOT_FOUND = 1, /* the environment, the cache, the blob or the entry is not there, or not in time */
     STATUS_USAGE = 2,     /* the command line or a variable is malformed */
     STATUS_FAILURE = 3,   /* anything else */
+    STATUS_PROBLEMS = 4,  /* what was examined is not as it should be: `verify` and `doctor` */
 };
 
 struct arguments;
@@ -36,7 +37,8 @@ struct command {
 
 /* The end of every command's table of options. */
 #define OPTIONS_COMMON                                                                                                 \
-    {"environment", required_argument, NULL, 'e'}, {"help", no_argument, NULL, 'h'},                                   \
+    {"environment", required_argument, NULL, 'e'}, {"color", optional_argument, NULL, 'C'},                            \
+        {"help", no_argument, NULL, 'h'},                                                                              \
     {                                                                                                                  \
         NULL, 0, NULL, 0                                                                                               \
     }
@@ -115,6 +117,18 @@ void help_print(const struct command *command);
  * read-only handle is good enough if `is_reading`. A failure has been reported.
  */
 enum status environment_open_existing(const struct arguments *arguments, bool is_reading, onecopy **cache);
+
+/*
+ * Opens it for a command that shows what is there, and leaves everything as it is if that can be: what dead processes
+ * hold among it. A failure has been reported.
+ */
+enum status environment_open_to_look(const struct arguments *arguments, onecopy **cache);
+
+/* The same, and the failure is the caller's to report: returns the library's code. */
+int environment_try_to_look(const char *path, onecopy **cache);
+
+/* The value of a variable, or NULL: one that is set to nothing is as good as not set. */
+const char *variable_value(const char *name);
 
 /* Whether there is a named cache of that name: to many calls, one that is not there is one without entries. */
 enum status cache_check(onecopy *cache, const char *name);

@@ -99,9 +99,6 @@ uint64_t worker_group_memory(const struct worker_group *group);
 /* Ends the workers, after two seconds the hard way; NULL does nothing. Returns NULL. */
 struct worker_group *worker_group_end(struct worker_group *group);
 
-/* The steady clock that runner and workers have in common. */
-uint64_t clock_now(void);
-
 /* ---- demo_results.c ---- */
 
 #define DEMO_CACHE "results"

@@ -20,6 +20,7 @@
 #include "cleanup.h"
 #include "demo.h"
 #include "print.h"
+#include "steady.h"
 
 static void worker_group_clear(struct worker_group **group)
 {

@@ -29,6 +29,7 @@
 #include "commands.h"
 #include "demo.h"
 #include "print.h"
+#include "steady.h"
 
 enum { LINE_BYTES = 256 };
 

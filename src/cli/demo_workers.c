@@ -18,11 +18,11 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "cleanup.h"
 #include "demo.h"
 #include "print.h"
+#include "steady.h"
 
 enum { PIECE_BYTES = 64 * 1024 }; /* as much of an argument as an ordinary pipe takes at once */
 
@@ -42,14 +42,6 @@ struct worker_group {
     struct pollfd *polled; /* two for each worker: its answer, and its task's pipe while there is something to send */
     struct worker workers[];
 };
-
-uint64_t clock_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static unsigned worker_number(const struct worker_group *group, const struct worker *worker)
 {

@@ -50,6 +50,8 @@ static const char *figure_text(const struct figure *figure, const void *object, 
         return text_of_number(figure_number(figure, object), text);
     case FIGURE_SPAN:
         return figure_number(figure, object) ? text_of_age(figure_number(figure, object), text) : "none";
+    case FIGURE_DURATION:
+        return text_of_span(figure_number(figure, object), text);
     case FIGURE_FLAG:
         return *(const bool *)figure_at(figure, object) ? "yes" : "no";
     case FIGURE_PERCENT:
@@ -96,6 +98,8 @@ static json_t *figure_json(const struct figure *figure, const void *object)
         return json_integer((json_int_t)figure_number(figure, object));
     case FIGURE_SPAN:
         return json_of_seconds(figure_number(figure, object) ? figure_number(figure, object) : ONECOPY_NEVER);
+    case FIGURE_DURATION:
+        return json_of_seconds(figure_number(figure, object));
     case FIGURE_FLAG:
         return json_boolean(*(const bool *)figure_at(figure, object));
     case FIGURE_PERCENT:

@@ -10,6 +10,7 @@ enum figure_kind {
     FIGURE_BYTES,    /* uint64_t */
     FIGURE_COUNT,    /* uint64_t */
     FIGURE_SPAN,     /* uint64_t, nanoseconds; 0: none */
+    FIGURE_DURATION, /* uint64_t, nanoseconds; of machine length */
     FIGURE_FLAG,     /* bool */
     FIGURE_PERCENT,  /* double */
     FIGURE_POLICY,   /* uint32_t, an enum onecopy_policy */

@@ -3,7 +3,7 @@
  *
  * The texts are in the commands' own files; here they are put together, so that all look alike. What was mistyped is
  * compared with every listed command by the number of letters to insert, drop, replace or swap, and the nearest is
- * named when it is near enough to be what was meant.
+ * named when it is near enough to be what was meant. Of several, the shortest: more is typed by mistake than left out.
  */
 #include <stdint.h>
 #include <string.h>
@@ -17,13 +17,14 @@ static const char overview[] =
     "\n"
     "Options, before or after the command:\n"
     "  -e, --environment PATH  the directory of the cache; default: $ONECOPY_PATH or /dev/shm/onecopy-UID\n"
+    "      --color[=WHEN]      colours: always, never, or auto, the default: on a terminal, unless $NO_COLOR is set\n"
     "  -h, --help              what a command does, and its options\n"
     "      --version           the same as the command version\n"
     "\n"
     "Sizes take K, M, G or T (powers of 1024), times s, m, h or d. A ref is \"oc1:\" and 32 hex digits.\n"
     "\n"
     "Exit status: 0 done, 1 not found (no such blob, entry, cache or environment, or not in time), 2 usage,\n"
-    "3 anything else.\n";
+    "3 anything else, 4 problems found (verify, doctor).\n";
 
 const struct command *command_find(const char *name)
 {
@@ -72,7 +73,9 @@ enum status command_unknown(const char *name)
     for (const struct command *const *command = commands; *command; command++) {
         size_t distance = name_distance(name, (*command)->name);
 
-        if (!(*command)->summary || distance > least || (nearest && distance == least))
+        if (!(*command)->summary || distance > least)
+            continue;
+        if (nearest && distance == least && strlen((*command)->name) >= strlen(nearest->name))
             continue;
         nearest = *command;
         least = distance;

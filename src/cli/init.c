@@ -103,14 +103,6 @@ static bool difference_write(char text[DIFFERENCE_BYTES], const char *option, ui
     return true;
 }
 
-static char *text_of_ttl(uint64_t ttl_ns, char text[TEXT_BYTES])
-{
-    if (ttl_ns)
-        return text_of_age(ttl_ns, text);
-    snprintf(text, TEXT_BYTES, "0");
-    return text;
-}
-
 static char *text_of_mode(uint64_t mode, char text[TEXT_BYTES])
 {
     snprintf(text, TEXT_BYTES, "%04o", (unsigned)mode);
@@ -157,13 +149,6 @@ static void limits_print(const char *path, const struct onecopy_stat *stat)
     puts(stat->is_protected ? ", index protected" : "");
 }
 
-static bool variable_is_set(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value && *value;
-}
-
 static enum status init_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
@@ -178,7 +163,7 @@ static enum status init_run(struct arguments *arguments)
     if (status != STATUS_OK || !arguments->operands)
         return status; /* no operands: help was asked for */
     path = arguments->n_operands ? arguments->operands[0] : arguments->environment;
-    if (!path && !variable_is_set("ONECOPY_PATH"))
+    if (!path && !variable_value("ONECOPY_PATH"))
         return report_usage(arguments->command, "init: where? Name a directory");
 
     result = onecopy_open(path, &options, &cache);

@@ -50,7 +50,7 @@ static enum status room_double(const struct input *input, char **bytes, size_t *
     return STATUS_OK;
 }
 
-static enum status input_too_long(const struct input *input, uint64_t limit_bytes)
+enum status input_too_long(const struct input *input, uint64_t limit_bytes)
 {
     char text[TEXT_BYTES];
 

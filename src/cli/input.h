@@ -19,6 +19,9 @@ enum status input_open(const char *operand, struct input *input);
  */
 enum status input_read(const struct input *input, uint64_t limit_bytes, char **bytes, size_t *n_bytes);
 
+/* Reports that there is more of it than the environment may take. Returns STATUS_FAILURE. */
+enum status input_too_long(const struct input *input, uint64_t limit_bytes);
+
 void input_close(struct input *input);
 #define CLEANUP_INPUT __attribute__((cleanup(input_close)))
 

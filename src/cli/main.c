@@ -1,8 +1,10 @@
 /*
  * onecopy: the command line to an environment. This file has the table of commands and finds the one that was asked
  * for; each command is a file of its own, named after it, that exports one `struct command`. What commands share is in
- * arguments.c (reading the line), environment.c (opening), input.c and output.c (values), print.c, escape.c, words.c,
- * table.c and print_json.c (speaking), figures.c and cache_figures.c (statistics).
+ * arguments.c (reading the line), environment.c (opening), input.c and output.c (values), print.c, table.c, colour.c,
+ * progress.c, confirm.c and print_json.c (speaking, with ../program for texts), figures.c and cache_figures.c
+ * (statistics), item.c and what begins like it (what is stored), holders.c and viewers.c (who has it), snapshot.c and
+ * checks.c (judging).
  *
  * Options before the command are those that are every command's as well, so `onecopy -e PATH ls` and `onecopy ls -e
  * PATH` are the same. What comes after the command's name is the command's to read.
@@ -14,14 +16,29 @@
 #include <signal.h>
 #include <string.h>
 
+#include "colour.h"
 #include "commands.h"
 #include "descriptors.h"
 #include "print.h"
 
 const struct command *const commands[] = {
-    &command_init,       &command_put,  &command_get,     &command_rm,          &command_set, &command_wait,
-    &command_invalidate, &command_keep, &command_cache,   &command_caches,      &command_ls,  &command_stat,
-    &command_demo,       &command_help, &command_version, &command_demo_worker, NULL,
+    &command_init,        &command_destroy,
+    &command_config,      &command_status,
+    &command_doctor,      &command_verify,
+    &command_put,         &command_get,
+    &command_rm,          &command_touch,
+    &command_keep,        &command_set,
+    &command_wait,        &command_invalidate,
+    &command_clear,       &command_gc,
+    &command_cache,       &command_caches,
+    &command_ls,          &command_show,
+    &command_top,         &command_stat,
+    &command_events,      &command_pins,
+    &command_clients,     &command_dump,
+    &command_restore,     &command_completion,
+    &command_demo,        &command_help,
+    &command_version,     &command_complete,
+    &command_demo_worker, NULL,
 };
 
 static enum status command_run(const struct command *command, const char *environment, int argc, char **argv)
@@ -49,6 +66,10 @@ static enum status line_run(int argc, char **argv)
         switch (option) {
         case 'e':
             environment = optarg;
+            break;
+        case 'C':
+            if (colour_choose(optarg) != STATUS_OK)
+                return STATUS_USAGE;
             break;
         case 'h':
             help_print(NULL);

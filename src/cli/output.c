@@ -19,17 +19,26 @@
 #include "cleanup.h"
 #include "escape.h"
 #include "print.h"
+#include "progress.h"
 #include "words.h"
 
-/* 0, or -1 with errno. */
-static int bytes_write(int fd, const char *bytes, size_t n_bytes)
+enum { PIECE_BYTES = 8 << 20 };
+
+/* Writes as much as can be told of at a time. How much it was, or -1 with errno. */
+static ssize_t piece_write(int fd, const char *bytes, size_t n_bytes)
 {
-    while (n_bytes > 0) {
-        ssize_t n_written = write(fd, bytes, n_bytes);
+    return write(fd, bytes, n_bytes < PIECE_BYTES ? n_bytes : PIECE_BYTES);
+}
+
+/* 0, or -1 with errno. */
+static int bytes_write(int fd, const char *bytes, size_t n_bytes, struct progress *progress)
+{
+    for (size_t n_done = 0; n_done < n_bytes;) {
+        ssize_t n_written = piece_write(fd, bytes + n_done, n_bytes - n_done);
 
         if (n_written >= 0) {
-            bytes += n_written;
-            n_bytes -= (size_t)n_written;
+            n_done += (size_t)n_written;
+            progress_show(progress, n_done, n_bytes);
         } else if (errno == EAGAIN) {
             struct pollfd ready = {.fd = fd, .events = POLLOUT};
 
@@ -53,12 +62,14 @@ bool output_option(struct output *output, const struct arguments *arguments, int
 
 static enum status file_write(const char *path, const onecopy_view *view)
 {
+    struct progress progress = {.what = "writing"};
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     int result;
 
     if (file < 0)
         return report_system(path);
-    result = bytes_write(file, view->data, view->length_bytes);
+    result = bytes_write(file, view->data, view->length_bytes, &progress);
+    progress_clear(&progress);
     if (result < 0) {
         report_system(path);
         close(file);
@@ -69,9 +80,14 @@ static enum status file_write(const char *path, const onecopy_view *view)
 
 enum status output_view(const struct output *output, const onecopy_view *view)
 {
+    struct progress progress = {.what = "writing", .is_silent = isatty(STDOUT_FILENO)};
+    int result;
+
     if (output->path)
         return file_write(output->path, view);
-    if (bytes_write(STDOUT_FILENO, view->data, view->length_bytes) < 0 && errno != EPIPE)
+    result = bytes_write(STDOUT_FILENO, view->data, view->length_bytes, &progress);
+    progress_clear(&progress);
+    if (result < 0 && errno != EPIPE)
         return report_system("standard output");
     return STATUS_OK;
 }

@@ -12,13 +12,21 @@
  * ends a command early but quietly.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "escape.h"
 #include "print.h"
+
+static int output_error; /* why something could not be written, as soon as that is known */
+
+void output_flush(void)
+{
+    errno = 0;
+    if (fflush(stdout) != 0 && !output_error)
+        output_error = errno;
+}
 
 __attribute__((format(printf, 2, 0))) static void report_line(const char *hint, const char *format, va_list values)
 {
@@ -28,7 +36,7 @@ __attribute__((format(printf, 2, 0))) static void report_line(const char *hint, 
     if (vasprintf(&sentence, format, values) < 0)
         sentence = NULL;
     safe = sentence ? text_escape(sentence) : NULL; /* a name in it may be a stranger's */
-    fflush(stdout);
+    output_flush();
     fprintf(stderr, "onecopy: %s%s\n", safe ? safe : "out of memory", hint);
 }
 
@@ -109,12 +117,12 @@ enum status report_system(const char *operand)
 
 enum status output_finish(enum status status)
 {
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    output_flush();
+    if (!output_error && !ferror(stdout))
         return status;
-    if (errno == EPIPE)
+    if (output_error == EPIPE)
         return status;
-    report("standard output: %s", errno ? strerror(errno) : "not everything could be written");
+    report("standard output: %s", output_error ? strerror(output_error) : "not everything could be written");
     return STATUS_FAILURE;
 }
 

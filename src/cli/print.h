@@ -34,6 +34,9 @@ enum status report_opening(int code, const char *path);
 /* As report_failure() for a system call that failed, from errno. Returns STATUS_FAILURE. */
 enum status report_system(const char *operand);
 
+/* Sends what was printed on its way at once, for a reader who waits. */
+void output_flush(void);
+
 /*
  * Ends standard output: returns `status`, or STATUS_FAILURE when something of the output was lost, which is then
  * reported. A reader that has closed its end had what it wanted, so that is not an error.

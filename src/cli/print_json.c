@@ -53,3 +53,13 @@ enum status json_print_line(json_t *value)
         putchar('\n');
     return status;
 }
+
+enum status json_print_list(const onecopy *cache, const char *name, json_t *list)
+{
+    json_t *json = json_of_environment(cache);
+
+    if (json_object_set_new(json, name, list) == 0)
+        return json_print_line(json);
+    json_decref(json);
+    return json_print_line(NULL);
+}

@@ -23,4 +23,7 @@ enum status json_print(json_t *value);
 /* The same with one. */
 enum status json_print_line(json_t *value);
 
+/* Prints an object that has, beside the environment, an array of this name; the array is then freed. */
+enum status json_print_list(const onecopy *cache, const char *name, json_t *list);
+
 #endif

@@ -1,11 +1,7 @@
-/*
- * The command `put`: stores a file or standard input, prints its ref. The bytes of a plain file go from the descriptor
- * to their place in the arena without a copy in this process, so it takes no memory to put a large one. A pipe does not
- * say how long it is going to be: what it brings is gathered in memory first.
- */
+/* The command `put`: stores a file or standard input, prints its ref. How the bytes get there is intake.c's. */
 #include "cleanup.h"
 #include "commands.h"
-#include "input.h"
+#include "intake.h"
 #include "print.h"
 
 static enum status put_run(struct arguments *arguments)
@@ -28,9 +24,8 @@ static enum status put_run(struct arguments *arguments)
     result = onecopy_open(arguments->environment, NULL, &cache);
     if (result < 0)
         return report_opening(result, arguments->environment);
-    result = onecopy_put_fd(cache, input.fd, ONECOPY_UNSET, ttl_ns, &ref);
-    if (result < 0)
-        return report_failure(result, input.name);
+    if (intake_put(cache, &input, ttl_ns, &ref) != STATUS_OK)
+        return STATUS_FAILURE;
     puts(onecopy_ref_format(&ref, text));
     return STATUS_OK;
 }

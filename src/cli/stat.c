@@ -1,10 +1,11 @@
 /*
  * The command `stat`: limits, memory and counters of an environment with the sum of its named caches, or those of one
- * cache.
+ * cache; once, or again and again with what has happened in between.
  */
 #include "cache_figures.h"
 #include "cleanup.h"
 #include "commands.h"
+#include "watch.h"
 
 #define STAT_FIGURE(label, kind, name, field) FIGURE(onecopy_stat, label, kind, name, field)
 
@@ -107,35 +108,111 @@ static enum status cache_stat_print(onecopy *cache, const char *name, bool is_js
     return json_print_line(json);
 }
 
+/* What is asked for, besides the cache. */
+struct asked {
+    struct watch watch; /* interval_ns 0: once */
+    bool is_reset, is_json;
+};
+
+static enum status option_read(int option, const char *text, struct asked *asked)
+{
+    switch (option) {
+    case 'r':
+        asked->is_reset = true;
+        return STATUS_OK;
+    case 'w':
+        return argument_duration("--watch", text, &asked->watch.interval_ns);
+    case 'c':
+        return argument_number("--count", text, INT64_MAX, &asked->watch.n_lines);
+    default:
+        asked->is_json = asked->watch.is_json = true;
+        return STATUS_OK;
+    }
+}
+
+/* False: the command is to end with arguments->status. */
+static bool asked_read(struct arguments *arguments, struct asked *asked)
+{
+    bool is_watch = false, is_counted = false;
+    int option;
+
+    while ((option = arguments_next(arguments)) > 0) {
+        is_watch |= option == 'w';
+        is_counted |= option == 'c';
+        arguments->status = option_read(option, arguments->value, asked);
+        if (arguments->status != STATUS_OK)
+            return false;
+    }
+    if (option < 0)
+        return false;
+    asked->watch.name = arguments->n_operands ? arguments->operands[0] : NULL;
+    if (is_watch && asked->watch.interval_ns == 0)
+        arguments->status = report_usage(arguments->command, "--watch: '0' is no interval");
+    else if (is_watch && asked->is_reset)
+        arguments->status = report_usage(arguments->command, "stat: --reset and --watch exclude each other");
+    else if (is_counted && !is_watch)
+        arguments->status = report_usage(arguments->command, "stat: --count goes with --watch");
+    return arguments->status == STATUS_OK;
+}
+
+static enum status counters_reset(onecopy *cache, const char *name, bool is_json)
+{
+    int result = onecopy_cache_reset(cache, name);
+
+    if (result < 0)
+        return report_failure(result, name ? name : onecopy_path(cache));
+    if (is_json)
+        return json_print_line(json_pack("{s:o, s:s?, s:b}", "environment", json_of_name(onecopy_path(cache)), "cache",
+                                         name, "is_reset", 1));
+    printf("counters of %s set to 0\n", name ? name : "all caches");
+    return STATUS_OK;
+}
+
 static enum status stat_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
-    bool is_json;
+    struct asked asked = {.watch.n_lines = UINT64_MAX};
     enum status status;
 
-    if (!arguments_read_json(arguments, &is_json))
+    if (!asked_read(arguments, &asked))
         return arguments->status;
-    status = environment_open_existing(arguments, true, &cache);
+    if (asked.is_reset)
+        status = environment_open_existing(arguments, false, &cache);
+    else
+        status = environment_open_to_look(arguments, &cache);
     if (status != STATUS_OK)
         return status;
-    if (arguments->n_operands)
-        return cache_stat_print(cache, arguments->operands[0], is_json);
-    return is_json ? environment_print_json(cache) : environment_print(cache);
+    if (asked.is_reset)
+        return counters_reset(cache, asked.watch.name, asked.is_json);
+    if (asked.watch.interval_ns)
+        return watch_run(cache, &asked.watch);
+    if (asked.watch.name)
+        return cache_stat_print(cache, asked.watch.name, asked.is_json);
+    return asked.is_json ? environment_print_json(cache) : environment_print(cache);
 }
 
-static const struct option stat_options[] = {{"json", no_argument, NULL, 'j'}, OPTIONS_COMMON};
+static const struct option stat_options[] = {
+    {"reset", no_argument, NULL, 'r'},
+    {"watch", required_argument, NULL, 'w'},
+    {"count", required_argument, NULL, 'c'},
+    {"json", no_argument, NULL, 'j'},
+    OPTIONS_COMMON,
+};
 
 const struct command command_stat = {
     .name = "stat",
-    .synopsis = "[CACHE] [--json]",
+    .synopsis = "[CACHE] [--reset] [--watch TIME [--count N]] [--json]",
     .summary = "show limits, memory and counters",
     .help = "Shows the limits of the environment and the memory it takes, and what all its named caches together\n"
             "hold and have counted since it was made, the machine was booted or the counters were reset; with\n"
             "CACHE, one cache alone. The cache 'args' is the store of blobs itself.\n"
             "This command is itself one of the processes it counts.\n"
             "\n"
-            "  --json   one object, without CACHE with the caches as an array and their total; bytes and seconds\n"
-            "           as numbers, null for no time to live\n",
+            "  --reset        set the counters of the cache, or of all, back to 0; what they hold stays\n"
+            "  --watch TIME   a line every TIME with what happened a second in between, until interrupted\n"
+            "  --count N      that many lines\n"
+            "  --json         one object, without CACHE with the caches as an array and their total; bytes and\n"
+            "                 seconds as numbers, null for no time to live; with --watch, an object a line\n",
     .options = stat_options,
     .max_operands = 1,
     .run = stat_run,

@@ -2,6 +2,7 @@
 #ifndef ONECOPY_CLI_TABLE_H
 #define ONECOPY_CLI_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -17,5 +18,8 @@ void table_heading(const struct column *columns, size_t n_columns);
 
 /* cells: one for each column, with nothing in them that would steer a terminal. */
 void table_row(const struct column *columns, size_t n_columns, const char *const *cells);
+
+/* One cell of a row, for those whose columns are not known beforehand. */
+void table_cell(const struct column *column, const char *cell, bool is_last);
 
 #endif

@@ -131,11 +131,8 @@ static int environment_make(const char *path, unsigned flags, uint64_t map_bytes
     return ONECOPY_OK;
 }
 
-/*
- * A child opens an index of its own, and must not pay for the parent's map, nor stray into it. LMDB does not tell where
- * its map is; an address inside it does, and the kernel's list of maps.
- */
-static int map_keep_from_children(const struct index *index)
+/* LMDB does not tell where its map is; an address inside it does, and the kernel's list of maps. */
+static int map_advise(const struct index *index, int advice, const char *doing)
 {
     MDB_val key = {sizeof main_key - 1, (void *)(uintptr_t)main_key};
     MDB_val value;
@@ -143,12 +140,17 @@ static int map_keep_from_children(const struct index *index)
     int code = mdb_txn_begin(index->environment, NULL, MDB_RDONLY, &txn);
 
     if (code != MDB_SUCCESS)
-        return index_error(code, "opening its tables");
+        return index_error(code, doing);
     code = mdb_get(txn, index->blobs, &key, &value);
-    if (code == MDB_SUCCESS && system_keep_from_children(value.mv_data) < 0)
+    if (code == MDB_SUCCESS && system_advise_map(value.mv_data, advice) < 0)
         code = errno;
     mdb_txn_abort(txn);
-    return index_error(code, "keeping its map from children");
+    return index_error(code, doing);
+}
+
+int index_unmap_pages(const struct index *index)
+{
+    return map_advise(index, MADV_DONTNEED, "letting go of its pages");
 }
 
 int index_open(const char *path, bool is_protected, bool is_read_only, uint64_t map_bytes, mode_t mode,
@@ -185,7 +187,8 @@ int index_open(const char *path, bool is_protected, bool is_read_only, uint64_t 
         result = index_error(code, "opening its tables");
         goto fail;
     }
-    return map_keep_from_children(index);
+    /* A child opens an index of its own, and must not pay for the parent's map, nor stray into it. */
+    return map_advise(index, MADV_DONTFORK, "keeping its map from children");
 fail:
     index_close(index);
     return result;

@@ -57,6 +57,11 @@ int index_identity_peek(const char *path, struct index_identity *identity);
 /* The code for one of LMDB's, with a message. */
 int index_error(int mdb_code, const char *doing);
 
+/*
+ * Lets go of the pages that this process has touched: they stay in the file, and are mapped again when they are needed.
+ */
+int index_unmap_pages(const struct index *index);
+
 /* ---- reading ---- */
 
 /* Transactions for reading are made once and renewed; a reader is used by one thread at a time. */

@@ -19,6 +19,9 @@
 #define DUE_PART  32U
 #define DUE_LEAST 256U
 
+/* A pass of so many transactions lets go of the index's pages afterwards, which are everybody's: see scan.c. */
+#define UNMAP_STEPS 16U
+
 /* The rests after passes that were of no use: the first, doubled each time, and the longest. */
 #define REST_MIN_NS UINT64_C(100000000)
 #define REST_MAX_NS UINT64_C(10000000000)
@@ -162,6 +165,8 @@ int janitor_pass(struct janitor *janitor, struct onecopy_pass *pass)
     pass_finish(janitor);
     rest_set(janitor);
     marks_publish(janitor);
+    if (pass->steps >= UNMAP_STEPS)
+        index_unmap_pages(&janitor->store->index);
     TEST_POINT("pass_done");
     janitor_tell(&janitor->store->state, pass);
     return result;

@@ -74,16 +74,35 @@ static char *bytes_escape(const void *bytes, size_t n_bytes, bool is_key, const 
     return text;
 }
 
+bool bytes_are_text(const void *bytes, size_t n_bytes)
+{
+    const unsigned char *at = bytes, *after = at + n_bytes;
+
+    while (at < after) {
+        size_t n = *at == '\n' || *at == '\t' ? 1 : character_bytes(at, (size_t)(after - at));
+
+        if (n == 0)
+            return false;
+        at += n;
+    }
+    return true;
+}
+
 char *text_escape(const char *text)
 {
     return bytes_escape(text, strlen(text), false, "");
+}
+
+char *text_of_whole_key(const onecopy_key *key)
+{
+    return bytes_escape(key->bytes, key->length_bytes, true, "");
 }
 
 char *text_of_key(const onecopy_key *key)
 {
     if (key->length_bytes > SHOWN_BYTES)
         return bytes_escape(key->bytes, SHOWN_BYTES, true, "...");
-    return bytes_escape(key->bytes, key->length_bytes, true, "");
+    return text_of_whole_key(key);
 }
 
 static int digit_value(char digit)

@@ -13,6 +13,12 @@ char *text_escape(const char *text);
  */
 char *text_of_key(const onecopy_key *key);
 
+/* The same, never cut. */
+char *text_of_whole_key(const onecopy_key *key);
+
+/* Whether bytes are text: UTF-8 with nothing in it that would steer a terminal but tabs and ends of lines. */
+bool bytes_are_text(const void *bytes, size_t n_bytes);
+
 /* Turns \xNN and \\ back into bytes, in place. False: another letter follows a backslash; then `text` is spoilt. */
 bool text_unescape(char *text, size_t *n_bytes);
 

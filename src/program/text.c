@@ -6,6 +6,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
+
+uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns)
+{
+    return later_ns > earlier_ns ? later_ns - earlier_ns : 0;
+}
 
 char *text_of_bytes(uint64_t n_bytes, char text[TEXT_BYTES])
 {
@@ -38,6 +44,24 @@ char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES])
         snprintf(text, TEXT_BYTES, "%" PRIu64 "m%02" PRIu64 "s", minutes, seconds % 60);
     else
         snprintf(text, TEXT_BYTES, "%" PRIu64 "s", seconds);
+    return text;
+}
+
+char *text_of_ttl(uint64_t ttl_ns, char text[TEXT_BYTES])
+{
+    if (ttl_ns)
+        return text_of_age(ttl_ns, text);
+    snprintf(text, TEXT_BYTES, "none");
+    return text;
+}
+
+char *text_of_time(uint64_t time_ns, char text[TEXT_BYTES])
+{
+    time_t seconds = (time_t)(time_ns / NS_PER_SECOND);
+    struct tm parts;
+
+    if (!localtime_r(&seconds, &parts) || strftime(text, TEXT_BYTES, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+        snprintf(text, TEXT_BYTES, "%" PRIu64, time_ns / NS_PER_SECOND);
     return text;
 }
 

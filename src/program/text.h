@@ -6,6 +6,9 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
+/* From one time to another; none when the other is no later, as that of a process which is a tick behind. */
+uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns);
+
 /* Long enough for each of the texts below. */
 #define TEXT_BYTES 32
 
@@ -14,6 +17,12 @@ char *text_of_bytes(uint64_t n_bytes, char text[TEXT_BYTES]);
 
 /* A time span of human length, to its two greatest units: "3s", "5m12s", "2d03h". Returns text. */
 char *text_of_age(uint64_t duration_ns, char text[TEXT_BYTES]);
+
+/* The same of a time to live, of which 0 is "none". Returns text. */
+char *text_of_ttl(uint64_t ttl_ns, char text[TEXT_BYTES]);
+
+/* A time of the environment's clock as the wall clock's here: "2026-01-31 23:59:59". Returns text. */
+char *text_of_time(uint64_t time_ns, char text[TEXT_BYTES]);
 
 /* A time span of machine length with three digits: "870 ns", "21.4 us", "1.50 s". Returns text. */
 char *text_of_span(uint64_t duration_ns, char text[TEXT_BYTES]);

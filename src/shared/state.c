@@ -51,10 +51,10 @@ static struct offsets state_offsets(uint32_t max_clients, uint32_t max_pins, uin
 /*
  * Sixteen bytes that differ from boot to boot. Zeros where the kernel does not tell (/proc is not mounted, or shows no
  * more than processes): that agrees with any other, so that such a process and the rest of the host can share a state,
- * and one on disk may be taken to be of this boot when it is not. That is bearable: nobody is in it when that happens, so
- * bytes are checked before their first use, and slots that contradict the index have the state made anew. What stays
- * wrong is the clock, which goes back by the time that the machine was up (blobs live longer), and pages lost in a
- * crash count as resident.
+ * and one on disk may be taken to be of this boot when it is not. That is bearable: nobody is in it when that happens,
+ * so bytes are checked before their first use, and slots that contradict the index have the state made anew. What
+ * stays wrong is the clock, which goes back by the time that the machine was up (blobs live longer), and pages lost in
+ * a crash count as resident.
  */
 static void read_boot_id(uint8_t boot_id[16])
 {

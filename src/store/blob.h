@@ -62,6 +62,7 @@ int blob_put_part(struct store *store, const struct value *value, uint64_t ttl_n
 
 /* The public functions of the same names describe these. */
 int blob_get(struct store *store, const onecopy_ref *ref, struct held *held);
+int blob_peek(struct store *store, const onecopy_ref *ref, struct held *held);
 int blob_contains(struct store *store, const onecopy_ref *ref);
 int blob_touch(struct store *store, const onecopy_ref *ref, uint64_t ttl_ns);
 int blob_remove(struct store *store, const onecopy_ref *ref);

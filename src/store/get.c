@@ -186,6 +186,16 @@ int blob_not_found(const onecopy_ref *ref)
                      onecopy_ref_format(ref, text));
 }
 
+/* Has bytes that were found and held checked where that is due. When they are damaged, they are held no more. */
+static int found_check(struct store *store, const onecopy_ref *ref, struct held *held)
+{
+    int result = held->is_unverified ? blob_verify(store, ref, held) : ONECOPY_OK;
+
+    if (result < 0)
+        view_release(&store->views, held->cell);
+    return result;
+}
+
 int blob_get(struct store *store, const onecopy_ref *ref, struct held *held)
 {
     uint64_t now = store_now(store);
@@ -199,17 +209,22 @@ int blob_get(struct store *store, const onecopy_ref *ref, struct held *held)
         store_count(store, COUNTER_MISSES, 1);
         return blob_not_found(ref);
     }
-    if (result < 0)
-        return result;
-    if (held->is_unverified) {
-        result = blob_verify(store, ref, held);
-        if (result < 0) {
-            view_release(&store->views, held->cell);
-            return result;
-        }
-    }
-    store_count(store, COUNTER_HITS, 1);
-    return ONECOPY_OK;
+    if (result == ONECOPY_OK)
+        result = found_check(store, ref, held);
+    if (result == ONECOPY_OK)
+        store_count(store, COUNTER_HITS, 1);
+    return result;
+}
+
+int blob_peek(struct store *store, const onecopy_ref *ref, struct held *held)
+{
+    struct lane *lane = lane_enter(&store->views);
+    int result = blob_hold(store, lane, ref, HOLD_LIVE, store_now(store), held);
+
+    lane_leave(lane);
+    if (result == ONECOPY_ENOTFOUND)
+        return blob_not_found(ref);
+    return result == ONECOPY_OK ? found_check(store, ref, held) : result;
 }
 
 /* Reads a blob's record. ONECOPY_ENOTFOUND has no message. */

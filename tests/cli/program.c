@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <ftw.h>
 #include <signal.h>
 #include <spawn.h>
@@ -30,7 +31,7 @@ static struct kept {
     void *pointer;
 } * all_kept;
 
-static void *keep(void *pointer)
+void *place_keep(void *pointer)
 {
     struct kept *kept = malloc(sizeof *kept);
 
@@ -56,10 +57,11 @@ static const char *named_path(const struct named *named)
 void place_setup(void)
 {
     static const char *const variables[] = {
-        "ONECOPY_PATH",      "ONECOPY_MAX_BYTES",   "ONECOPY_MAX_ENTRIES",   "ONECOPY_TTL",   "ONECOPY_MAX_PINS",
-        "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS", "ONECOPY_MODE",          "ONECOPY_GROUP", "ONECOPY_READ_ONLY",
-        "ONECOPY_NO_CREATE", "ONECOPYD_CONFIG",     "ONECOPYD_ENVIRONMENTS", "NOTIFY_SOCKET", "WATCHDOG_USEC",
-        "WATCHDOG_PID",      "JOURNAL_STREAM",
+        "ONECOPY_PATH",     "ONECOPY_MAX_BYTES", "ONECOPY_MAX_ENTRIES",   "ONECOPY_TTL",
+        "ONECOPY_MAX_PINS", "ONECOPY_PROTECT",   "ONECOPY_MAX_CLIENTS",   "ONECOPY_MODE",
+        "ONECOPY_GROUP",    "ONECOPY_READ_ONLY", "ONECOPY_NO_CREATE",     "ONECOPY_MAX_KEPT_BYTES",
+        "NO_COLOR",         "ONECOPYD_CONFIG",   "ONECOPYD_ENVIRONMENTS", "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",    "WATCHDOG_PID",      "JOURNAL_STREAM",
     };
     int length;
 
@@ -94,7 +96,14 @@ const char *place_file(const char *name)
     char *path;
 
     ck_assert_int_gt(asprintf(&path, "%s/%s", place, name), 0);
-    return keep(path);
+    return place_keep(path);
+}
+
+void cache_move(const char *name)
+{
+    int length = snprintf(cache, sizeof cache, "%s/%s", place, name);
+
+    ck_assert_int_lt(length, (int)sizeof cache);
 }
 
 const char *file_make(const char *name, const void *bytes, size_t n_bytes)
@@ -137,7 +146,7 @@ static char *descriptor_read(int fd, size_t *n_bytes)
     ck_assert_ptr_nonnull(bytes);
     ck_assert_int_eq(pread(fd, bytes, *n_bytes, 0), length);
     close(fd);
-    return keep(bytes);
+    return place_keep(bytes);
 }
 
 static char *file_read(const char *path, size_t *n_bytes)
@@ -213,6 +222,13 @@ const char *program_has_said(struct program program)
     return descriptor_read(fcntl(program.err, F_DUPFD_CLOEXEC, 0), &n_bytes);
 }
 
+const char *program_has_printed(struct program program)
+{
+    size_t n_bytes;
+
+    return descriptor_read(fcntl(program.out, F_DUPFD_CLOEXEC, 0), &n_bytes);
+}
+
 struct outcome program_wait(struct program program)
 {
     struct outcome outcome;
@@ -263,6 +279,24 @@ void expect_error(struct outcome outcome, int status, const char *words)
     ck_assert_msg(strstr(outcome.err, words) != NULL, "nothing of '%s' in: %s", words, outcome.err);
     ck_assert_str_eq(outcome.out, "");
     ck_assert_int_eq(outcome.status, status);
+}
+
+void expect_lines(const char *text, const char *const *patterns)
+{
+    const char *rest = text;
+
+    for (; *patterns; patterns++) {
+        char line[512];
+        size_t n_bytes = strcspn(rest, "\n");
+
+        ck_assert_msg(*rest, "'%s' is missing in: %s", *patterns, text);
+        ck_assert_uint_lt(n_bytes, sizeof line);
+        memcpy(line, rest, n_bytes);
+        line[n_bytes] = '\0';
+        ck_assert_msg(fnmatch(*patterns, line, 0) == 0, "'%s' should be like '%s'", line, *patterns);
+        rest += n_bytes + (rest[n_bytes] == '\n');
+    }
+    ck_assert_msg(!*rest, "too much: %s", rest);
 }
 
 char *put_file(const char *path, char ref[REF_BYTES])

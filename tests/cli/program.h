@@ -20,9 +20,15 @@ struct outcome {
 void place_setup(void);
 void place_teardown(void);
 
+/* Has memory freed when the test ends. Returns it. */
+void *place_keep(void *pointer);
+
 /* Paths below the test's directory: of its environment, which is not made yet, and of a file, which may not exist. */
 extern char cache[];
 const char *place_file(const char *name);
+
+/* The test's environment is to be elsewhere below its directory. */
+void cache_move(const char *name);
 
 /* Makes a file with these bytes in the test's directory. Returns its path. */
 const char *file_make(const char *name, const void *bytes, size_t n_bytes);
@@ -52,6 +58,9 @@ struct outcome program_wait(struct program program);
 /* What it has written to standard error up to now; the test's, as in an outcome. */
 const char *program_has_said(struct program program);
 
+/* The same of standard output. */
+const char *program_has_printed(struct program program);
+
 /*
  * Runs a line of shell. There, onecopy is the program, $ONECOPYD_BIN the daemon, $ONECOPY_PATH the test's environment,
  * $PLACE its directory.
@@ -60,6 +69,9 @@ struct outcome shell_run(const char *line);
 
 /* Asserts that it exited with 0 and said nothing on standard error. */
 void expect_success(struct outcome outcome);
+
+/* Asserts that a text has these lines and no others: patterns as fnmatch() has them, ended by NULL. */
+void expect_lines(const char *text, const char *const *patterns);
 
 /* Asserts the exit status, no output, and one line on standard error from onecopy that has these words in it. */
 void expect_error(struct outcome outcome, int status, const char *words);

@@ -8,8 +8,9 @@
 #include "support/suite.h"
 
 static const char *const names[] = {
-    "init",  "put",    "get", "rm",   "set",  "wait", "invalidate", "keep",
-    "cache", "caches", "ls",  "stat", "demo", "help", "version",
+    "init",   "destroy", "config",     "status", "doctor",  "verify",     "put",    "get",  "rm",      "touch", "keep",
+    "set",    "wait",    "invalidate", "clear",  "gc",      "cache",      "caches", "ls",   "show",    "top",   "stat",
+    "events", "pins",    "clients",    "dump",   "restore", "completion", "demo",   "help", "version",
 };
 static const size_t n_names = sizeof names / sizeof *names;
 
@@ -31,9 +32,10 @@ END_TEST
 START_TEST(a_mistyped_command_gets_the_nearest_one_suggested)
 {
     static const char *const mistyped[][2] = {
-        {"gte", "'get'"},         {"ptu", "'put'"},  {"pu", "'put'"},     {"gett", "'get'"},
-        {"sl", "'ls'"},           {"lst", "'ls'"},   {"stats", "'stat'"}, {"sttat", "'stat'"},
-        {"verison", "'version'"}, {"dmo", "'demo'"}, {"initt", "'init'"}, {"Help", "'help'"},
+        {"gte", "'get'"},         {"ptu", "'put'"},  {"pu", "'put'"},        {"gett", "'get'"},
+        {"sl", "'ls'"},           {"lst", "'ls'"},   {"stats", "'stat'"},    {"sttat", "'stat'"},
+        {"verison", "'version'"}, {"dmo", "'demo'"}, {"initt", "'init'"},    {"Help", "'help'"},
+        {"docter", "'doctor'"},   {"pin", "'pins'"}, {"verfiy", "'verify'"}, {"cler", "'clear'"},
     };
 
     for (size_t i = 0; i < sizeof mistyped / sizeof *mistyped; i++)
@@ -157,8 +159,10 @@ START_TEST(an_operand_too_many_exits_2_and_is_named)
     expect_error(RUN_IN_CACHE("caches", "many"), 2, "'many'");
     expect_error(RUN_IN_CACHE("cache", "drop", "one", "many"), 2, "'many'");
     expect_error(RUN_IN_CACHE("put", "one", "many"), 2, "'many'");
-    expect_error(RUN_IN_CACHE("ls", "many"), 2, "'many'");
+    expect_error(RUN_IN_CACHE("ls", "one", "two", "many"), 2, "'many'");
     expect_error(RUN_IN_CACHE("stat", "one", "many"), 2, "'many'");
+    expect_error(RUN_IN_CACHE("status", "many"), 2, "'many'");
+    expect_error(RUN("destroy", "one", "many"), 2, "'many'");
     expect_error(RUN("version", "many"), 2, "'many'");
     expect_error(RUN("help", "get", "many"), 2, "'many'");
     expect_error(RUN("demo", "one", "many"), 2, "'many'");

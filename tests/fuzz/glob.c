@@ -69,9 +69,7 @@ static int elements_read(const uint8_t *pattern, size_t n, struct element elemen
         element->is_star = byte == '*';
         if (byte == '?')
             memset(element->has, true, sizeof element->has);
-        else if (byte == '[' && !list_read(pattern, n, &at, element))
-            return -1;
-        else if (byte == '\\' && at == n)
+        else if ((byte == '[' && !list_read(pattern, n, &at, element)) || (byte == '\\' && at == n))
             return -1;
         else if (byte != '[' && byte != '*')
             element->has[byte == '\\' ? pattern[at++] : byte] = true;

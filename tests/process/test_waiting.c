@@ -354,7 +354,7 @@ static void set_late(void *context)
 START_TEST(the_first_of_any_number_of_keys_ends_a_wait_for_any)
 {
     static const size_t numbers[] = {1, 2, 127, 128, 1000};
-    static char names[1000][16];
+    static char names[1000][32];
     onecopy_key keys[1000];
     size_t n = numbers[_i];
     struct onecopy_entry entry;

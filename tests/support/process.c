@@ -357,7 +357,7 @@ extern const char *const points_end[] __asm__("__stop_test_points");
 
 const char *const *points_all(size_t *n)
 {
-    *n = (size_t)(points_end - points_begin);
+    *n = ((uintptr_t)points_end - (uintptr_t)points_begin) / sizeof *points_begin;
     return points_begin;
 }
 

@@ -66,6 +66,7 @@ START_TEST(a_missing_output_is_refused_and_named)
     EXPECT_INVALID(onecopy_put_many(cache, &part, 1, 0, NULL), "onecopy_put_many: refs");
     EXPECT_INVALID(onecopy_reserve(cache, 1, NULL), "onecopy_reserve: reservation is NULL");
     EXPECT_INVALID(onecopy_get(cache, &ref, NULL), "onecopy_get: view is NULL");
+    EXPECT_INVALID(onecopy_peek(cache, &ref, NULL), "onecopy_peek: view is NULL");
     EXPECT_INVALID(onecopy_iterate(cache, NULL), "onecopy_iterate: iterator is NULL");
     EXPECT_INVALID(onecopy_stat(cache, NULL), "onecopy_stat: stat is NULL");
     EXPECT_INVALID(onecopy_info(cache, &ref, NULL), "onecopy_info: info is NULL");

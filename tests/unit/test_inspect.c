@@ -139,17 +139,24 @@ END_TEST
 
 START_TEST(looking_counts_as_no_access)
 {
+    const onecopy_ref unknown = {{0xab, 0xcd}};
     onecopy_ref ref = put_content(cache, 1, 5000);
     struct onecopy_info before, after;
+    onecopy_view view;
 
     EXPECT_OK(onecopy_info(cache, &ref, &before));
     clock_pass(SECOND);
     EXPECT_OK(onecopy_contains(cache, &ref));
+    EXPECT_OK(onecopy_peek(cache, &ref, &view));
+    EXPECT(view_matches(&view, 1));
+    onecopy_release(&view);
+    EXPECT_CODE(onecopy_peek(cache, &unknown, &view), ONECOPY_ENOTFOUND);
     walk();
     EXPECT_OK(onecopy_info(cache, &ref, &after));
     EXPECT_EQUAL(after.accessed_ns, before.accessed_ns);
     EXPECT_EQUAL(after.hits, 0);
     EXPECT_EQUAL(stat_of(cache).hits, 0);
+    EXPECT_EQUAL(stat_of(cache).misses, 0);
 }
 END_TEST
 

@@ -1,0 +1,27 @@
+/* Who has an environment open, and what they hold in it. */
+#ifndef ONECOPY_CLI_HOLDERS_H
+#define ONECOPY_CLI_HOLDERS_H
+
+#include <stddef.h>
+
+#include "print_json.h"
+
+/* Lists the clients by their numbers. *clients: the caller's to free. A failure is reported. */
+enum status clients_list(onecopy *cache, struct onecopy_client **clients, size_t *n);
+
+/* Lists the live views, the oldest first. *pins: the caller's to free. A failure is reported. */
+enum status pins_list(onecopy *cache, struct onecopy_pin **pins, size_t *n);
+
+/* The client of that number, or NULL: it came after the list was made. */
+const struct onecopy_client *client_find(const struct onecopy_client *clients, size_t n, uint32_t number);
+
+/* The name of a user, or the number of one without. Returns text. */
+char *text_of_user(uint32_t user, char text[TEXT_BYTES]);
+
+/* "alive", "dead", or of this process "self". */
+const char *client_state(const struct onecopy_client *client);
+
+/* Adds who it is to a JSON object; NULL: all is null. False for want of memory. */
+bool client_add(json_t *json, const struct onecopy_client *client);
+
+#endif
