@@ -302,11 +302,11 @@ bench-growth: build/bench/growth | need-pictures
 	$(Q)SIZE=$(SIZE) $< $(PARTS)
 	$(Q)$(call draw,growth,growth,growth)
 
-## bench-readme: bench-peers, and its outcome into README.md.
+## bench-readme: bench-peers and bench-growth, and what came of them into README.md.
 .PHONY: bench-readme
-bench-readme: bench-peers
+bench-readme: bench-peers bench-growth
 	mkdir -p bench/pictures
-	cp build/bench/latency.svg build/bench/memory.svg bench/pictures
+	cp $(patsubst %,build/bench/%.svg,latency memory growth) bench/pictures
 	sed -i -e '/^<!-- bench-readme/r build/bench/peers.md' -e '/^<!-- bench-readme/,/^<!-- end/{/^<!--/!d}' README.md
 
 build/fuzz/%: private CC := clang
