@@ -34,21 +34,81 @@ __attribute__((constructor)) static void fork_handlers_set(void)
 
 #endif
 
-/*
- * What TSan is not to report. LMDB is not compiled with it: TSan sees the copies that LMDB makes, by the C library's
- * memcpy, and its mutex, but not the atomics by which its readers and its writer agree on who may use a page. Where the
- * library itself reads such a page, the other side of the race may have been forgotten by then: so it goes by name.
- */
 #ifdef __SANITIZE_THREAD__
 
+#include <dlfcn.h>
+#include <lmdb.h>
+#include <stddef.h>
+
+/*
+ * LMDB is not compiled with TSan, which would see the copies that it makes, by the C library's memcpy, but not by what
+ * its writer and its readers agree on who may use a page. So TSan is to look away from all that LMDB does, its mutex
+ * included, and the functions below say what it promises: who begins to write or to read does so after all that was
+ * done before a write that is over. The library writes some records into LMDB's pages itself; when such a page is used
+ * again, no reader is left in it. Of that TSan is not told, lest all that readers did be in order for it too: the two
+ * functions that write them go by name.
+ */
 const char *__tsan_default_suppressions(void);
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
 
 const char *__tsan_default_suppressions(void)
 {
-    return "race:liblmdb.so\n"
-           "race:small_hold\n"
-           "race:index_blobs_visit\n"
-           "race:index_blob_get\n";
+    return "called_from_lib:liblmdb.so\n"
+           "race:^index_blob_put$\n"
+           "race:^index_entry_put$\n";
+}
+
+static int (*begin)(MDB_env *, MDB_txn *, unsigned, MDB_txn **);
+static int (*renew)(MDB_txn *);
+static int (*commit)(MDB_txn *);
+static void (*abandon)(MDB_txn *);
+static _Thread_local const MDB_txn *written;
+
+__attribute__((constructor)) static void lmdb_find(void)
+{
+    begin = dlsym(RTLD_NEXT, "mdb_txn_begin");
+    renew = dlsym(RTLD_NEXT, "mdb_txn_renew");
+    commit = dlsym(RTLD_NEXT, "mdb_txn_commit");
+    abandon = dlsym(RTLD_NEXT, "mdb_txn_abort");
+}
+
+int mdb_txn_begin(MDB_env *environment, MDB_txn *parent, unsigned flags, MDB_txn **txn)
+{
+    int code = begin(environment, parent, flags, txn);
+
+    __tsan_acquire(environment);
+    if (code == MDB_SUCCESS && !(flags & MDB_RDONLY))
+        written = *txn;
+    return code;
+}
+
+int mdb_txn_renew(MDB_txn *txn)
+{
+    int code = renew(txn);
+
+    __tsan_acquire(mdb_txn_env(txn));
+    return code;
+}
+
+static void write_end(MDB_txn *txn)
+{
+    if (txn != written)
+        return;
+    __tsan_release(mdb_txn_env(txn));
+    written = NULL;
+}
+
+int mdb_txn_commit(MDB_txn *txn)
+{
+    write_end(txn);
+    return commit(txn);
+}
+
+void mdb_txn_abort(MDB_txn *txn)
+{
+    write_end(txn);
+    abandon(txn);
 }
 
 #endif
