@@ -495,6 +495,18 @@ START_TEST(for_people_watching_is_a_table_that_ends_in_good_order)
 }
 END_TEST
 
+START_TEST(a_hangup_that_the_caller_ignores_ends_no_watching)
+{
+    struct outcome outcome = shell_run("trap '' HUP\n"
+                                       "$ONECOPY_BIN stat --watch 10ms --count 60 --json >$PLACE/lines &\n"
+                                       "until [ -s $PLACE/lines ]; do sleep 0.02; done\n"
+                                       "kill -HUP $!\n"
+                                       "wait $! && grep -c requests_per_second $PLACE/lines");
+
+    ck_assert_str_eq(outcome.out, "60\n");
+}
+END_TEST
+
 START_TEST(options_of_stat_that_exclude_each_other_are_refused)
 {
     expect_error(RUN_IN_CACHE("stat", "--watch", "1s", "--reset"), 2, "exclude");
@@ -634,6 +646,7 @@ SUITE(cli_upkeep)
     tcase_add_test(counting, watching_tells_rates_interval_by_interval);
     tcase_add_test(counting, watching_ends_after_as_many_lines_as_asked_for);
     tcase_add_test(counting, for_people_watching_is_a_table_that_ends_in_good_order);
+    tcase_add_test(counting, a_hangup_that_the_caller_ignores_ends_no_watching);
     tcase_add_test(counting, options_of_stat_that_exclude_each_other_are_refused);
 
     tcase_add_test(whole, config_tells_settings_and_where_they_come_from);
