@@ -3,8 +3,8 @@
  * thousand or so, or with --follow what happens from now on. A line each; each is written as soon as there is none
  * after it, so that a pipe gets them in time and a busy environment is not slowed by lines.
  *
- * While it waits it looks now and then whether its reader is still there: of a pipe that was closed, only a write would
- * tell, and there may be nothing to write for a long time.
+ * Now and then it sees to it that what is printed gets on its way though there is always more, and that its reader is
+ * still there: of a pipe that was closed, only a write would tell, and there may be nothing to write for a long time.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -15,6 +15,7 @@
 #include "escape.h"
 #include "interrupt.h"
 #include "print_json.h"
+#include "steady.h"
 #include "words.h"
 
 static const uint64_t look_ns = NS_PER_SECOND / 4;
@@ -24,6 +25,7 @@ struct following {
     const char *name; /* of the cache whose events are wanted; NULL: of all */
     uint64_t limit;
     bool is_following, is_recent, is_json;
+    uint64_t looked_ns; /* after the reader */
 };
 
 static const char *kind_word(uint32_t kind)
@@ -108,32 +110,42 @@ static bool is_reader_gone(void)
     return ferror(stdout) || (poll(&reader, 1, 0) > 0 && reader.revents & (POLLERR | POLLHUP));
 }
 
+/* Whether somebody wants to read on. Where events never end no wait is interrupted, so that is looked at here. */
+static bool is_wanted(struct following *following)
+{
+    uint64_t now_ns = clock_now();
+
+    if (is_interrupted())
+        return false;
+    if (now_ns - following->looked_ns < look_ns)
+        return true;
+    following->looked_ns = now_ns;
+    output_flush();
+    return !is_reader_gone();
+}
+
 /* The next event, waited for if that is asked: ONECOPY_ETIMEOUT when there is none (any more), or no reader. */
-static int event_next(const struct following *following, onecopy_follower *follower, onecopy_canceller *canceller,
+static int event_next(struct following *following, onecopy_follower *follower, onecopy_canceller *canceller,
                       struct onecopy_event *event, uint64_t *n_missed)
 {
     int result = onecopy_events_next(follower, 0, canceller, event, n_missed);
 
     if (result != ONECOPY_ETIMEOUT || !following->is_following)
         return result;
-    while (result == ONECOPY_ETIMEOUT) {
-        output_flush();
-        if (is_reader_gone())
-            return ONECOPY_ETIMEOUT;
+    output_flush();
+    while (result == ONECOPY_ETIMEOUT && is_wanted(following))
         result = onecopy_events_next(follower, look_ns, canceller, event, n_missed);
-    }
     return result;
 }
 
-static enum status events_print(const struct following *following, onecopy_follower *follower,
-                                onecopy_canceller *canceller)
+static enum status events_print(struct following *following, onecopy_follower *follower, onecopy_canceller *canceller)
 {
     enum status status = STATUS_OK;
     struct onecopy_event event;
     uint64_t n_missed, n_missed_before = 0;
     int result = ONECOPY_OK;
 
-    for (uint64_t n = 0; n < following->limit && status == STATUS_OK;) {
+    for (uint64_t n = 0; n < following->limit && status == STATUS_OK && is_wanted(following);) {
         result = event_next(following, follower, canceller, &event, &n_missed);
         if (result < 0)
             break;
@@ -149,7 +161,7 @@ static enum status events_print(const struct following *following, onecopy_follo
     return status;
 }
 
-static enum status events_follow(const struct following *following)
+static enum status events_follow(struct following *following)
 {
     CLEANUP_FOLLOWER onecopy_follower *follower = NULL;
     onecopy_canceller *canceller = NULL;

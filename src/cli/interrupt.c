@@ -23,10 +23,13 @@ static void signal_note(int number)
     onecopy_canceller_cancel(interrupt_canceller);
 }
 
-/* One that the caller has us ignore, as nohup does with SIGHUP, stays ignored. */
+/*
+ * One that the caller has us ignore, as nohup does with SIGHUP, stays ignored. A write that is held up by a slow reader
+ * goes on, as half a line is worth nothing.
+ */
 static void signal_catch(int number)
 {
-    const struct sigaction action = {.sa_handler = signal_note};
+    const struct sigaction action = {.sa_handler = signal_note, .sa_flags = SA_RESTART};
     struct sigaction before;
 
     if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
