@@ -96,6 +96,8 @@ START_TEST(every_status_is_kept_and_told)
         snprintf(line, sizeof line, "%s\n", statuses[i]);
         expect_success(RUN_IN_CACHE("set", "results", "task", path, "--status", statuses[i]));
         expect_output(RUN_IN_CACHE("get", "results", "task", "--status"), line);
+        expect_output(RUN_IN_CACHE("get", "results", "task", "--status", "-o", place_file("status")), "");
+        ck_assert_str_eq(shell_run("cat $PLACE/status").out, line);
         if (strcmp(statuses[i], "success") == 0)
             expect_output(RUN_IN_CACHE("get", "results", "task"), "why");
         else
