@@ -257,10 +257,10 @@ static void environment_keep(struct keeper *keeper)
         result = pass_make(keeper);
         if (result == 0)
             result = pass_await(keeper);
+        if (result < 0 && result != ONECOPY_ECANCELLED)
+            log_line(LEVEL_WARNING, "%s; it will be opened anew", onecopy_last_error());
         config_take(keeper);
     }
-    if (result != ONECOPY_ECANCELLED)
-        log_line(LEVEL_WARNING, "%s; it will be opened anew", onecopy_last_error());
     janitor_show(keeper, NULL);
     session_end(&keeper->session);
 }
