@@ -14,7 +14,7 @@
 #include "item_columns.h"
 #include "sample.h"
 
-enum { SAMPLE_BYTES = 256, MAX_SAMPLE_BYTES = 1 << 20, MAX_CLAIMS = 1024, MAX_ENTRIES_SHOWN = 20 };
+enum { SAMPLE_BYTES = 256, MAX_SAMPLE_BYTES = 1 << 20, MAX_ENTRIES_SHOWN = 20 };
 
 struct shown {
     onecopy *cache;
@@ -82,20 +82,15 @@ static bool is_of_key(const struct onecopy_claim_info *claim, const struct item 
 
 static enum status claim_find(struct shown *shown)
 {
-    CLEANUP_FREE struct onecopy_claim_info *claims = calloc(MAX_CLAIMS, sizeof *claims);
-    size_t n;
-    int result;
+    CLEANUP_FREE struct onecopy_claim_info *claims = NULL;
+    size_t n = 0;
+    enum status status = claims_list(shown->cache, &claims, &n);
 
-    if (!claims)
-        return report_system("show");
-    result = onecopy_claims(shown->cache, claims, MAX_CLAIMS, &n);
-    if (result < 0)
-        return report_failure(result, onecopy_path(shown->cache));
-    for (size_t i = 0; i < n && i < MAX_CLAIMS && !shown->is_claimed; i++) {
+    for (size_t i = 0; i < n && status == STATUS_OK && !shown->is_claimed; i++) {
         shown->is_claimed = is_of_key(&claims[i], &shown->item);
         shown->claim = claims[i];
     }
-    return STATUS_OK;
+    return status;
 }
 
 /* What is gone again meanwhile, or has lost its value, is shown without its bytes. */
