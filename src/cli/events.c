@@ -66,11 +66,6 @@ static char *subject_text(const struct onecopy_event *event)
     return text;
 }
 
-static const char *status_word(const struct onecopy_event *event)
-{
-    return event->status < N_STATUS_WORDS ? status_words[event->status] : "unknown";
-}
-
 static enum status event_print(const struct onecopy_event *event, uint64_t n_missed)
 {
     CLEANUP_FREE char *subject = subject_text(event);
@@ -82,7 +77,7 @@ static enum status event_print(const struct onecopy_event *event, uint64_t n_mis
         printf("-- %" PRIu64 " more, of which nothing is known any more --\n", n_missed);
     printf("%s.%03u  %-10s  %-12s  %-7s  %8s  %s\n", text_of_time(event->time_ns, time),
            (unsigned)(event->time_ns / 1000000 % 1000), kind_word(event->kind), *event->cache ? event->cache : "-",
-           is_of_blob(event) ? "-" : status_word(event), text_of_bytes(event->length_bytes, bytes), subject);
+           is_of_blob(event) ? "-" : status_word(event->status), text_of_bytes(event->length_bytes, bytes), subject);
     return STATUS_OK;
 }
 
@@ -96,7 +91,7 @@ static enum status event_print_json(const struct onecopy_event *event, uint64_t 
     return json_print_line(json_pack(
         "{s:I, s:o, s:s, s:s, s:o, s:I, s:s?, s:s?, s:b, s:I}", "number", (json_int_t)event->number, "at_seconds",
         json_of_seconds(event->time_ns), "event", kind_word(event->kind), "cache", event->cache, "status",
-        is_of_blob(event) ? json_null() : json_string(status_word(event)), "size_bytes",
+        is_of_blob(event) ? json_null() : json_string(status_word(event->status)), "size_bytes",
         (json_int_t)event->length_bytes, "ref", is_of_blob(event) ? onecopy_ref_format(&event->ref, ref) : NULL, "key",
         is_of_blob(event) ? NULL : subject, "is_key_cut",
         (int)(!is_of_blob(event) && event->key_bytes > sizeof event->key), "missed", (json_int_t)n_missed));

@@ -97,15 +97,10 @@ enum status output_view(const struct output *output, const onecopy_view *view)
     return bytes_give(output, view->data, view->length_bytes);
 }
 
-static const char *entry_status(const struct onecopy_entry *entry)
-{
-    return entry->status < N_STATUS_WORDS ? status_words[entry->status] : "unknown";
-}
-
 static enum status status_give(const struct output *output, const struct onecopy_entry *entry)
 {
     char line[32];
-    int n_bytes = snprintf(line, sizeof line, "%s\n", entry_status(entry));
+    int n_bytes = snprintf(line, sizeof line, "%s\n", status_word(entry->status));
 
     return bytes_give(output, line, (size_t)n_bytes);
 }
@@ -117,7 +112,7 @@ static void entry_remark(const onecopy_key *key, const struct onecopy_entry *ent
 
     if (entry->has_value && entry->status == ONECOPY_SUCCESS)
         return;
-    report("%s '%s': %s%s", key->cache, text ? text : "?", entry_status(entry),
+    report("%s '%s': %s%s", key->cache, text ? text : "?", status_word(entry->status),
            entry->has_value ? "" : ", without a value");
 }
 
