@@ -408,7 +408,7 @@ void keeper_stop(struct keeper *keeper)
 
 bool keeper_free(struct keeper *keeper, const struct timespec *deadline)
 {
-    if (pthread_timedjoin_np(keeper->thread, NULL, deadline) != 0)
+    if (pthread_clockjoin_np(keeper->thread, NULL, CLOCK_MONOTONIC, deadline) != 0)
         return false;
     memory_free(keeper);
     return true;
