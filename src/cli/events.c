@@ -192,6 +192,8 @@ static bool following_read(struct arguments *arguments, struct following *follow
         arguments->status = report_usage(arguments->command, "events: --recent goes with --follow");
     if (arguments->n_operands)
         following->name = arguments->operands[0];
+    if (following->name && arguments->status == STATUS_OK && strcmp(following->name, "args") != 0)
+        arguments->status = argument_cache(following->name);
     return arguments->status == STATUS_OK;
 }
 

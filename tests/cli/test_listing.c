@@ -190,6 +190,7 @@ START_TEST(what_makes_no_sense_exits_2)
     expect_error(RUN_IN_CACHE("ls", "--format", "ref", "--long"), 2, "--long");
     expect_error(RUN_IN_CACHE("ls", "--all", "x", "y"), 2, "--all");
     expect_error(RUN_IN_CACHE("ls", "bad/name"), 2, "CACHE");
+    expect_error(RUN_IN_CACHE("ls", "oc1:0*"), 2, "CACHE: 'oc1:0*' is no name of a cache; for the blobs");
     expect_error(RUN_IN_CACHE("ls", "nothing"), 1, "nothing");
 }
 END_TEST

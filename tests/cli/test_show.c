@@ -275,6 +275,7 @@ START_TEST(a_limit_ends_following)
     expect_success(events);
     ck_assert_str_eq(events.out, "2\n");
     expect_error(RUN_IN_CACHE("events", "--recent"), 2, "--follow");
+    expect_error(RUN_IN_CACHE("events", "bad/name", "--follow"), 2, "CACHE: 'bad/name'");
 }
 END_TEST
 
