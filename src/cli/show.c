@@ -71,7 +71,13 @@ static enum status entries_find(struct shown *shown)
     return result < 0 && result != ONECOPY_ENOTFOUND ? report_failure(result, onecopy_path(shown->cache)) : STATUS_OK;
 }
 
-/* Claims have the first bytes of a key alone; with its length and its cache, that is as good as the key. */
+/* Whether the claims have all of the key: of a longer one, only the first bytes. */
+static bool is_key_whole(const struct item *item)
+{
+    return item->key_bytes <= sizeof((struct onecopy_claim_info *)0)->key;
+}
+
+/* By cache, length and first bytes, which two long keys may have in common: see is_key_whole(). */
 static bool is_of_key(const struct onecopy_claim_info *claim, const struct item *item)
 {
     size_t n = item->key_bytes < sizeof claim->key ? item->key_bytes : sizeof claim->key;
@@ -173,7 +179,7 @@ static void claim_print(const struct shown *shown)
 {
     if (!shown->is_claimed)
         return;
-    puts("Being computed by");
+    puts(is_key_whole(&shown->item) ? "Being computed by" : "Being computed, or another that begins alike, by");
     process_print(client_find(shown->viewers.clients, shown->viewers.n_clients, shown->claim.client),
                   shown->claim.since_ns, shown->telling.now_ns);
 }
