@@ -126,6 +126,8 @@ struct index_room {
 };
 /* Counts them; a few microseconds. What cannot be counted counts as held. */
 void index_room_count(const struct index_write *write, struct index_room *room);
+/* Counts anew what the file takes of the limit. */
+void index_usage_count(const struct index_write *write);
 /* Allocates n_bytes more for the file. ONECOPY_ENOSPACE. */
 int index_grow(const struct index_write *write, uint64_t n_bytes);
 
