@@ -19,6 +19,7 @@
 #include "base/system.h"
 #include "base/test_point.h"
 #include "index/order.h"
+#include "shared/counters.h"
 #include "shared/janitor.h"
 #include "shared/slots.h"
 #include "shared/waiting.h"
@@ -363,6 +364,30 @@ static void write_settle(struct index *index, struct state *state)
         index_abort(&write);
 }
 
+void index_count(struct index_write *write, uint32_t cache, enum counter counter, uint64_t n)
+{
+    uint32_t i = 0;
+
+    if (n == 0)
+        return;
+    while (i < write->n_counts && (write->counts[i].cache != cache || write->counts[i].counter != counter))
+        i++;
+    if (i == COUNTS_MAX) {
+        counters_add(write->state, write->index->client, cache, counter, n);
+        return;
+    }
+    if (i == write->n_counts)
+        write->counts[write->n_counts++] = (struct pending_count){.cache = cache, .counter = counter};
+    write->counts[i].n += n;
+}
+
+static void counts_add(const struct index_write *write)
+{
+    for (uint32_t i = 0; i < write->n_counts; i++)
+        counters_add(write->state, write->index->client, write->counts[i].cache, write->counts[i].counter,
+                     write->counts[i].n);
+}
+
 int index_commit(struct index_write *write)
 {
     uint64_t number = mdb_txn_id(write->txn);
@@ -380,6 +405,7 @@ int index_commit(struct index_write *write)
     }
     TEST_POINT("after_commit");
     journal_commit(write->state, number, events_tail);
+    counts_add(write);
     janitor_call_if_short(write->state);
     return ONECOPY_OK;
 }
