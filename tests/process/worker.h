@@ -16,7 +16,9 @@ struct worker {
     struct workload *workload;
     onecopy *cache;
     enum work_kind kind;
-    bool is_stale; /* the environment was removed: its handle is to be opened anew */
+    bool is_stale;            /* the environment was removed: its handle is to be opened anew */
+    onecopy_janitor *janitor; /* NULL: it is none */
+    uint64_t since_ns;        /* when the present step began */
     struct chance chance;
     uint8_t *buffer; /* of max_length */
     uint64_t n_steps;

@@ -34,6 +34,14 @@ static void name_key(struct named *named, const char *cache, uint64_t number)
     named->key = key_of(cache, named->text);
 }
 
+bool workload_key_is(uint64_t number, const void *key, size_t n_bytes)
+{
+    struct named named;
+
+    name_key(&named, caches[0], number);
+    return named.key.length_bytes == n_bytes && memcmp(named.text, key, n_bytes) == 0;
+}
+
 static void key_choose(struct worker *worker, struct named *named)
 {
     name_key(named, caches[chance_below(&worker->chance, N_CACHES)], chance_below(&worker->chance, KEYS));
