@@ -315,15 +315,27 @@ uint32_t index_clear_stale_readers(const struct index *index)
     return mdb_reader_check(index->environment, &n_dead) == MDB_SUCCESS ? (uint32_t)n_dead : 0;
 }
 
+void index_count_bytes(const struct index *index, struct state *state)
+{
+    uint64_t n_bytes;
+
+    if (system_file_usage(index->data_fd, &n_bytes) == 0)
+        store_relaxed(&state->header->index_bytes, n_bytes);
+}
+
 int index_write_begin(struct index *index, struct state *state, struct index_write *write)
 {
+    bool is_one_lost;
     MDB_txn *txn;
     int code = mdb_txn_begin(index->environment, NULL, 0, &txn);
 
     if (code != MDB_SUCCESS)
         return index_error(code, "beginning to write");
     *write = (struct index_write){.index = index, .state = state, .txn = txn};
+    is_one_lost = load_relaxed(&state->journal->number) != 0;
     write->must_rebuild = journal_recover(state, mdb_txn_id(txn));
+    if (is_one_lost) /* perhaps while the file grew */
+        index_count_bytes(index, state);
     if (!write->must_rebuild)
         journal_begin(state, index->client, mdb_txn_id(txn));
     TEST_POINT("write_begun");
@@ -396,19 +408,18 @@ int index_grow(const struct index_write *write, uint64_t n_bytes)
     struct state_header *header = write->state->header;
     uint64_t used = index_used_pages(write) * PAGE_BYTES;
     uint64_t end = load_relaxed(&header->index_end_bytes);
-    uint64_t n_usage;
     int result = ONECOPY_OK;
 
     if (end < used)
         end = used;
+    /* Counted before it is taken: who is killed in between leaves too much counted, and not too little. */
+    add_relaxed(&header->index_bytes, n_bytes);
     TEST_POINT("index_growing");
     if (system_allocate(write->index->data_fd, FALLOC_FL_KEEP_SIZE, end, n_bytes, NULL) < 0)
         result = error_system("cannot allocate %llu more bytes for the index", (unsigned long long)n_bytes);
     else
         store_relaxed(&header->index_end_bytes, end + n_bytes);
     TEST_POINT("index_grown");
-    /* After a failure too: a part may have been allocated. */
-    if (system_file_usage(write->index->data_fd, &n_usage) == 0)
-        store_relaxed(&header->index_bytes, n_usage);
+    index_count_bytes(write->index, write->state); /* after a failure too: a part may have been allocated */
     return result;
 }

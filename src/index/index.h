@@ -128,6 +128,8 @@ struct index_room {
 void index_room_count(const struct index_write *write, struct index_room *room);
 /* Allocates n_bytes more for the file. ONECOPY_ENOSPACE. */
 int index_grow(const struct index_write *write, uint64_t n_bytes);
+/* Has the state say what the file takes now, as `du` counts it. */
+void index_count_bytes(const struct index *index, struct state *state);
 
 /* Changes the index, to the effect of nothing: for a transaction that has to be committed all the same. */
 int index_touch(const struct index_write *write);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/system.h"
+#include "base/test_point.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -243,16 +244,23 @@ void state_unmap(struct state *state)
     state->header = NULL;
 }
 
+void state_count_bytes(struct state *state)
+{
+    uint64_t n_bytes;
+
+    if (system_file_usage(state->fd, &n_bytes) == 0)
+        store_relaxed(&state->header->state_bytes, n_bytes);
+}
+
 int state_allocate(struct state *state, const void *start, size_t length)
 {
     uint64_t offset = (uint64_t)((const uint8_t *)start - (const uint8_t *)state->header);
     uint64_t first = offset / PAGE_BYTES * PAGE_BYTES;
-    uint64_t n_bytes;
 
     if (system_allocate(state->fd, 0, first, page_align(offset + length) - first, NULL) < 0)
         return error_system("cannot allocate %zu more bytes for the state file", length);
-    if (system_file_usage(state->fd, &n_bytes) == 0)
-        store_relaxed(&state->header->state_bytes, n_bytes);
+    TEST_POINT("state_allocated");
+    state_count_bytes(state);
     return ONECOPY_OK;
 }
 

@@ -1,5 +1,5 @@
 /*
- * The crash lab: rounds of a few seconds in which processes of every kind work on one handle, the daemon among them, and
+ * The crash lab: rounds of a few seconds in which processes of every kind work on one cache, the daemon among them, and
  * everything happens to them, at moments that the round's seed decides: they are killed, at a test point or anywhere;
  * stopped for a while; the file system fills up; system calls fail; the directory is removed; the wall clock is set;
  * the daemon is killed, stopped, ended and started again. A round ends with all workers told to stop, or killed at
@@ -68,7 +68,7 @@ static void lab_options(struct onecopy_options *options)
     options->max_pins = 8192;
 }
 
-/* Opens the handle, which may be on its way out at that moment, and the file system full. */
+/* Opens the cache, which may be on its way out at that moment, and the file system full. */
 static onecopy *lab_open(void)
 {
     struct onecopy_options options;
@@ -281,18 +281,21 @@ static void trouble_ends(struct lab *lab, bool all)
 
 static void take_inventory(void *context)
 {
-    inventory_expect(scratch_path(), context);
+    const struct lab *lab = context;
+
+    inventory_expect(scratch_path(), lab->workload, lab->trouble->n_unmeasured == 0);
 }
 
 static void look(void *context)
 {
+    const struct lab *lab = context;
     struct onecopy_options options;
     onecopy *handle;
 
     lab_options(&options);
     handle = scratch_open_with(&options);
-    aftermath_expect(context, handle, BUDGET);
-    put_content(handle, ((const struct workload *)context)->seed - 1, BUDGET / 2);
+    aftermath_expect(lab->workload, handle, BUDGET);
+    put_content(handle, lab->workload->seed - 1, BUDGET / 2);
     onecopy_close(handle);
 }
 
@@ -355,7 +358,7 @@ static void lab_tidy(struct lab *lab)
 
 static void judge(void (*body)(void *context), struct lab *lab)
 {
-    struct process process = process_start(body, lab->workload);
+    struct process process = process_start(body, lab);
 
     process_join(&process);
 }
@@ -375,12 +378,13 @@ static void lab_report(const struct lab *lab, uint64_t seed)
     const struct workload *workload = lab->workload;
     const struct service *daemon = &lab->service;
 
-    printf("seed %llu: %u kills, %u at points, %u stops, %u times full%s, %u times failing (%llu calls), %u removals, "
+    printf("seed %llu: %u kills, %u at points, %u stops, %u times full%s, %u times failing (%llu calls, %llu of "
+           "fstat), %u removals, "
            "%u steps of the clock; daemon: %u starts, %u refusals, %u kills, %u stops, %u ends; ",
            (unsigned long long)seed, lab->n_kills, lab->n_kills_at_points, lab->n_stops, lab->n_fills,
            lab->has_file_system ? "" : " (not permitted)", lab->n_failings, (unsigned long long)lab->trouble->n_failed,
-           lab->n_removals, lab->n_steps_of_clock, daemon->n_starts, daemon->n_refusals, daemon->n_kills,
-           daemon->n_stops, daemon->n_ends);
+           (unsigned long long)lab->trouble->n_unmeasured, lab->n_removals, lab->n_steps_of_clock, daemon->n_starts,
+           daemon->n_refusals, daemon->n_kills, daemon->n_stops, daemon->n_ends);
     printf("%llu steps, %llu puts, %llu hits, %llu sets, %llu entry hits, %llu claims, %llu passes, %llu children\n",
            (unsigned long long)workload->n_steps, (unsigned long long)workload->n_puts,
            (unsigned long long)workload->n_hits, (unsigned long long)workload->n_sets,

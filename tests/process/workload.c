@@ -7,6 +7,7 @@
  */
 #include "process/worker.h"
 
+#include "base/hash.h"
 #include "support/process.h"
 
 #include <pthread.h>
@@ -21,6 +22,9 @@
 #define MAX_THREADS 8U
 #define BATCH       48U
 #define BATCH_BYTES 2000U
+
+/* The longest time that a blob is kept from eviction. */
+#define KEPT_NS 5000000U
 
 /* No call waits for longer than a few milliseconds for something to happen; the rest is how busy the machine is. */
 #define STEP_SECONDS 10U
@@ -197,7 +201,8 @@ static void step_put_view(struct worker *worker)
         return;
     held = &worker->holds[chance_below(&worker->chance, worker->n_holds)];
     result = onecopy_put(worker->cache, held->view.data, held->view.length_bytes, ONECOPY_UNSET, &ref);
-    EXPECT(result < 0 || memcmp(&ref, &held->view.ref, sizeof ref) == 0);
+    /* Where addresses are few, another value may have come to that one, if this was removed meanwhile. */
+    EXPECT(result < 0 || hash_test_bits > 0 || memcmp(&ref, &held->view.ref, sizeof ref) == 0);
     put_end(worker, held->number, result, &ref);
 }
 
@@ -249,6 +254,18 @@ static void step_touch(struct worker *worker)
         return;
     result = onecopy_touch(worker->cache, &ref, ONECOPY_UNSET);
     if (result != ONECOPY_ENOTFOUND)
+        WENT_WELL(worker, result);
+}
+
+static void step_keep(struct worker *worker)
+{
+    onecopy_ref ref;
+    int result;
+
+    if (!ref_find(worker->workload, number_choose(worker), &ref))
+        return;
+    result = onecopy_keep(worker->cache, &ref, chance_below(&worker->chance, KEPT_NS));
+    if (result != ONECOPY_ENOTFOUND && result != ONECOPY_EFULL)
         WENT_WELL(worker, result);
 }
 
@@ -339,6 +356,7 @@ static const struct {
     {step_get,         {400, 50, 800, 100, 20, 20, 0, 100}},
     {step_remove,      {100, 20, 0, 20, 0, 0, 300, 0}},
     {step_touch,       {90, 20, 50, 0, 0, 0, 0, 0}},
+    {step_keep,        {30, 20, 0, 0, 0, 0, 20, 0}},
     {step_look_inside, {5, 5, 5, 5, 5, 5, 5, 5}},
     {step_fork,        {5, 0, 0, 100, 0, 0, 0, 0}},
     {step_set,         {150, 200, 0, 100, 100, 100, 200, 50}},
