@@ -9,10 +9,9 @@
 
 /* Shared by all processes of a round; begins as zeros. */
 struct trouble {
-    _Atomic uint32_t failing;      /* of 1,000 system calls, how many fail; */
-    _Atomic int64_t wall_step;     /* how far the wall clock has been set */
-    _Atomic uint64_t n_failed;     /* calls that did fail; */
-    _Atomic uint64_t n_unmeasured; /* of them those that ask for the length of a file */
+    _Atomic uint32_t failing;  /* of 1,000 system calls, how many fail; */
+    _Atomic int64_t wall_step; /* how far the wall clock has been set */
+    _Atomic uint64_t n_failed; /* calls that did fail */
 };
 
 /* From now on, system calls of this process fail as the trouble says. */

@@ -151,8 +151,8 @@ static void expect_usable_again(void)
     onecopy *cache = scratch_open(budget);
 
     aftermath_expect(workload, cache, budget);
-    EXPECT(workload_verify(workload, cache) > 0);
-    put_content(cache, workload->seed - 1, budget / 2);
+    EXPECT(workload_verify(workload, cache) > 0 || hash_test_bits > 0);
+    put_content(cache, workload->seed - 1, budget / 4);
     EXPECT_OK(onecopy_invalidate_all(cache, NULL));
     expect_nothing_left(cache);
     EXPECT_EQUAL(stat_of(cache).results, 0);
@@ -188,7 +188,7 @@ START_TEST(processes_killed_at_any_moment_and_point_leave_everything_in_order)
     workload->is_over = 1;
     for (size_t i = 0; i < N_PROCESSES; i++)
         process_join_any(&victims[i].process);
-    EXPECT(workload->n_puts > 0 && workload->n_hits > 0);
+    EXPECT(workload->n_puts > 0 && workload->n_entry_hits > 0 && (workload->n_hits > 0 || hash_test_bits > 0));
     kills_report(n_killed, cache);
     aftermath_expect(workload, cache, budget);
     EXPECT(stat_of(cache).dead_clients >= n_killed);

@@ -32,6 +32,9 @@ bool went_well(struct worker *worker, int result, const char *file, int line);
 
 uint64_t seed_of(const struct workload *workload, uint64_t number);
 
+/* Whether values share their addresses, so that a ref from earlier says nothing: see base/hash.h. */
+bool refs_are_few(void);
+
 /* Keeps the view that was written to the free hold, that of the value of a number, for some steps. */
 void hold_begin(struct worker *worker, uint64_t number);
 

@@ -117,7 +117,7 @@ void step_set_ref(struct worker *worker)
     struct named named;
     int result;
 
-    if (worker->n_holds == 0)
+    if (worker->n_holds == 0 || refs_are_few())
         return;
     held = &worker->holds[chance_below(&worker->chance, worker->n_holds)];
     name_key(&named, caches[chance_below(&worker->chance, N_CACHES)], held->number);
