@@ -10,6 +10,7 @@
 #include "index/index.h"
 
 #include "base/atomic.h"
+#include "base/system.h"
 
 #include <lmdb.h>
 #include <stdio.h>
@@ -40,7 +41,7 @@ uint64_t index_ahead_pages(const struct index_write *write)
         return (end_bytes - used_bytes) / PAGE_BYTES;
     /* The state was made anew, or the file has grown against all expectation: the figures shall tell what is so. */
     store_relaxed(&header->index_end_bytes, used_bytes);
-    index_count_bytes(write->index, write->state);
+    index_usage_count(write);
     return 0;
 }
 

@@ -66,11 +66,11 @@ int state_map(int fd, uint64_t identity, struct state *state);
 /* Unmaps; the descriptor stays the caller's. */
 void state_unmap(struct state *state);
 
+/* Counts anew what the file takes of the limit. */
+void state_usage_count(struct state *state);
+
 /* Sees to it that `length` bytes at an address inside the state are allocated. ONECOPY_ENOSPACE. */
 int state_allocate(struct state *state, const void *start, size_t length);
-
-/* Has the header say what the file takes. For whoever finds that a process has died, perhaps before it could do so. */
-void state_count_bytes(struct state *state);
 
 /* Takes pages that a transaction may use off those that the index was found to have; see store/room.c. */
 void credit_take(struct state *state, uint64_t n_pages);
