@@ -69,7 +69,7 @@ static void lab_options(struct onecopy_options *options)
     options->max_pins = 8192;
 }
 
-/* Opens the cache, which may be on its way out at that moment, and the file system full. */
+/* Opens the cache, which may be on its way out at that moment, the file system full, and system calls failing. */
 static onecopy *lab_open(void)
 {
     struct onecopy_options options;
@@ -96,12 +96,11 @@ static void victim_work(void *context)
 {
     const struct victim *victim = context;
     struct lab *lab = victim->lab;
-    onecopy *handle = lab_open();
 
     trouble_meet(lab->trouble, chance_from(lab->workload->seed, victim->number));
     if (victim->point)
         kill_at(victim->point, victim->pass);
-    workload_run(lab->workload, handle, victim->number, victim->kind);
+    workload_run(lab->workload, lab_open(), victim->number, victim->kind);
 }
 
 static void victim_start(struct lab *lab, struct victim *victim)

@@ -178,6 +178,21 @@ static void step_put(struct worker *worker)
     put_end(worker, number, result, &ref);
 }
 
+static void step_put_fd(struct worker *worker)
+{
+    uint64_t number = chance_below(&worker->chance, WORKLOAD_VALUES);
+    size_t length = workload_length(worker->workload, number);
+    int fd = memfd_create("value", MFD_CLOEXEC);
+    onecopy_ref ref;
+    int result;
+
+    content_fill(seed_of(worker->workload, number), worker->buffer, length);
+    EXPECT(fd >= 0 && pwrite(fd, worker->buffer, length, 0) == (ssize_t)length);
+    result = onecopy_put_fd(worker->cache, fd, ONECOPY_UNSET, ONECOPY_UNSET, &ref);
+    close(fd);
+    put_end(worker, number, result, &ref);
+}
+
 static void step_reserve(struct worker *worker)
 {
     uint64_t number = chance_below(&worker->chance, WORKLOAD_VALUES);
@@ -356,6 +371,7 @@ static const struct {
     /*                 all  put  get fork claim wait invalidate janitor */
     {step_put,         {200, 500, 50, 100, 50, 20, 100, 100}},
     {step_reserve,     {100, 300, 0, 20, 0, 0, 0, 0}},
+    {step_put_fd,      {20, 100, 0, 20, 0, 0, 0, 0}},
     {step_put_view,    {30, 50, 20, 20, 0, 0, 0, 0}},
     {step_put_many,    {70, 100, 0, 20, 0, 0, 50, 0}},
     {step_get,         {400, 50, 800, 100, 20, 20, 0, 100}},
