@@ -153,7 +153,6 @@ void service_await_pass(struct service *service)
 
 void service_end(struct service *service)
 {
-    service_continue(service);
     service_ask_to_end(service);
     while (service->program.pid > 0) {
         service_attend(service);

@@ -33,8 +33,21 @@
 #define ROUND_NS      (3000 * MS)
 #define ROUND_SECONDS 4U /* with what comes after */
 #define N_VICTIMS     12U
-#define BUDGET        (48 * MIB)
 #define FILE_SYSTEM   (96 * MIB)
+
+/* What a round takes place in. */
+static const struct conditions {
+    size_t max_bytes, max_length;
+    uint64_t max_entries; /* 0: as many as the library would have */
+    int protect;
+} conditions[] = {
+    {48 * MIB, 4 * MIB, 0, 0},
+    {48 * MIB, 4 * MIB, 0, 1},
+    {16 * MIB, MIB, 400, 0},
+    {6 * MIB, 100000, 0, 0},
+};
+#define N_CONDITIONS (sizeof conditions / sizeof *conditions)
+static const struct conditions *present;
 
 struct victim {
     struct process process;
@@ -65,8 +78,11 @@ struct lab {
 static void lab_options(struct onecopy_options *options)
 {
     onecopy_options_init(options);
-    options->max_bytes = BUDGET;
+    options->max_bytes = present->max_bytes;
     options->max_pins = 8192;
+    options->protect = present->protect;
+    if (present->max_entries > 0)
+        options->max_entries = present->max_entries;
 }
 
 /* Opens the cache, which may be on its way out at that moment, the file system full, and system calls failing. */
@@ -296,8 +312,8 @@ static void look(void *context)
 
     lab_options(&options);
     handle = scratch_open_with(&options);
-    aftermath_expect(lab->workload, handle, BUDGET);
-    put_content(handle, lab->workload->seed - 1, BUDGET / 2);
+    aftermath_expect(lab->workload, handle, present->max_bytes);
+    put_content(handle, lab->workload->seed - 1, present->max_bytes / 4);
     onecopy_close(handle);
 }
 
@@ -307,13 +323,14 @@ static void lab_begin(struct lab *lab, uint64_t seed)
                         .trouble = shared_memory(sizeof *lab->trouble),
                         .chance = chance_from(seed, 0)};
     lab->workload->seed = seed * WORKLOAD_VALUES + 1;
-    lab->workload->max_length = 4 * MIB;
+    present = &conditions[chance_below(&lab->chance, N_CONDITIONS)];
+    lab->workload->max_length = present->max_length;
     lab->workload->max_holds = 6;
     lab->workload->n_threads = 1;
     lab->workload->with_forks = true;
     lab->workload->reopen = lab_reopen;
-    lab->service =
-        (struct service){.path = scratch_path(), .max_bytes = BUDGET, .chance = chance_from(seed, UINT64_MAX)};
+    lab->service = (struct service){
+        .path = scratch_path(), .max_bytes = present->max_bytes, .chance = chance_from(seed, UINT64_MAX)};
     lab->has_sound_calls = chance_below(&lab->chance, 2) == 0;
     EXPECT(pipe2(lab->lives, O_CLOEXEC) == 0);
     lab->has_file_system = trouble_own_file_system(scratch_file("."), FILE_SYSTEM);
@@ -336,6 +353,7 @@ static void workers_end(struct lab *lab)
     bool are_killed = chance_below(&lab->chance, 2) == 0;
 
     trouble_ends(lab, true);
+    service_continue(&lab->service); /* it may have been stopped with a lock that workers wait for */
     lab->workload->is_over = 1;
     for (size_t i = 0; i < N_VICTIMS; i++)
         if (are_killed)
@@ -381,12 +399,13 @@ static void lab_report(const struct lab *lab, uint64_t seed)
     const struct workload *workload = lab->workload;
     const struct service *daemon = &lab->service;
 
-    printf("seed %llu: %u kills, %u at points, %u stops, %u times full%s, %u times failing (%llu calls), %u removals, "
+    printf("seed %llu, %zu MiB%s: %u kills, %u at points, %u stops, %u times full%s, %u times failing (%llu calls), %u "
+           "removals, "
            "%u steps of the clock; daemon: %u starts, %u refusals, %u kills, %u stops, %u ends; ",
-           (unsigned long long)seed, lab->n_kills, lab->n_kills_at_points, lab->n_stops, lab->n_fills,
-           lab->has_file_system ? "" : " (not permitted)", lab->n_failings, (unsigned long long)lab->trouble->n_failed,
-           lab->n_removals, lab->n_steps_of_clock, daemon->n_starts, daemon->n_refusals, daemon->n_kills,
-           daemon->n_stops, daemon->n_ends);
+           (unsigned long long)seed, present->max_bytes / MIB, present->protect ? " protected" : "", lab->n_kills,
+           lab->n_kills_at_points, lab->n_stops, lab->n_fills, lab->has_file_system ? "" : " (not permitted)",
+           lab->n_failings, (unsigned long long)lab->trouble->n_failed, lab->n_removals, lab->n_steps_of_clock,
+           daemon->n_starts, daemon->n_refusals, daemon->n_kills, daemon->n_stops, daemon->n_ends);
     printf("%llu steps, %llu puts, %llu hits, %llu sets, %llu entry hits, %llu claims, %llu passes, %llu children\n",
            (unsigned long long)workload->n_steps, (unsigned long long)workload->n_puts,
            (unsigned long long)workload->n_hits, (unsigned long long)workload->n_sets,
