@@ -15,7 +15,7 @@ LIBDIR ?= $(PREFIX)/lib
 LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
 CLI_NEEDS     := jansson:libjansson-dev libarchive:libarchive-dev ncursesw:libncurses-dev
 DAEMON_NEEDS  := inih:libinih-dev libsystemd:libsystemd-dev
-TEST_NEEDS    := check:check jansson:libjansson-dev
+TEST_NEEDS    := check:check jansson:libjansson-dev libarchive:libarchive-dev
 BUILD_NEEDS   := $(sort pkg-config scdoc $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
 PEER_NEEDS    := hiredis:libhiredis-dev libmemcached:libmemcached-dev sqlite3:libsqlite3-dev
 PICTURE_NEEDS := gnuplot=gnuplot-nox
@@ -51,7 +51,7 @@ MODELS          := $(wildcard tests/model/*.pml)
 MANUALS         := $(patsubst man/%.scd,build/man/%,$(wildcard man/*.scd))
 FUZZERS         := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FUZZ_SUPPORT    := $(filter-out tests/support/runner.c,$(wildcard tests/support/*.c tests/fuzz/common/*.c)) \
-                   tests/unit/specimen.c tests/unit/trial.c
+                   tests/unit/specimen.c tests/unit/trial.c tests/cli/archive.c
 FUZZ_SOURCES    := $(wildcard tests/fuzz/*.c) $(FUZZ_SUPPORT)
 FORMATTED       := $(wildcard $(foreach folder,include src src/* daemon tests tests/* tests/fuzz/common bench/*,\
                        $(folder)/*.c $(folder)/*.h))
@@ -311,10 +311,15 @@ bench-readme: bench-peers bench-growth
 
 build/fuzz/%: private CC := clang
 FUZZ_LIBRARY := $(LIBRARY_SOURCES:src/%.c=build/fuzz/test/obj/src/%.o)
+FUZZ_PROGRAM := $(PROGRAM_SOURCES:src/%=%)
 $(FUZZ_SOURCES:tests/%.c=build/fuzz/test/obj/tests/%.o) $(FUZZ_LIBRARY): | need-fuzz
 $(FUZZERS:%=build/fuzz/%): build/fuzz/%: build/fuzz/test/obj/tests/fuzz/%.o $(FUZZ_LIBRARY) \
     $(FUZZ_SUPPORT:tests/%.c=build/fuzz/test/obj/tests/%.o)
-	$(call link,-fsanitize=fuzzer$(,)address$(,)undefined,$(LIBRARY_NEEDS) $(TEST_NEEDS))
+	$(call link,-fsanitize=fuzzer$(,)address$(,)undefined,$(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
+
+# Targets that are about a program have all of it but main().
+build/fuzz/config: $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(DAEMON_SOURCES)) $(FUZZ_PROGRAM))
+build/fuzz/restore: $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(CLI_SOURCES:src/%=%)) $(FUZZ_PROGRAM))
 
 ## fuzz: runs the targets of tests/fuzz for SECONDS (60) each, beginning with SEED. TARGET=name only one; INPUT=file once.
 SECONDS ?= 60
