@@ -245,7 +245,7 @@ tsan: build/tsan/onecopy build/tsan/onecopyd build/tsan/test/run manuals
 
 ## coverage: runs the test suite and prints which part of src it has passed, by folder; HTML=folder writes pages as well.
 .PHONY: coverage
-coverage: need-coverage build/coverage/onecopy build/coverage/test/run
+coverage: need-coverage build/coverage/onecopy build/coverage/onecopyd build/coverage/test/run manuals
 	$(Q)find build/coverage -name '*.gcda' -delete
 	CK_TIMEOUT_MULTIPLIER=10 ONECOPY_KILLS=100 $(call suite,build/coverage)
 	$(if $(HTML),$(Q)mkdir -p $(HTML))
