@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +12,15 @@
 #include <unistd.h>
 
 const struct fault faults[N_FAULTS] = {
-    {FALLOCATE, ENOSPC}, {FALLOCATE, EOPNOTSUPP}, {FALLOCATE, EINTR}, {FTRUNCATE, ENOSPC}, {FSTAT, EIO},
-    {FSTATFS, EIO},      {MMAP, ENOMEM},          {CALLOC, ENOMEM},   {READ, EIO},         {READ, EINTR},
+    {FALLOCATE, ENOSPC},  {FALLOCATE, EOPNOTSUPP}, {FALLOCATE, EINTR},         {FTRUNCATE, ENOSPC}, {FSTAT, EIO},
+    {FSTATFS, EIO},       {MMAP, ENOMEM},          {CALLOC, ENOMEM},           {READ, EIO},         {READ, EINTR},
+    {LMDB_BEGIN, ENOMEM}, {LMDB_WRITE, EIO},       {LMDB_WRITE, MDB_MAP_FULL},
 };
 
 onecopy_ref stored_small, stored_large;
 
 static struct fault fault;
-static unsigned fault_at; /* the call that fails, counted from 1 */
+static unsigned fault_at; /* the call that fails, counted from 1; 0: none */
 static bool is_for_good;
 static atomic_uint n_calls; /* by the library's threads, too */
 
@@ -26,7 +28,7 @@ static bool fails(enum fault_call call)
 {
     unsigned n;
 
-    if (call != fault.call)
+    if (call != fault.call || fault_at == 0)
         return false;
     n = atomic_fetch_add(&n_calls, 1) + 1;
     if (is_for_good ? n < fault_at : n != fault_at)
@@ -70,6 +72,62 @@ static ssize_t fault_read(int fd, void *buffer, size_t length)
     return fails(READ) ? -1 : read(fd, buffer, length);
 }
 
+/* ---- LMDB's ---- */
+
+/* Those that can fail though its file is sound. What the linker makes of --wrap: */
+#define WRAPPED(name) __asm__("__wrap_mdb_" #name)
+#define REAL(name)    __asm__("__real_mdb_" #name)
+
+int fault_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn) WRAPPED(txn_begin);
+int fault_txn_renew(MDB_txn *txn) WRAPPED(txn_renew);
+int fault_txn_commit(MDB_txn *txn) WRAPPED(txn_commit);
+int fault_put(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *value, unsigned flags) WRAPPED(put);
+int fault_del(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *value) WRAPPED(del);
+int fault_cursor_open(MDB_txn *txn, MDB_dbi table, MDB_cursor **cursor) WRAPPED(cursor_open);
+
+int real_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn) REAL(txn_begin);
+int real_txn_renew(MDB_txn *txn) REAL(txn_renew);
+int real_txn_commit(MDB_txn *txn) REAL(txn_commit);
+int real_put(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *value, unsigned flags) REAL(put);
+int real_del(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *value) REAL(del);
+int real_cursor_open(MDB_txn *txn, MDB_dbi table, MDB_cursor **cursor) REAL(cursor_open);
+
+int fault_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn)
+{
+    return fails(LMDB_BEGIN) ? fault.number : real_txn_begin(env, parent, flags, txn);
+}
+
+int fault_txn_renew(MDB_txn *txn)
+{
+    return fails(LMDB_BEGIN) ? fault.number : real_txn_renew(txn);
+}
+
+/* One that fails has ended the transaction all the same. */
+int fault_txn_commit(MDB_txn *txn)
+{
+    if (!fails(LMDB_WRITE))
+        return real_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return fault.number;
+}
+
+int fault_put(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *value, unsigned flags)
+{
+    return fails(LMDB_WRITE) ? fault.number : real_put(txn, table, key, value, flags);
+}
+
+int fault_del(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *value)
+{
+    return fails(LMDB_WRITE) ? fault.number : real_del(txn, table, key, value);
+}
+
+int fault_cursor_open(MDB_txn *txn, MDB_dbi table, MDB_cursor **cursor)
+{
+    return fails(LMDB_BEGIN) ? fault.number : real_cursor_open(txn, table, cursor);
+}
+
+/* ---- beginning and end ---- */
+
 void fault_begin(struct fault what, unsigned n)
 {
     fault = what;
@@ -90,6 +148,7 @@ bool fault_end(void)
 {
     bool was_met = n_calls >= fault_at;
 
+    fault_at = 0;
     system_calls = (struct system_calls){fallocate, ftruncate, fstat, fstatfs, mmap, calloc, read, fdatasync};
     return was_met;
 }
@@ -179,7 +238,7 @@ void operation_try(const struct operation *operation, const struct fault *what)
         EXPECT_EQUAL(count_descriptors(), n_descriptors);
         EXPECT_EQUAL(count_maps(), n_maps);
         arrange_nothing();
-        n++;
+        n += 1 + n / 50; /* of very many, not each */
     }
     EXPECT(n < FAULT_CALLS_MAX);
 }

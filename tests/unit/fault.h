@@ -1,20 +1,21 @@
 /*
- * System calls that fail, by the seam of base/system.h, and operations that are to survive that: whatever comes of it,
- * nothing is lost (no descriptor, no mapping, no page of the arena), and the same operation then works.
+ * Calls that fail, of the system by the seam of base/system.h and of LMDB by the linker (see the Makefile), and
+ * operations that are to survive that: whatever comes of it, nothing is lost (no descriptor, no mapping, no page of the
+ * arena), and the same operation then works.
  */
 #ifndef TESTS_UNIT_FAULT_H
 #define TESTS_UNIT_FAULT_H
 
 #include "unit/trial.h"
 
-enum fault_call { FALLOCATE, FTRUNCATE, FSTAT, FSTATFS, MMAP, CALLOC, READ };
+enum fault_call { FALLOCATE, FTRUNCATE, FSTAT, FSTATFS, MMAP, CALLOC, READ, LMDB_BEGIN, LMDB_WRITE };
 
 struct fault {
     enum fault_call call;
-    int number; /* EINTR is no failure: the call is to be made again */
+    int number; /* of the error; EINTR is no failure: the call is to be made again */
 };
 
-enum { N_FAULTS = 10, FAULT_CALLS_MAX = 400 };
+enum { N_FAULTS = 13, FAULT_CALLS_MAX = 400 };
 extern const struct fault faults[N_FAULTS];
 
 /* From now on, the n-th such call (from 1) fails; or that one and all that follow it. */
