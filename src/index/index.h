@@ -67,12 +67,24 @@ int index_unmap_pages(const struct index *index);
 /* Transactions for reading are made once and renewed; a reader is used by one thread at a time. */
 int index_reader_begin(const struct index *index, index_txn **reader); /* makes it when *reader is NULL */
 void index_reader_end(index_txn *reader);
+
+/* The number of the write transaction that a reader, once begun, sees the effect of: the last one, as of then. */
+uint64_t index_reader_number(const index_txn *reader);
 void index_reader_free(index_txn *reader);
 
 /* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. Returns how many. */
 uint32_t index_clear_stale_readers(const struct index *index);
 
 /* ---- writing ---- */
+
+/* What is to be counted once a transaction is committed; of more kinds than that, the rest is counted at once. */
+#define COUNTS_MAX 6U
+
+struct pending_count {
+    uint32_t cache;
+    enum counter counter;
+    uint64_t n;
+};
 
 /* A write transaction: LMDB's, and the journal of what it changes in the state. One at a time on the whole host. */
 struct index_write {
@@ -82,6 +94,8 @@ struct index_write {
     bool must_rebuild;  /* the slots have to be made anew from the index before anything else */
     uint32_t n_own;     /* what its beginner is going to put or remove, for which there is room */
     uint32_t n_evicted; /* what has been evicted in it */
+    uint32_t n_counts;
+    struct pending_count counts[COUNTS_MAX];
 };
 
 /* How many pages a transaction may take beyond those that LMDB finds free, at most. */
@@ -99,6 +113,9 @@ struct index_write {
 int index_write_begin(struct index *index, struct state *state, struct index_write *write);
 int index_commit(struct index_write *write);
 void index_abort(struct index_write *write);
+
+/* Counts for a cache when, and if, the transaction is committed. */
+void index_count(struct index_write *write, uint32_t cache, enum counter counter, uint64_t n);
 
 /* The number of the transaction: no committed one ever has the same. */
 uint64_t index_write_number(const struct index_write *write);
@@ -126,6 +143,8 @@ struct index_room {
 };
 /* Counts them; a few microseconds. What cannot be counted counts as held. */
 void index_room_count(const struct index_write *write, struct index_room *room);
+/* Counts anew what the file takes of the limit. */
+void index_usage_count(const struct index_write *write);
 /* Allocates n_bytes more for the file. ONECOPY_ENOSPACE. */
 int index_grow(const struct index_write *write, uint64_t n_bytes);
 
@@ -191,9 +210,13 @@ int index_blobs_visit(const struct index *index, index_txn *txn, const onecopy_r
 /* How many blobs there are. */
 uint64_t index_blobs_count(const struct index_write *write);
 
-/* Addresses whose content was contested: different bytes met on them. They are never given out anew. */
+/*
+ * Addresses whose content was contested: different bytes met on them. They are never given out anew. As a rule there
+ * are none, which the state says, so that nobody has to look: index_contested_count() sees to that.
+ */
 int index_contest(const struct index_write *write, const onecopy_ref *ref);
-bool index_is_contested(const struct index *index, index_txn *txn, const onecopy_ref *ref);
+bool index_is_contested(const struct index_write *write, const onecopy_ref *ref);
+void index_contested_count(const struct index_write *write);
 
 /* ---- extents ---- */
 
