@@ -243,7 +243,7 @@ asan: build/asan/onecopy build/asan/onecopyd build/asan/test/run manuals
 tsan: build/tsan/onecopy build/tsan/onecopyd build/tsan/test/run manuals
 	$(sanitized) TSAN_OPTIONS=halt_on_error=1:die_after_fork=0:handle_segv=0:handle_sigbus=0 $(call suite,build/tsan)
 
-# What processes that are killed have passed is not counted.
+# What processes have passed that are killed, or become another user, is not counted.
 
 ## coverage: runs the test suite and prints which part of src it has passed, by folder; HTML=folder writes pages as well.
 .PHONY: coverage
@@ -313,15 +313,16 @@ bench-readme: bench-peers bench-growth
 
 build/fuzz/%: private CC := clang
 FUZZ_LIBRARY := $(LIBRARY_SOURCES:src/%.c=build/fuzz/test/obj/src/%.o)
-FUZZ_PROGRAM := $(PROGRAM_SOURCES:src/%=%)
-$(FUZZ_SOURCES:tests/%.c=build/fuzz/test/obj/tests/%.o) $(FUZZ_LIBRARY): | need-fuzz
+FUZZ_PROGRAM := $(PROGRAM_SOURCES:src/%.c=build/fuzz/obj/%.o)
+# Targets that are about a program have all of it but main().
+FUZZ_DAEMON := $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(DAEMON_SOURCES))) $(FUZZ_PROGRAM)
+FUZZ_CLI    := $(patsubst src/%.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(CLI_SOURCES))) $(FUZZ_PROGRAM)
+$(FUZZ_SOURCES:tests/%.c=build/fuzz/test/obj/tests/%.o) $(FUZZ_LIBRARY) $(FUZZ_DAEMON) $(FUZZ_CLI): | need-fuzz
 $(FUZZERS:%=build/fuzz/%): build/fuzz/%: build/fuzz/test/obj/tests/fuzz/%.o $(FUZZ_LIBRARY) \
     $(FUZZ_SUPPORT:tests/%.c=build/fuzz/test/obj/tests/%.o)
 	$(call link,-fsanitize=fuzzer$(,)address$(,)undefined,$(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
-
-# Targets that are about a program have all of it but main().
-build/fuzz/config: $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(DAEMON_SOURCES)) $(FUZZ_PROGRAM))
-build/fuzz/restore: $(patsubst %.c,build/fuzz/obj/%.o,$(filter-out %/main.c,$(CLI_SOURCES:src/%=%)) $(FUZZ_PROGRAM))
+build/fuzz/config: $(FUZZ_DAEMON)
+build/fuzz/restore: $(FUZZ_CLI)
 
 ## fuzz: runs the targets of tests/fuzz for SECONDS (60) each, beginning with SEED. TARGET=name only one; INPUT=file once.
 SECONDS ?= 60
