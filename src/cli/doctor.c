@@ -32,6 +32,7 @@ static void verdict_print(const struct verdict *verdict)
 static void examination_print(const struct examination *examination)
 {
     const struct verdicts *verdicts = &examination->verdicts;
+    char checks[TEXT_BYTES], problems[TEXT_BYTES], hints[TEXT_BYTES];
 
     for (int severity = SEVERITY_PROBLEM; severity >= SEVERITY_HINT; severity--)
         for (size_t i = 0; i < verdicts->n; i++)
@@ -43,9 +44,9 @@ static void examination_print(const struct examination *examination)
         print_name(examination->path);
         fputs(": ", stdout);
     }
-    printf("%zu check%s, %zu problem%s, %zu hint%s\n", examination->n_checks, examination->n_checks == 1 ? "" : "s",
-           verdicts->n_problems, verdicts->n_problems == 1 ? "" : "s", verdicts->n_hints,
-           verdicts->n_hints == 1 ? "" : "s");
+    printf("%s, %s, %s\n", text_of_count(examination->n_checks, "check", "checks", checks),
+           text_of_count(verdicts->n_problems, "problem", "problems", problems),
+           text_of_count(verdicts->n_hints, "hint", "hints", hints));
 }
 
 static enum status examination_print_json(const struct examination *examination)

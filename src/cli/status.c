@@ -173,7 +173,7 @@ static void clients_print(const struct snapshot *snapshot)
     printf("%" PRIu64 " beside this one", company.alive);
     if (company.dead)
         printf(", and %" PRIu64 " dead", company.dead);
-    printf("; %s view%s of %s", text_of_number(company.pins, pins), company.pins == 1 ? "" : "s",
+    printf("; %s of %s", text_of_count(company.pins, "view", "views", pins),
            text_of_bytes(snapshot->stat.pinned_bytes, bytes));
     if (company.oldest) {
         printf(", the oldest for %s: pid %" PRId32 " (",
@@ -196,8 +196,7 @@ static void janitor_print(const struct snapshot *snapshot)
     else
         fputs("none", stdout);
     if (janitor->passes > 0)
-        printf(", %s pass%s, the last %s ago in %s", text_of_number(janitor->passes, number),
-               janitor->passes == 1 ? "" : "es",
+        printf(", %s, the last %s ago in %s", text_of_count(janitor->passes, "pass", "passes", number),
                text_of_age(span_between(janitor->last_pass.began_ns, snapshot->now_ns), age),
                text_of_span(janitor->last_pass.duration_ns, took));
     putchar('\n');
@@ -205,15 +204,18 @@ static void janitor_print(const struct snapshot *snapshot)
 
 static void verdicts_print(const struct verdicts *verdicts)
 {
+    char number[TEXT_BYTES];
+
     heading_print("Verdict");
     if (verdicts->n_problems == 0) {
         printf("%shealthy%s", colour_begin(COLOUR_GOOD), colour_end());
-        printf(verdicts->n_hints ? "; 'onecopy doctor' has %zu hint%s\n" : "\n", verdicts->n_hints,
-               verdicts->n_hints == 1 ? "" : "s");
+        if (verdicts->n_hints)
+            printf("; 'onecopy doctor' has %s", text_of_count(verdicts->n_hints, "hint", "hints", number));
+        putchar('\n');
         return;
     }
-    printf("%s%zu problem%s%s; 'onecopy doctor' says what can be done\n", colour_begin(COLOUR_BAD),
-           verdicts->n_problems, verdicts->n_problems == 1 ? "" : "s", colour_end());
+    printf("%s%s%s; 'onecopy doctor' says what can be done\n", colour_begin(COLOUR_BAD),
+           text_of_count(verdicts->n_problems, "problem", "problems", number), colour_end());
     for (size_t i = 0; i < verdicts->n; i++)
         if (verdicts->list[i].severity == SEVERITY_PROBLEM)
             printf("  %s!%s %s: %s\n", colour_begin(COLOUR_BAD), colour_end(), verdicts->list[i].check,

@@ -73,19 +73,18 @@ static void report_print(onecopy *cache, const struct onecopy_verify_report *rep
     char blobs[TEXT_BYTES], entries[TEXT_BYTES], bytes[TEXT_BYTES], findings[TEXT_BYTES], orphans[TEXT_BYTES];
 
     print_name(onecopy_path(cache));
-    printf(": %s blob%s and %s entr%s, %s compared with their hashes; %s%s finding%s%s",
-           text_of_number(report->blobs, blobs), report->blobs == 1 ? "" : "s",
-           text_of_number(report->entries, entries), report->entries == 1 ? "y" : "ies",
-           text_of_bytes(report->bytes, bytes), colour_begin(report->n_findings ? COLOUR_BAD : COLOUR_GOOD),
-           report->n_findings ? text_of_number(report->n_findings, findings) : "no", report->n_findings == 1 ? "" : "s",
+    printf(": %s and %s, %s compared with their hashes; %s%s%s", text_of_count(report->blobs, "blob", "blobs", blobs),
+           text_of_count(report->entries, "entry", "entries", entries), text_of_bytes(report->bytes, bytes),
+           colour_begin(report->n_findings ? COLOUR_BAD : COLOUR_GOOD),
+           report->n_findings ? text_of_count(report->n_findings, "finding", "findings", findings) : "no findings",
            colour_end());
     if (report->findings[ONECOPY_FINDING_ORPHAN])
         printf("; %s whose blob is gone, which is no damage",
                text_of_number(report->findings[ONECOPY_FINDING_ORPHAN], orphans));
     putchar('\n');
     if (report->dropped_blobs || report->dropped_entries)
-        printf("removed: %s blobs and %s entries\n", text_of_number(report->dropped_blobs, blobs),
-               text_of_number(report->dropped_entries, entries));
+        printf("removed: %s and %s\n", text_of_count(report->dropped_blobs, "blob", "blobs", blobs),
+               text_of_count(report->dropped_entries, "entry", "entries", entries));
     if (report->is_rebuilt)
         puts("the state and the free space were made anew from the index");
     if (report->is_partial)

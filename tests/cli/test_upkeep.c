@@ -350,7 +350,7 @@ static int answer(const char *command, const char *question, const char *keys, c
 START_TEST(on_a_terminal_clear_asks_and_does_as_told)
 {
     static const char *const noes[] = {"n\n", "\n", "\004", "what?\n"};
-    static const char question[] = ": remove all 4 entries of all caches and all 2 blobs? [y/N]";
+    static const char question[] = ": remove all that is stored, 4 entries and 2 blobs? [y/N]";
 
     fill();
     for (size_t i = 0; i < sizeof noes / sizeof *noes; i++) {
