@@ -583,8 +583,10 @@ int environment_register(struct environment *environment)
                          "%s has %u clients, as many as it may: close some, or create it with a larger max_clients",
                          environment->path, store->state.max_clients);
     environment->has_client = result == ONECOPY_OK;
-    if (environment->has_client)
+    if (environment->has_client) {
         client_set_read_only(&store->state, store->client, store->is_read_only);
+        client_set_handles(&store->state, store->client, environment->n_handles);
+    }
     store->index.client = store->client;
     return result;
 }

@@ -105,11 +105,11 @@ START_TEST(for_people_a_client_is_a_line)
     expect_success(outcome);
     expect_lines(outcome.out,
                  (const char *const[]){
-                     "     PID  COMMAND          USER      STATE    SINCE   VIEWS      HELD   OLDEST  CLAIMS"
+                     "     PID  COMMAND          USER      STATE    SINCE  HANDLES   VIEWS      HELD   OLDEST  CLAIMS"
                      "   FILLING  MODE  NAMESPACE",
-                     "*[0-9]  run              *  alive       *s       2   2.0 MiB       *s       0       "
+                     "*[0-9]  run              *  alive       *s        1       2   2.0 MiB       *s       0       "
                      "0 B  rw    own",
-                     "*[0-9]  onecopy          *  self        *s       0       0 B        -       0       "
+                     "*[0-9]  onecopy          *  self        *s        1       0       0 B        -       0       "
                      "0 B  ro    own",
                      NULL,
                  });
