@@ -16,7 +16,8 @@ LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
 CLI_NEEDS     := jansson:libjansson-dev libarchive:libarchive-dev ncursesw:libncurses-dev
 DAEMON_NEEDS  := inih:libinih-dev libsystemd:libsystemd-dev
 TEST_NEEDS    := check:check jansson:libjansson-dev
-BUILD_NEEDS   := $(sort pkg-config scdoc $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
+TEST_TOOLS    := jq
+BUILD_NEEDS   := $(sort pkg-config scdoc $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS) $(TEST_TOOLS))
 PEER_NEEDS    := hiredis:libhiredis-dev libmemcached:libmemcached-dev sqlite3:libsqlite3-dev
 PICTURE_NEEDS := gnuplot=gnuplot-nox
 SERVICES      := redis-server memcached
