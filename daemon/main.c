@@ -14,6 +14,7 @@
 #include "log.h"
 #include "once.h"
 #include "service.h"
+#include "wrap.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -83,28 +84,6 @@ enum {
 /* What stands for a value, by enum setting_kind. */
 static const char *const value_words[] = {"SIZE", "TIME", "N", "yes|no", "POLICY", "DIRECTORY"};
 
-/* Prints words from MEANING_COLUMN on, in as many lines as they take; the cursor is there already. */
-static void meaning_print(const char *words)
-{
-    size_t column = MEANING_COLUMN;
-
-    while (*words) {
-        size_t length = strcspn(words, " ");
-
-        if (column > MEANING_COLUMN && column + 1 + length > HELP_COLUMNS) {
-            printf("\n%*s", MEANING_COLUMN, "");
-            column = MEANING_COLUMN;
-        } else if (column > MEANING_COLUMN) {
-            putchar(' ');
-            column++;
-        }
-        printf("%.*s", (int)length, words);
-        column += length;
-        words += length + strspn(words + length, " ");
-    }
-    putchar('\n');
-}
-
 static void setting_print(const char *name, const struct setting *setting)
 {
     char words[FAULT_BYTES];
@@ -113,7 +92,7 @@ static void setting_print(const char *name, const struct setting *setting)
     printf("%*s", MEANING_COLUMN - column, "");
     snprintf(words, sizeof words, "%s%s%s%s", setting->help, setting->usual ? " (" : "",
              setting->usual ? setting->usual : "", setting->usual ? ")" : "");
-    meaning_print(words);
+    wrap_print(words, MEANING_COLUMN, MEANING_COLUMN, HELP_COLUMNS);
 }
 
 static void help_print(void)

@@ -2,10 +2,14 @@
  * The command `doctor`: what is wrong with an environment and with the host, in sentences, each with what can be done.
  * An environment that cannot even be opened is a finding like others.
  */
+#include <string.h>
+
 #include "checks.h"
 #include "cleanup.h"
 #include "colour.h"
 #include "commands.h"
+#include "escape.h"
+#include "wrap.h"
 
 struct examination {
     const char *path; /* as far as it is known: NULL where nothing is named and nothing could be opened */
@@ -20,12 +24,16 @@ static void examination_free(struct examination *examination)
 
 static void verdict_print(const struct verdict *verdict)
 {
+    enum { INDENT = 9 };
     bool is_problem = verdict->severity == SEVERITY_PROBLEM;
+    CLEANUP_FREE char *sentence = text_escape(verdict->sentence);
+    int columns = wrap_columns();
 
     printf("%s%-7s%s  %s: ", colour_begin(is_problem ? COLOUR_BAD : COLOUR_WARNING), is_problem ? "problem" : "hint",
            colour_end(), verdict->check);
-    print_name(verdict->sentence);
-    printf("\n         %s\n", verdict->remedy);
+    wrap_print(sentence ? sentence : "out of memory", INDENT + (int)strlen(verdict->check) + 2, INDENT, columns);
+    printf("%*s", INDENT, "");
+    wrap_print(verdict->remedy, INDENT, INDENT, columns);
 }
 
 /* Problems first. */

@@ -11,8 +11,10 @@
 #include "cleanup.h"
 #include "colour.h"
 #include "commands.h"
+#include "escape.h"
 #include "holders.h"
 #include "table.h"
+#include "wrap.h"
 
 enum { BAR_COLUMNS = 40 };
 
@@ -202,6 +204,15 @@ static void janitor_print(const struct snapshot *snapshot)
     putchar('\n');
 }
 
+static void problem_print(const struct verdict *problem)
+{
+    enum { INDENT = 4 };
+    CLEANUP_FREE char *sentence = text_escape(problem->sentence);
+
+    printf("  %s!%s %s: ", colour_begin(COLOUR_BAD), colour_end(), problem->check);
+    wrap_print(sentence ? sentence : "out of memory", INDENT + (int)strlen(problem->check) + 2, INDENT, wrap_columns());
+}
+
 static void verdicts_print(const struct verdicts *verdicts)
 {
     char number[TEXT_BYTES];
@@ -218,8 +229,7 @@ static void verdicts_print(const struct verdicts *verdicts)
            text_of_count(verdicts->n_problems, "problem", "problems", number), colour_end());
     for (size_t i = 0; i < verdicts->n; i++)
         if (verdicts->list[i].severity == SEVERITY_PROBLEM)
-            printf("  %s!%s %s: %s\n", colour_begin(COLOUR_BAD), colour_end(), verdicts->list[i].check,
-                   verdicts->list[i].sentence);
+            problem_print(&verdicts->list[i]);
 }
 
 /* ---- JSON ---- */
