@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <ftw.h>
+#include <pty.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -168,9 +169,9 @@ void files_compare(const char *one, const char *other)
 }
 
 /* Signals as a login shell would pass them on, whatever the tests were started by. */
-static struct program process_start(const char *path, const char *const *words)
+static struct program process_start_to(int out, const char *path, const char *const *words)
 {
-    struct program program = {.out = memfd_create("out", MFD_CLOEXEC), .err = memfd_create("err", MFD_CLOEXEC)};
+    struct program program = {.out = out, .err = memfd_create("err", MFD_CLOEXEC)};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t all, none;
@@ -194,7 +195,12 @@ static struct program process_start(const char *path, const char *const *words)
     return program;
 }
 
-static struct program named_start(const struct named *named, const char *const *words)
+static struct program process_start(const char *path, const char *const *words)
+{
+    return process_start_to(memfd_create("out", MFD_CLOEXEC), path, words);
+}
+
+static struct program named_start_to(int out, const struct named *named, const char *const *words)
 {
     const char *with_name[32] = {named->name};
     size_t n = 1;
@@ -203,7 +209,12 @@ static struct program named_start(const struct named *named, const char *const *
         ck_assert_uint_lt(n, 31);
         with_name[n++] = *words++;
     }
-    return process_start(named_path(named), with_name);
+    return process_start_to(out, named_path(named), with_name);
+}
+
+static struct program named_start(const struct named *named, const char *const *words)
+{
+    return named_start_to(memfd_create("out", MFD_CLOEXEC), named, words);
 }
 
 struct program program_start(const char *const *words)
@@ -246,6 +257,34 @@ struct outcome program_wait(struct program program)
 struct outcome program_run(const char *const *words)
 {
     return program_wait(program_start(words));
+}
+
+/* What comes out of a terminal until nobody has it open any more, as a file. */
+static int terminal_read(int terminal)
+{
+    int file = memfd_create("out", MFD_CLOEXEC);
+    char bytes[4096];
+    ssize_t n;
+
+    ck_assert_int_ge(file, 0);
+    while ((n = read(terminal, bytes, sizeof bytes)) > 0)
+        ck_assert_int_eq(write(file, bytes, (size_t)n), n);
+    close(terminal);
+    return file;
+}
+
+struct outcome program_run_on_terminal(const char *const *words)
+{
+    const struct winsize size = {.ws_row = 24, .ws_col = 80};
+    struct program program;
+    int terminal, its_end;
+
+    ck_assert_int_eq(openpty(&terminal, &its_end, NULL, NULL, &size), 0);
+    fcntl(terminal, F_SETFD, FD_CLOEXEC);
+    program = named_start_to(its_end, &the_program, words);
+    close(its_end);
+    program.out = terminal_read(terminal);
+    return program_wait(program);
 }
 
 struct outcome shell_run(const char *line)
