@@ -11,6 +11,7 @@
 
 #include "cli/program.h"
 #include "cli/staged.h"
+#include "cli/terminal.h"
 #include "support/content.h"
 #include "support/entry.h"
 #include "support/suite.h"
@@ -128,23 +129,54 @@ static void stage_end(void)
     place_teardown();
 }
 
-START_TEST(what_people_see_is_as_it_was)
+/* What is in the test's file "raw" is what the file of that name in golden has. */
+static void expect_golden(const char *name, const char *what)
 {
-    const struct golden *golden = &goldens[_i];
     const char *write = getenv("ONECOPY_GOLDEN");
     struct outcome outcome;
     char line[1000];
 
     snprintf(line, sizeof line,
-             "user=$(id -un)\n"
-             "{ %s; } 2>&1 | sed -E -e \"s/user $user/user USER/; s/  $(printf %%-8s $user)  /  USER      /\" "
-             "-f tests/cli/golden/normalize.sed >$PLACE/%s",
-             golden->line, golden->name);
-    expect_success(shell_run(line));
-    snprintf(line, sizeof line, "%s $PLACE/%s tests/cli/golden/%s 2>&1",
-             write && strcmp(write, "write") == 0 ? "cp" : "diff -u", golden->name, golden->name);
+             "user=$(id -un); sed -E -e \"s/user $user/user USER/; s/  $(printf %%-8s $user)  /  USER      /\" "
+             "-f tests/cli/golden/normalize.sed $PLACE/raw >$PLACE/%s && %s $PLACE/%s tests/cli/golden/%s 2>&1",
+             name, write && strcmp(write, "write") == 0 ? "cp" : "diff -u", name, name);
     outcome = shell_run(line);
-    ck_assert_msg(outcome.status == 0, "'%s' has changed:\n%s", golden->line, outcome.out);
+    ck_assert_msg(outcome.status == 0, "'%s' has changed:\n%s%s", what, outcome.out, outcome.err);
+}
+
+START_TEST(what_people_see_is_as_it_was)
+{
+    char line[1000];
+
+    snprintf(line, sizeof line, "{ %s; } >$PLACE/raw 2>&1; true", goldens[_i].line);
+    expect_success(shell_run(line));
+    expect_golden(goldens[_i].name, goldens[_i].line);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    int n_rows, n_columns;
+} screens[] = {{"top-80x24", 24, 80}, {"top-200x50", 50, 200}};
+
+START_TEST(what_is_on_the_screen_of_top_is_as_it_was)
+{
+    static struct terminal terminal;
+    size_t n_bytes;
+    char *text;
+    FILE *stream = open_memstream(&text, &n_bytes);
+
+    ck_assert_ptr_nonnull(stream);
+    terminal_start(&terminal, screens[_i].n_rows, screens[_i].n_columns, (const char *const[]){"top", NULL});
+    terminal_await(&terminal, "q quit");
+    for (int row = 0; row < terminal.n_rows; row++)
+        fprintf(stream, "%s\n", terminal.cells[row]);
+    ck_assert_int_eq(fclose(stream), 0);
+    file_make("raw", text, n_bytes);
+    free(text);
+    terminal_type(&terminal, "q");
+    ck_assert_int_eq(terminal_wait(&terminal), 0);
+    expect_golden(screens[_i].name, "onecopy top");
 }
 END_TEST
 
@@ -154,5 +186,6 @@ SUITE(cli_golden)
 
     tcase_add_checked_fixture(golden, stage, stage_end);
     tcase_add_loop_test(golden, what_people_see_is_as_it_was, 0, sizeof goldens / sizeof *goldens);
+    tcase_add_loop_test(golden, what_is_on_the_screen_of_top_is_as_it_was, 0, sizeof screens / sizeof *screens);
     suite_add_tcase(suite, golden);
 }
