@@ -136,19 +136,13 @@ static enum status environment_verify(onecopy *cache, struct verification *verif
     return status == STATUS_OK && verification->report.n_findings > 0 ? STATUS_PROBLEMS : status;
 }
 
-/* Opens it like any client for a repair, or only to look. */
-static enum status environment_open_to_verify(const struct arguments *arguments, bool is_repair, onecopy **cache)
+/* Opens it like any client for a repair, or only to look. One that is too damaged for either has a problem. */
+static enum status environment_open_to_verify(const char *path, bool is_repair, onecopy **cache)
 {
-    enum status status;
-    int result;
+    int result = is_repair ? environment_try_to_change(path, cache) : environment_try_to_look(path, cache);
+    enum status status = result < 0 ? report_opening(result, path) : STATUS_OK;
 
-    if (is_repair)
-        return environment_open_existing(arguments, false, cache);
-    result = environment_try_to_look(arguments->environment, cache);
-    if (result == ONECOPY_OK)
-        return STATUS_OK;
-    status = report_opening(result, arguments->environment);
-    return result == ONECOPY_ECORRUPT ? STATUS_PROBLEMS : status;
+    return result == ONECOPY_ECORRUPT || result == ONECOPY_EFORMAT ? STATUS_PROBLEMS : status;
 }
 
 static enum status verify_run(struct arguments *arguments)
@@ -171,7 +165,7 @@ static enum status verify_run(struct arguments *arguments)
     verification.options.progress = progress_told;
     verification.options.finding = finding_told;
     verification.findings = json_array();
-    status = environment_open_to_verify(arguments, verification.options.repair, &cache);
+    status = environment_open_to_verify(arguments->environment, verification.options.repair, &cache);
     return status == STATUS_OK ? environment_verify(cache, &verification) : status;
 }
 
