@@ -172,11 +172,17 @@ static void clients_print(const struct snapshot *snapshot)
     char pins[TEXT_BYTES], bytes[TEXT_BYTES], age[TEXT_BYTES];
 
     heading_print("Processes");
-    printf("%" PRIu64 " beside this one", company.alive);
+    if (company.alive)
+        printf("%" PRIu64 " beside this one", company.alive);
+    else
+        fputs("none beside this one", stdout);
     if (company.dead)
         printf(", and %" PRIu64 " dead", company.dead);
-    printf("; %s of %s", text_of_count(company.pins, "view", "views", pins),
-           text_of_bytes(snapshot->stat.pinned_bytes, bytes));
+    if (company.pins)
+        printf("; %s of %s", text_of_count(company.pins, "view", "views", pins),
+               text_of_bytes(snapshot->stat.pinned_bytes, bytes));
+    else
+        fputs("; no views", stdout);
     if (company.oldest) {
         printf(", the oldest for %s: pid %" PRId32 " (",
                text_of_age(span_between(company.oldest->oldest_pin_ns, snapshot->now_ns), age), company.oldest->pid);
