@@ -19,6 +19,7 @@
 #include "base/system.h"
 #include "base/test_point.h"
 #include "index/order.h"
+#include "shared/counters.h"
 #include "shared/janitor.h"
 #include "shared/slots.h"
 #include "shared/waiting.h"
@@ -317,13 +318,17 @@ uint32_t index_clear_stale_readers(const struct index *index)
 
 int index_write_begin(struct index *index, struct state *state, struct index_write *write)
 {
+    enum recovery recovery;
     MDB_txn *txn;
     int code = mdb_txn_begin(index->environment, NULL, 0, &txn);
 
     if (code != MDB_SUCCESS)
         return index_error(code, "beginning to write");
     *write = (struct index_write){.index = index, .state = state, .txn = txn};
-    write->must_rebuild = journal_recover(state, mdb_txn_id(txn));
+    recovery = journal_recover(state, mdb_txn_id(txn));
+    if (recovery != RECOVERY_NOTHING)
+        index_usage_count(write); /* the file may have been grown, and that not been said */
+    write->must_rebuild = recovery == RECOVERY_REBUILD;
     if (!write->must_rebuild)
         journal_begin(state, index->client, mdb_txn_id(txn));
     TEST_POINT("write_begun");
@@ -359,6 +364,30 @@ static void write_settle(struct index *index, struct state *state)
         index_abort(&write);
 }
 
+void index_count(struct index_write *write, uint32_t cache, enum counter counter, uint64_t n)
+{
+    uint32_t i = 0;
+
+    if (n == 0)
+        return;
+    while (i < write->n_counts && (write->counts[i].cache != cache || write->counts[i].counter != counter))
+        i++;
+    if (i == COUNTS_MAX) {
+        counters_add(write->state, write->index->client, cache, counter, n);
+        return;
+    }
+    if (i == write->n_counts)
+        write->counts[write->n_counts++] = (struct pending_count){.cache = cache, .counter = counter};
+    write->counts[i].n += n;
+}
+
+static void counts_add(const struct index_write *write)
+{
+    for (uint32_t i = 0; i < write->n_counts; i++)
+        counters_add(write->state, write->index->client, write->counts[i].cache, write->counts[i].counter,
+                     write->counts[i].n);
+}
+
 int index_commit(struct index_write *write)
 {
     uint64_t number = mdb_txn_id(write->txn);
@@ -376,6 +405,7 @@ int index_commit(struct index_write *write)
     }
     TEST_POINT("after_commit");
     journal_commit(write->state, number, events_tail);
+    counts_add(write);
     janitor_call_if_short(write->state);
     return ONECOPY_OK;
 }
@@ -391,12 +421,19 @@ void index_abort(struct index_write *write)
     write->txn = NULL;
 }
 
+void index_usage_count(const struct index_write *write)
+{
+    uint64_t n_bytes;
+
+    if (system_file_usage(write->index->data_fd, &n_bytes) == 0)
+        store_relaxed(&write->state->header->index_bytes, n_bytes);
+}
+
 int index_grow(const struct index_write *write, uint64_t n_bytes)
 {
     struct state_header *header = write->state->header;
     uint64_t used = index_used_pages(write) * PAGE_BYTES;
     uint64_t end = load_relaxed(&header->index_end_bytes);
-    uint64_t n_usage;
     int result = ONECOPY_OK;
 
     if (end < used)
@@ -407,8 +444,6 @@ int index_grow(const struct index_write *write, uint64_t n_bytes)
     else
         store_relaxed(&header->index_end_bytes, end + n_bytes);
     TEST_POINT("index_grown");
-    /* After a failure too: a part may have been allocated. */
-    if (system_file_usage(write->index->data_fd, &n_usage) == 0)
-        store_relaxed(&header->index_bytes, n_usage);
+    index_usage_count(write); /* after a failure too: a part may have been allocated */
     return result;
 }

@@ -74,6 +74,15 @@ uint32_t index_clear_stale_readers(const struct index *index);
 
 /* ---- writing ---- */
 
+/* What is to be counted once a transaction is committed; of more kinds than that, the rest is counted at once. */
+#define COUNTS_MAX 6U
+
+struct pending_count {
+    uint32_t cache;
+    enum counter counter;
+    uint64_t n;
+};
+
 /* A write transaction: LMDB's, and the journal of what it changes in the state. One at a time on the whole host. */
 struct index_write {
     struct index *index;
@@ -82,6 +91,8 @@ struct index_write {
     bool must_rebuild;  /* the slots have to be made anew from the index before anything else */
     uint32_t n_own;     /* what its beginner is going to put or remove, for which there is room */
     uint32_t n_evicted; /* what has been evicted in it */
+    uint32_t n_counts;
+    struct pending_count counts[COUNTS_MAX];
 };
 
 /* How many pages a transaction may take beyond those that LMDB finds free, at most. */
@@ -99,6 +110,9 @@ struct index_write {
 int index_write_begin(struct index *index, struct state *state, struct index_write *write);
 int index_commit(struct index_write *write);
 void index_abort(struct index_write *write);
+
+/* Counts for a cache when, and if, the transaction is committed. */
+void index_count(struct index_write *write, uint32_t cache, enum counter counter, uint64_t n);
 
 /* The number of the transaction: no committed one ever has the same. */
 uint64_t index_write_number(const struct index_write *write);
@@ -126,6 +140,8 @@ struct index_room {
 };
 /* Counts them; a few microseconds. What cannot be counted counts as held. */
 void index_room_count(const struct index_write *write, struct index_room *room);
+/* Counts anew what the file takes of the limit. */
+void index_usage_count(const struct index_write *write);
 /* Allocates n_bytes more for the file. ONECOPY_ENOSPACE. */
 int index_grow(const struct index_write *write, uint64_t n_bytes);
 

@@ -36,14 +36,12 @@ uint64_t index_ahead_pages(const struct index_write *write)
     struct state_header *header = write->state->header;
     uint64_t end_bytes = load_relaxed(&header->index_end_bytes);
     uint64_t used_bytes = index_used_pages(write) * PAGE_BYTES;
-    uint64_t n_bytes;
 
     if (end_bytes >= used_bytes)
         return (end_bytes - used_bytes) / PAGE_BYTES;
     /* The state was made anew, or the file has grown against all expectation: the figures shall tell what is so. */
     store_relaxed(&header->index_end_bytes, used_bytes);
-    if (system_file_usage(write->index->data_fd, &n_bytes) == 0)
-        store_relaxed(&header->index_bytes, n_bytes);
+    index_usage_count(write);
     return 0;
 }
 

@@ -151,25 +151,25 @@ void journal_abort(struct state *state)
         store_release(&journal->number, UINT64_C(0));
 }
 
-bool journal_recover(struct state *state, uint64_t number)
+enum recovery journal_recover(struct state *state, uint64_t number)
 {
     struct journal *journal = state->journal;
     uint64_t lost = load_relaxed(&journal->number);
 
     if (lost == 0)
-        return false;
+        return RECOVERY_NOTHING;
     if (lost < number) {
         journal_commit(state, lost, load_relaxed(&state->header->events_tail));
-        return false;
+        return RECOVERY_NOTHING;
     }
     if (lost > number) {
         /* No transaction has had that number: the journal is damaged. */
         store_relaxed(&journal->number, number);
         journal_distrust(state);
-        return true;
+        return RECOVERY_REBUILD;
     }
     journal_abort(state);
-    return load_relaxed(&journal->is_overflowed);
+    return load_relaxed(&journal->is_overflowed) ? RECOVERY_REBUILD : RECOVERY_UNDONE;
 }
 
 void journal_distrust(struct state *state)

@@ -27,11 +27,14 @@ void journal_commit(struct state *state, uint64_t number, uint64_t events_tail);
 /* The transaction has been, or is about to be, aborted by the process that began it: undoes what it changed. */
 void journal_abort(struct state *state);
 
+/* No transaction was lost; one was, and is undone; or that takes more than the journal has. */
+enum recovery { RECOVERY_NOTHING, RECOVERY_UNDONE, RECOVERY_REBUILD };
+
 /*
- * To be called first in a write transaction, with its number: undoes what a lost one has changed. True when that cannot
- * be done from the journal, and the slots must be made anew from the index.
+ * To be called first in a write transaction, with its number: undoes what a lost one has changed. RECOVERY_REBUILD: the
+ * slots must be made anew from the index.
  */
-bool journal_recover(struct state *state, uint64_t number);
+enum recovery journal_recover(struct state *state, uint64_t number);
 
 /* Has the slots made anew by the next write transaction, once this one is aborted. */
 void journal_distrust(struct state *state);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/system.h"
+#include "base/test_point.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -243,16 +244,32 @@ void state_unmap(struct state *state)
     state->header = NULL;
 }
 
+/*
+ * Processes allocate at the same time, and no lock is common to all of them. Whoever stores last looks again after
+ * that: so the figure has all that was allocated before, and who allocates later counts anew.
+ */
+void state_usage_count(struct state *state)
+{
+    uint64_t stored;
+    uint64_t n_bytes;
+
+    if (system_file_usage(state->fd, &n_bytes) < 0)
+        return;
+    do {
+        stored = n_bytes;
+        store_exact(&state->header->state_bytes, stored);
+    } while (system_file_usage(state->fd, &n_bytes) == 0 && n_bytes != stored);
+}
+
 int state_allocate(struct state *state, const void *start, size_t length)
 {
     uint64_t offset = (uint64_t)((const uint8_t *)start - (const uint8_t *)state->header);
     uint64_t first = offset / PAGE_BYTES * PAGE_BYTES;
-    uint64_t n_bytes;
 
     if (system_allocate(state->fd, 0, first, page_align(offset + length) - first, NULL) < 0)
         return error_system("cannot allocate %zu more bytes for the state file", length);
-    if (system_file_usage(state->fd, &n_bytes) == 0)
-        store_relaxed(&state->header->state_bytes, n_bytes);
+    TEST_POINT("state_allocated");
+    state_usage_count(state);
     return ONECOPY_OK;
 }
 

@@ -66,6 +66,9 @@ int state_map(int fd, uint64_t identity, struct state *state);
 /* Unmaps; the descriptor stays the caller's. */
 void state_unmap(struct state *state);
 
+/* Counts anew what the file takes of the limit. */
+void state_usage_count(struct state *state);
+
 /* Sees to it that `length` bytes at an address inside the state are allocated. ONECOPY_ENOSPACE. */
 int state_allocate(struct state *state, const void *start, size_t length);
 

@@ -291,9 +291,9 @@ static void evictions_count(const struct eviction *eviction, uint32_t cache, uin
         [ONECOPY_EVICTED_FOR_PRESSURE] = COUNTER_EVICTIONS_FOR_PRESSURE};
     enum onecopy_eviction_reason reason = reason_of(eviction);
 
-    cache_count(eviction->store, cache, COUNTER_EVICTIONS, n);
+    index_count(eviction->write, cache, COUNTER_EVICTIONS, n);
     if (reason != ONECOPY_EVICTED_FOR_BYTES)
-        cache_count(eviction->store, cache, counters[reason], n);
+        index_count(eviction->write, cache, counters[reason], n);
 }
 
 /* The place of the first record with a later time, among those that nobody has taken. */
@@ -357,7 +357,7 @@ static int entry_evict(struct eviction *eviction, uint32_t number)
         return result;
     *(is_expired ? &eviction->sum.expired_entries : &eviction->sum.evicted_entries) += 1;
     if (is_expired)
-        cache_count(store, spot.cache, COUNTER_EXPIRATIONS, 1);
+        index_count(eviction->write, spot.cache, COUNTER_EXPIRATIONS, 1);
     else
         evictions_count(eviction, spot.cache, 1);
     return ONECOPY_OK;
@@ -454,7 +454,7 @@ int eviction_run(struct store *store, struct index_write *write, const struct ev
     sum->n_pages = removal->n_pages;
     sum->values =
         removal->n_blobs - sum->expired_entries - sum->expired_blobs - sum->evicted_entries - sum->evicted_blobs;
-    store_count(store, COUNTER_EXPIRATIONS, sum->expired_blobs);
+    index_count(write, CACHE_ARGUMENTS, COUNTER_EXPIRATIONS, sum->expired_blobs);
     evictions_count(&eviction, CACHE_ARGUMENTS, sum->evicted_blobs);
     if (goal->sum)
         sum_add(goal->sum, sum);

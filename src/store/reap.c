@@ -178,6 +178,7 @@ static int dead_clients_clear(struct store *store, struct reaped *reaped)
         reaped->n_claims += claims_end_all(&store->state, client);
         TEST_POINT("claims_cleared");
         janitor_forget(&store->state, client);
+        state_usage_count(&store->state); /* the file may have been grown, and that not been said */
         result = reap_pending(store, client, &reaped->n_pages);
         if (result < 0) {
             client_unseize(&store->state, client);

@@ -8,6 +8,7 @@
 #include "cli/program.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <ftw.h>
@@ -78,7 +79,8 @@ void place_setup(void)
 static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *position)
 {
     (void)status, (void)kind, (void)position;
-    return remove(path);
+    ck_assert_msg(remove(path) == 0, "%s cannot be removed: %s", path, strerror(errno));
+    return 0;
 }
 
 void place_teardown(void)

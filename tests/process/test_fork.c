@@ -1,7 +1,7 @@
 /*
- * What a fork does to handles, views and reservations: with fork() of libc, without its handlers, in threaded
- * processes, through generations, and in tables that are full.
+ * What a fork does to views and reservations: in threaded processes, too, and through generations.
  */
+#include "process/family.h"
 #include "shared/pins.h"
 #include "store/reap.h"
 #include "store/store.h"
@@ -10,108 +10,15 @@
 #include "support/scratch.h"
 #include "support/suite.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MIB    ((size_t)1 << 20)
-#define BUDGET (24 * MIB)
-
-#define N_VIEWS   20U
-#define SEED      UINT64_C(1)
-#define CHURN     UINT64_C(100000)
-#define A_LENGTH  ((size_t)200000)
-#define IN_INDEX  ((size_t)900)
 #define N_THREADS 3
-
-static onecopy *cache;
-static onecopy_view views[N_VIEWS];
-static onecopy_reservation reservation;
-
-/* Shared by a test's processes. */
-static struct scene {
-    struct hold hold;
-    struct step child_is_there;
-    struct step parent_is_done;
-    struct step end;
-    _Atomic uint64_t churned;
-    _Atomic uint32_t is_over;
-} * scene;
-
-static void setup(void)
-{
-    scene = shared_memory(sizeof *scene);
-    cache = scratch_open(BUDGET);
-}
-
-static void teardown(void)
-{
-    points_clear();
-    cache = onecopy_close(cache);
-}
-
-/* Views on values of both kinds: every second one is small enough to be copied. */
-static size_t length_of(size_t i)
-{
-    return i % 2 ? IN_INDEX + i : A_LENGTH + 4096 * i;
-}
-
-static void views_take(void)
-{
-    for (size_t i = 0; i < N_VIEWS; i++) {
-        onecopy_ref ref = put_content(cache, SEED + i, length_of(i));
-
-        views[i] = get_content(cache, &ref, SEED + i);
-    }
-}
-
-static void views_check(void)
-{
-    for (size_t i = 0; i < N_VIEWS; i++) {
-        EXPECT_EQUAL(views[i].length_bytes, length_of(i));
-        EXPECT_MSG(view_matches(&views[i], SEED + i), "view %zu has changed", i);
-    }
-}
-
-static void views_release(void)
-{
-    for (size_t i = 0; i < N_VIEWS; i++)
-        onecopy_release(&views[i]);
-}
-
-/* Puts and gets values of both kinds, several times the budget. */
-static void churn(size_t n_bytes)
-{
-    for (size_t done = 0; done < n_bytes; done += A_LENGTH) {
-        uint64_t number = atomic_fetch_add(&scene->churned, 1);
-        onecopy_ref ref = put_content(cache, CHURN + number, number % 2 ? A_LENGTH : 2 * A_LENGTH);
-        onecopy_ref small = put_content(cache, 2 * CHURN + number, IN_INDEX);
-        onecopy_view view = {0};
-
-        if (onecopy_get(cache, &ref, &view) == ONECOPY_OK)
-            EXPECT(view_matches(&view, CHURN + number));
-        onecopy_release(&view);
-        if (onecopy_get(cache, &small, &view) == ONECOPY_OK)
-            EXPECT(view_matches(&view, 2 * CHURN + number));
-        onecopy_release(&view);
-    }
-}
-
-static unsigned descriptors_count(void)
-{
-    unsigned n = 0;
-
-    for (int fd = 0; fd < 1024; fd++)
-        n += fcntl(fd, F_GETFD) >= 0;
-    return n;
-}
 
 /* ---- views and their heirs ---- */
 
@@ -124,8 +31,8 @@ static void read_while_the_parent_churns(void *context)
     churn(BUDGET);
     views_check();
     views_release();
-    EXPECT_OK(onecopy_stat(cache, &(struct onecopy_stat){0}));
-    cache = onecopy_close(cache);
+    EXPECT_OK(onecopy_stat(handle, &(struct onecopy_stat){0}));
+    handle = onecopy_close(handle);
 }
 
 START_TEST(views_taken_before_a_fork_are_read_in_the_child_while_the_parent_releases_and_evicts)
@@ -140,9 +47,9 @@ START_TEST(views_taken_before_a_fork_are_read_in_the_child_while_the_parent_rele
     scene->is_over = 1;
     churn(BUDGET);
     process_join(&child);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
-    EXPECT_EQUAL(stat_of(cache).dead_clients, 0);
-    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(handle).clients, 1);
+    EXPECT_EQUAL(stat_of(handle).dead_clients, 0);
+    expect_nothing_left(handle);
 }
 END_TEST
 
@@ -151,7 +58,7 @@ static void release_and_churn(void *context)
     (void)context;
     views_release();
     churn(2 * BUDGET);
-    cache = onecopy_close(cache);
+    handle = onecopy_close(handle);
 }
 
 START_TEST(views_of_the_parent_stay_when_the_child_releases_its_own_and_evicts)
@@ -163,14 +70,9 @@ START_TEST(views_of_the_parent_stay_when_the_child_releases_its_own_and_evicts)
     process_join(&child);
     views_check();
     views_release();
-    expect_nothing_left(cache);
+    expect_nothing_left(handle);
 }
 END_TEST
-
-static void nothing(void *context)
-{
-    (void)context;
-}
 
 START_TEST(a_child_that_ends_without_a_word_is_cleared_with_its_pins)
 {
@@ -178,15 +80,15 @@ START_TEST(a_child_that_ends_without_a_word_is_cleared_with_its_pins)
     uint64_t n_pins;
 
     views_take();
-    n_pins = stat_of(cache).pins;
-    child = process_start(nothing, NULL);
+    n_pins = stat_of(handle).pins;
+    child = process_start(do_nothing, NULL);
     process_join(&child);
-    EXPECT_EQUAL(stat_of(cache).pins, 2 * n_pins);
+    EXPECT_EQUAL(stat_of(handle).pins, 2 * n_pins);
     views_check();
     views_release();
-    expect_nothing_left(cache);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
-    EXPECT_EQUAL(stat_of(cache).dead_clients, 1);
+    expect_nothing_left(handle);
+    EXPECT_EQUAL(stat_of(handle).clients, 1);
+    EXPECT_EQUAL(stat_of(handle).dead_clients, 1);
 }
 END_TEST
 
@@ -205,7 +107,7 @@ static void read_when_the_parent_is_gone(void *context)
 
 static void take_views_and_leave_an_heir(void *context)
 {
-    cache = scratch_open(BUDGET);
+    handle = scratch_open(BUDGET);
     views_take();
     if (fork() == 0)
         process_run(&heir, read_when_the_parent_is_gone, context);
@@ -230,8 +132,8 @@ START_TEST(a_view_taken_before_fork_outlives_its_parent)
     churn(4 * BUDGET); /* clears the parent, and evicts all that is nobody's */
     step_reach(&scene->end);
     process_join(&heir);
-    expect_nothing_left(cache);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
+    expect_nothing_left(handle);
+    EXPECT_EQUAL(stat_of(handle).clients, 1);
 }
 END_TEST
 
@@ -266,8 +168,8 @@ START_TEST(a_view_reaches_a_grandchild_whose_ancestors_never_used_it)
     process_join(&heir);
     while (waitpid(-1, NULL, 0) > 0) /* all that have passed it on, however long they take to end */
         ;
-    expect_nothing_left(cache);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
+    expect_nothing_left(handle);
+    EXPECT_EQUAL(stat_of(handle).clients, 1);
 }
 END_TEST
 
@@ -286,7 +188,7 @@ static void ballast_cells(void *context)
 
     EXPECT(held);
     for (size_t i = 0; i < RELAY_PINS; i++)
-        EXPECT_OK(onecopy_get(cache, context, &held[i]));
+        EXPECT_OK(onecopy_get(handle, context, &held[i]));
     for (size_t i = 0; i < RELAY_PINS; i++)
         onecopy_release(&held[i]);
     step_reach(&scene->child_is_there);
@@ -299,7 +201,7 @@ static void hold_a_number(void *context)
     (void)context;
     step_reach(&scene->child_is_there);
     step_await(&scene->parent_is_done, 1);
-    cache = onecopy_close(cache);
+    handle = onecopy_close(handle);
 }
 
 static void relay_run(void *context)
@@ -307,7 +209,7 @@ static void relay_run(void *context)
     onecopy_view view;
     unsigned links = RELAY_LINKS;
 
-    view = get_content(cache, context, SEED);
+    view = get_content(handle, context, SEED);
     step_reach(&scene->child_is_there);
     step_await(&scene->parent_is_done, 2);
     while (links-- > 0) {
@@ -317,12 +219,12 @@ static void relay_run(void *context)
         if (pid == 0)
             continue;
         onecopy_release(&view);
-        cache = onecopy_close(cache);
+        handle = onecopy_close(handle);
         _exit(EXIT_SUCCESS);
     }
     EXPECT(view_matches(&view, SEED));
     scene->is_over = 1;
-    process_run(&heir, nothing, NULL);
+    process_run(&heir, do_nothing, NULL);
 }
 
 static void relay_watch(const struct state *state)
@@ -345,13 +247,13 @@ START_TEST(a_view_handed_from_parent_to_child_is_never_out_of_sight)
     struct process placeholder, ballast, relay;
     onecopy_ref ref;
 
-    cache = onecopy_close(cache);
+    handle = onecopy_close(handle);
     onecopy_options_init(&options);
     options.max_bytes = 4 * BUDGET;
     options.max_pins = RELAY_PINS;
     options.max_clients = 100; /* those who have passed it on take a while to end */
-    EXPECT_OK(onecopy_open(scratch_file("relay"), &options, &cache));
-    ref = put_content(cache, SEED, RELAY_LENGTH);
+    EXPECT_OK(onecopy_open(scratch_file("relay"), &options, &handle));
+    ref = put_content(handle, SEED, RELAY_LENGTH);
     processes_adopt();
     heir = process_prepare();
     placeholder = process_start(hold_a_number, NULL);
@@ -363,15 +265,15 @@ START_TEST(a_view_handed_from_parent_to_child_is_never_out_of_sight)
     step_reach(&scene->parent_is_done);
     process_join(&placeholder);
     step_reach(&scene->parent_is_done);
-    relay_watch(&store_of(cache)->state);
+    relay_watch(&store_of(handle)->state);
     process_join(&relay);
     process_join(&heir);
     step_reach(&scene->end);
     process_join(&ballast);
     while (waitpid(-1, NULL, 0) > 0) /* all that have passed it on, however long they take to end */
         ;
-    expect_nothing_left(cache);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
+    expect_nothing_left(handle);
+    EXPECT_EQUAL(stat_of(handle).clients, 1);
 }
 END_TEST
 
@@ -413,8 +315,8 @@ START_TEST(a_child_forked_from_a_threaded_parent_works)
         EXPECT(pthread_join(threads[i], NULL) == 0);
     views_check();
     views_release();
-    expect_nothing_left(cache);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
+    expect_nothing_left(handle);
+    EXPECT_EQUAL(stat_of(handle).clients, 1);
 }
 END_TEST
 
@@ -422,7 +324,7 @@ static void *put_one(void *context)
 {
     const size_t *length = context;
 
-    put_content(cache, 7 * CHURN, *length);
+    put_content(handle, 7 * CHURN, *length);
     return NULL;
 }
 
@@ -431,7 +333,7 @@ static void read_then_write(void *context)
     (void)context;
     views_check();
     for (size_t i = 0; i < N_VIEWS; i++) {
-        onecopy_view view = get_content(cache, &views[i].ref, SEED + i);
+        onecopy_view view = get_content(handle, &views[i].ref, SEED + i);
 
         onecopy_release(&view);
     }
@@ -451,8 +353,8 @@ START_TEST(a_child_forked_in_the_middle_of_another_threads_put_works)
     pthread_t thread;
 
     views_take();
-    put_content(cache, 8 * CHURN, 4 * length); /* removed, it makes free space that is warm */
-    EXPECT_OK(onecopy_remove(cache, &(onecopy_ref[]){put_content(cache, 8 * CHURN, 4 * length)}[0]));
+    put_content(handle, 8 * CHURN, 4 * length); /* removed, it makes free space that is warm */
+    EXPECT_OK(onecopy_remove(handle, &(onecopy_ref[]){put_content(handle, 8 * CHURN, 4 * length)}[0]));
     hold_at(points[_i], &scene->hold);
     if (strcmp(points[_i], "after_fill") == 0)
         length = MIB;
@@ -465,13 +367,13 @@ START_TEST(a_child_forked_in_the_middle_of_another_threads_put_works)
     process_join(&child);
     views_check();
     views_release();
-    expect_nothing_left(cache);
+    expect_nothing_left(handle);
 }
 END_TEST
 
 static void *get_one(void *context)
 {
-    onecopy_view view = get_content(cache, context, SEED);
+    onecopy_view view = get_content(handle, context, SEED);
 
     onecopy_release(&view);
     return NULL;
@@ -506,7 +408,7 @@ START_TEST(a_fork_waits_for_the_lookups_of_other_threads)
     EXPECT(pthread_join(forker, NULL) == 0);
     views_check();
     views_release();
-    expect_nothing_left(cache);
+    expect_nothing_left(handle);
 }
 END_TEST
 
@@ -517,9 +419,9 @@ START_TEST(a_small_view_in_the_parent_does_not_show_the_childs_next_value)
     struct process child;
 
     for (size_t i = 0; i < N_VIEWS; i++) {
-        onecopy_ref ref = put_content(cache, SEED + i, IN_INDEX + i);
+        onecopy_ref ref = put_content(handle, SEED + i, IN_INDEX + i);
 
-        views[i] = get_content(cache, &ref, SEED + i);
+        views[i] = get_content(handle, &ref, SEED + i);
     }
     child = process_start(release_and_churn, NULL);
     process_join(&child);
@@ -527,7 +429,7 @@ START_TEST(a_small_view_in_the_parent_does_not_show_the_childs_next_value)
         EXPECT_MSG(view_matches(&views[i], SEED + i), "view %zu has changed", i);
     for (size_t i = 0; i < N_VIEWS; i++)
         onecopy_release(&views[i]);
-    expect_nothing_left(cache);
+    expect_nothing_left(handle);
 }
 END_TEST
 
@@ -544,47 +446,28 @@ START_TEST(a_small_view_in_the_child_does_not_show_the_parents_next_value)
     struct process child;
 
     for (size_t i = 0; i < N_VIEWS; i++) {
-        onecopy_ref ref = put_content(cache, SEED + i, IN_INDEX + i);
+        onecopy_ref ref = put_content(handle, SEED + i, IN_INDEX + i);
 
-        views[i] = get_content(cache, &ref, SEED + i);
+        views[i] = get_content(handle, &ref, SEED + i);
     }
     child = process_start(check_small_views, NULL);
     for (size_t i = 0; i < N_VIEWS; i++) {
         onecopy_ref ref = views[i].ref;
 
         onecopy_release(&views[i]);
-        EXPECT_OK(onecopy_remove(cache, &ref));
-        ref = put_content(cache, CHURN + i, IN_INDEX);
-        views[i] = get_content(cache, &ref, CHURN + i);
+        EXPECT_OK(onecopy_remove(handle, &ref));
+        ref = put_content(handle, CHURN + i, IN_INDEX);
+        views[i] = get_content(handle, &ref, CHURN + i);
     }
     step_reach(&scene->parent_is_done);
     process_join(&child);
     for (size_t i = 0; i < N_VIEWS; i++)
         onecopy_release(&views[i]);
-    expect_nothing_left(cache);
+    expect_nothing_left(handle);
 }
 END_TEST
 
 /* ---- reservations ---- */
-
-static void try_the_parents_reservation(void *context)
-{
-    onecopy_reservation copy = reservation;
-    onecopy_ref ref;
-
-    (void)context;
-    EXPECT_CODE(onecopy_commit(&copy, ONECOPY_UNSET, &ref), ONECOPY_EINVALID);
-    onecopy_abandon(&copy);
-}
-
-static void abandon_the_parents_reservation(void *context)
-{
-    onecopy_reservation copy = reservation;
-
-    (void)context;
-    onecopy_abandon(&copy);
-    EXPECT(!copy.data);
-}
 
 static void write_to_the_parents_reservation(void *context)
 {
@@ -593,26 +476,11 @@ static void write_to_the_parents_reservation(void *context)
     memset(reservation.data, 0, 1);
 }
 
-/* The parent's reservation is as it was: it is filled and committed. */
-static void reservation_use(void)
-{
-    onecopy_view view;
-    onecopy_ref ref;
-
-    EXPECT_EQUAL(stat_of(cache).pending_bytes, PAGE_BYTES * ((A_LENGTH + PAGE_BYTES - 1) / PAGE_BYTES));
-    churn(BUDGET);
-    content_fill(SEED, reservation.data, A_LENGTH);
-    EXPECT_OK(onecopy_commit(&reservation, ONECOPY_UNSET, &ref));
-    view = get_content(cache, &ref, SEED);
-    onecopy_release(&view);
-    expect_nothing_left(cache);
-}
-
 START_TEST(a_reservation_is_neither_committed_nor_abandoned_by_a_child)
 {
     struct process one, other;
 
-    EXPECT_OK(onecopy_reserve(cache, A_LENGTH, &reservation));
+    EXPECT_OK(onecopy_reserve(handle, A_LENGTH, &reservation));
     one = process_start(try_the_parents_reservation, NULL);
     other = process_start(abandon_the_parents_reservation, NULL);
     process_join(&one);
@@ -626,7 +494,7 @@ START_TEST(a_reservations_memory_is_out_of_a_childs_reach)
     struct process child;
     int status;
 
-    EXPECT_OK(onecopy_reserve(cache, A_LENGTH, &reservation));
+    EXPECT_OK(onecopy_reserve(handle, A_LENGTH, &reservation));
     child = process_start(write_to_the_parents_reservation, NULL);
     EXPECT(waitpid(child.pid, &status, 0) == child.pid);
     EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
@@ -654,315 +522,11 @@ START_TEST(a_child_inherits_no_writable_window_on_index_or_arena)
     struct process child;
 
     views_take();
-    EXPECT_OK(onecopy_reserve(cache, A_LENGTH, &reservation));
+    EXPECT_OK(onecopy_reserve(handle, A_LENGTH, &reservation));
     child = process_start(look_for_writable_maps, NULL);
     process_join(&child);
     onecopy_abandon(&reservation);
     views_release();
-}
-END_TEST
-
-/* ---- children made without the handlers ---- */
-
-static void begin_anew_without_views(void *context)
-{
-    (void)context;
-    views_release(); /* before any other call, */
-    EXPECT_EQUAL(stat_of(cache).clients, 2);
-    churn(BUDGET); /* and gets, puts and removes as everybody does */
-    EXPECT_OK(onecopy_remove(cache, &(onecopy_ref[]){put_content(cache, CHURN, IN_INDEX)}[0]));
-    cache = onecopy_close(cache);
-}
-
-START_TEST(a_child_that_no_handler_saw_is_a_client_of_its_own_and_owns_no_views)
-{
-    struct process child;
-    uint64_t n_pins;
-
-    views_take();
-    n_pins = stat_of(cache).pins;
-    child = process_start_unnoticed(begin_anew_without_views, NULL);
-    process_join(&child);
-    EXPECT_EQUAL(stat_of(cache).pins, n_pins);
-    views_check();
-    churn(2 * BUDGET);
-    views_check();
-    views_release();
-    expect_nothing_left(cache);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
-}
-END_TEST
-
-static void release_after_a_call(void *context)
-{
-    onecopy_view own;
-
-    (void)context;
-    own = get_content(cache, &views[0].ref, SEED);
-    views_release(); /* the parent's: no effect, not on our own views either */
-    EXPECT(view_matches(&own, SEED));
-    churn(2 * BUDGET);
-    EXPECT(view_matches(&own, SEED));
-    EXPECT_OK(onecopy_contains(cache, &own.ref));
-    onecopy_release(&own);
-}
-
-START_TEST(views_that_such_a_child_inherited_cannot_be_taken_for_its_own)
-{
-    struct process child;
-
-    views_take();
-    child = process_start_unnoticed(release_after_a_call, NULL);
-    process_join(&child);
-    views_check();
-    views_release();
-    expect_nothing_left(cache);
-}
-END_TEST
-
-START_TEST(such_a_child_leaves_its_parents_reservation_alone)
-{
-    struct process one, other;
-
-    EXPECT_OK(onecopy_reserve(cache, A_LENGTH, &reservation));
-    one = process_start_unnoticed(try_the_parents_reservation, NULL);
-    process_join(&one);
-    other = process_start_unnoticed(abandon_the_parents_reservation, NULL);
-    process_join(&other);
-    reservation_use();
-}
-END_TEST
-
-static void close_only(void *context)
-{
-    (void)context;
-    cache = onecopy_close(cache);
-}
-
-START_TEST(such_a_child_may_close_its_handle_and_nothing_else)
-{
-    struct process child;
-
-    views_take();
-    child = process_start_unnoticed(close_only, NULL);
-    process_join(&child);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
-    churn(2 * BUDGET);
-    views_check();
-    views_release();
-    expect_nothing_left(cache);
-}
-END_TEST
-
-static void take_a_view_of_ones_own(void *context)
-{
-    onecopy_ref ref = *(const onecopy_ref *)context;
-    onecopy_view own = get_content(cache, &ref, SEED);
-
-    step_reach(&scene->child_is_there);
-    step_await(&scene->end, 1);
-    EXPECT(view_matches(&own, SEED));
-    onecopy_release(&own);
-}
-
-/* A child that has not called the library since its fork makes another, unnoticed; then both do. */
-static void pass_on_unnoticed(void *context)
-{
-    struct process child = process_start_unnoticed(take_a_view_of_ones_own, context);
-
-    step_await(&scene->child_is_there, 1);
-    take_a_view_of_ones_own(context);
-    process_join(&child);
-}
-
-START_TEST(an_unnoticed_child_of_a_child_that_never_called_is_a_client_of_its_own)
-{
-    onecopy_ref ref = put_content(cache, SEED, A_LENGTH);
-    struct process child = process_start(pass_on_unnoticed, &ref);
-
-    step_await(&scene->child_is_there, 2);
-    EXPECT_EQUAL(stat_of(cache).clients, 3);
-    EXPECT_EQUAL(stat_of(cache).pins, 2);
-    step_reach(&scene->end);
-    process_join(&child);
-    expect_nothing_left(cache);
-}
-END_TEST
-
-/* ---- a table that is full ---- */
-
-static void be_refused_until_there_is_room(void *context)
-{
-    const onecopy_ref ref = *(const onecopy_ref *)context;
-    onecopy_reservation copy = reservation;
-    onecopy_view view;
-    onecopy_ref other;
-
-    onecopy_abandon(&copy);
-    views_release();
-    EXPECT_CODE(onecopy_get(cache, &ref, &view), ONECOPY_ECLIENTS);
-    EXPECT_CODE(onecopy_put(cache, "x", 1, ONECOPY_UNSET, &other), ONECOPY_ECLIENTS);
-    step_reach(&scene->child_is_there);
-    AWAIT(onecopy_get(cache, &ref, &view) == ONECOPY_OK);
-    EXPECT(view_matches(&view, SEED));
-    onecopy_release(&view);
-    step_reach(&scene->child_is_there);
-}
-
-static void occupy(void *context)
-{
-    (void)context;
-    EXPECT_OK(onecopy_contains(cache, &views[0].ref));
-    step_reach(&scene->hold.arrived);
-    step_await(&scene->end, 1);
-}
-
-START_TEST(a_child_for_whom_the_table_of_clients_has_no_room_is_told_so_and_can_try_again)
-{
-    struct onecopy_options options;
-    struct process occupant, child;
-
-    cache = onecopy_close(cache);
-    onecopy_options_init(&options);
-    options.max_bytes = BUDGET;
-    options.max_clients = 2;
-    EXPECT_OK(onecopy_open(scratch_file("for-two"), &options, &cache));
-    views_take();
-    EXPECT_OK(onecopy_reserve(cache, A_LENGTH, &reservation));
-    occupant = process_start(occupy, NULL);
-    hold_await(&scene->hold);
-    child = process_start(be_refused_until_there_is_room, &views[0].ref);
-    step_await(&scene->child_is_there, 1);
-    views_check();
-    process_kill(&occupant);
-    while (scene->child_is_there.count < 2) { /* whoever puts clears the dead */
-        churn(A_LENGTH);
-        processes_check();
-    }
-    process_join(&child);
-    views_check();
-    views_release();
-    reservation_use();
-}
-END_TEST
-
-/* ---- handles ---- */
-
-static void churn_after_the_parent_closed(void *context)
-{
-    (void)context;
-    step_await(&scene->parent_is_done, 1);
-    churn(BUDGET);
-    views_check();
-    views_release();
-    cache = onecopy_close(cache);
-}
-
-START_TEST(a_handle_that_the_parent_closes_stays_open_in_the_child)
-{
-    struct process child;
-
-    views_take();
-    child = process_start(churn_after_the_parent_closed, NULL);
-    views_release();
-    cache = onecopy_close(cache);
-    step_reach(&scene->parent_is_done);
-    process_join(&child);
-    cache = scratch_open(BUDGET);
-    expect_nothing_left(cache);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
-}
-END_TEST
-
-static void close_and_open(void *context)
-{
-    onecopy *second;
-
-    (void)context;
-    EXPECT_OK(onecopy_open(scratch_path(), NULL, &second));
-    cache = onecopy_close(cache);
-    views_check();
-    views_release();
-    cache = second;
-    churn(BUDGET);
-    cache = onecopy_close(cache);
-    cache = scratch_open(BUDGET);
-    churn(BUDGET);
-    cache = onecopy_close(cache);
-}
-
-START_TEST(a_child_that_closes_and_opens_does_not_disturb_its_parent)
-{
-    struct process child;
-
-    views_take();
-    child = process_start(close_and_open, NULL);
-    churn(BUDGET);
-    process_join(&child);
-    views_check();
-    churn(BUDGET);
-    views_release();
-    expect_nothing_left(cache);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
-}
-END_TEST
-
-START_TEST(a_program_that_is_spawned_disturbs_nobody)
-{
-    char *const words[] = {(char *)(uintptr_t) "true", NULL};
-    struct onecopy_stat before;
-    pid_t pid;
-    int status;
-
-    views_take();
-    before = stat_of(cache);
-    for (unsigned i = 0; i < 20; i++) {
-        EXPECT(posix_spawnp(&pid, "true", NULL, NULL, words, environ) == 0);
-        EXPECT(waitpid(pid, &status, 0) == pid && status == 0);
-    }
-    EXPECT_EQUAL(stat_of(cache).clients, before.clients);
-    EXPECT_EQUAL(stat_of(cache).pins, before.pins);
-    churn(2 * BUDGET);
-    views_check();
-    views_release();
-    expect_nothing_left(cache);
-    EXPECT_EQUAL(stat_of(cache).dead_clients, 0);
-}
-END_TEST
-
-static void use_a_little(void *context)
-{
-    onecopy_ref ref = put_content(cache, *(uint64_t *)context, A_LENGTH);
-
-    EXPECT_OK(onecopy_contains(cache, &ref));
-}
-
-START_TEST(many_forks_leak_neither_clients_nor_descriptors)
-{
-    unsigned n_forks = is_sanitized() ? 50 : 300;
-    struct onecopy_options options;
-    unsigned n_descriptors;
-
-    cache = onecopy_close(cache);
-    onecopy_options_init(&options);
-    options.max_bytes = BUDGET;
-    options.max_clients = 8;
-    EXPECT_OK(onecopy_open(scratch_file("for-eight"), &options, &cache));
-    views_take();
-    n_descriptors = descriptors_count();
-    for (uint64_t i = 0; i < n_forks; i++) {
-        onecopy_ref ref = put_content(cache, CHURN + i, IN_INDEX);
-        onecopy_view view = get_content(cache, &ref, CHURN + i);
-        struct process child = process_start(i % 3 ? use_a_little : nothing, &i);
-
-        onecopy_release(&view);
-        process_join(&child);
-    }
-    EXPECT(descriptors_count() <= n_descriptors + 4);
-    views_check();
-    views_release();
-    expect_nothing_left(cache);
-    EXPECT_EQUAL(stat_of(cache).clients, 1);
 }
 END_TEST
 
@@ -971,9 +535,7 @@ SUITE(fork)
     TCase *heirs = tcase_create("views");
     TCase *threads = tcase_create("threads");
     TCase *reservations = tcase_create("reservations");
-    TCase *unnoticed = tcase_create("unnoticed");
-    TCase *handles = tcase_create("handles");
-    TCase *all[] = {heirs, threads, reservations, unnoticed, handles, NULL};
+    TCase *all[] = {heirs, threads, reservations, NULL};
 
     tcase_add_test(heirs, views_taken_before_a_fork_are_read_in_the_child_while_the_parent_releases_and_evicts);
     tcase_add_test(heirs, views_of_the_parent_stay_when_the_child_releases_its_own_and_evicts);
@@ -989,19 +551,9 @@ SUITE(fork)
     tcase_add_test(reservations, a_reservation_is_neither_committed_nor_abandoned_by_a_child);
     tcase_add_test(reservations, a_reservations_memory_is_out_of_a_childs_reach);
     tcase_add_test(reservations, a_child_inherits_no_writable_window_on_index_or_arena);
-    tcase_add_test(unnoticed, a_child_that_no_handler_saw_is_a_client_of_its_own_and_owns_no_views);
-    tcase_add_test(unnoticed, views_that_such_a_child_inherited_cannot_be_taken_for_its_own);
-    tcase_add_test(unnoticed, such_a_child_leaves_its_parents_reservation_alone);
-    tcase_add_test(unnoticed, such_a_child_may_close_its_handle_and_nothing_else);
-    tcase_add_test(unnoticed, an_unnoticed_child_of_a_child_that_never_called_is_a_client_of_its_own);
-    tcase_add_test(unnoticed, a_child_for_whom_the_table_of_clients_has_no_room_is_told_so_and_can_try_again);
-    tcase_add_test(handles, a_handle_that_the_parent_closes_stays_open_in_the_child);
-    tcase_add_test(handles, a_child_that_closes_and_opens_does_not_disturb_its_parent);
-    tcase_add_test(handles, a_program_that_is_spawned_disturbs_nobody);
-    tcase_add_test(handles, many_forks_leak_neither_clients_nor_descriptors);
     for (TCase **tcase = all; *tcase; tcase++) {
         scratch_add(*tcase);
-        tcase_add_checked_fixture(*tcase, setup, teardown);
+        tcase_add_checked_fixture(*tcase, family_setup, family_teardown);
         tcase_set_timeout(*tcase, 60);
         suite_add_tcase(suite, *tcase);
     }

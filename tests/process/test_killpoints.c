@@ -715,6 +715,7 @@ static void survive(void)
         operation->expect();
     onecopy_release(&held);
     expect_nothing_left(cache);
+    expect_files_counted(cache);
     cache = onecopy_close(cache);
     aftermath_check_index();
     open_environment();

@@ -188,6 +188,16 @@ void expect_within(uint64_t limit_bytes)
         (unsigned long long)usage.index, (unsigned long long)usage.lock, (unsigned long long)usage.state);
 }
 
+void expect_files_counted(onecopy *cache)
+{
+    struct onecopy_stat stat = stat_of(cache);
+    struct usage usage;
+
+    usage_measure(&usage);
+    EXPECT_EQUAL(stat.index_bytes, usage.index + usage.lock);
+    EXPECT_EQUAL(stat.state_bytes, usage.state);
+}
+
 struct store *store_of(onecopy *cache)
 {
     EXPECT_OK(environment_enter(cache->environment));

@@ -40,6 +40,9 @@ uint64_t scratch_usage_bytes(void);
 /* It is within the limit; the message says which file takes what. */
 void expect_within(uint64_t limit_bytes);
 
+/* What the environment says that its index and its state take is what they take. */
+void expect_files_counted(onecopy *cache);
+
 /* The store behind a handle, for tests that look inside. */
 struct store *store_of(onecopy *cache);
 

@@ -2,6 +2,8 @@
  * Limits of bytes and entries, and what a cache says whose views leave no space: at once, by whom and how much, and not
  * for longer than it is so.
  */
+#include "store/eviction.h"
+#include "store/room.h"
 #include "support/content.h"
 #include "support/process.h"
 #include "support/suite.h"
@@ -398,12 +400,40 @@ START_TEST(a_cache_whose_entries_are_all_viewed_refuses_another)
 }
 END_TEST
 
+/* ---- counters ---- */
+
+START_TEST(what_goes_in_a_transaction_that_is_undone_is_not_counted)
+{
+    struct eviction_goal goal = {.n_blobs = 3, .max_blobs = 3};
+    onecopy *cache = scratch_open(16 * MIB);
+    struct index_write write;
+    uint64_t n_evicted;
+
+    for (uint64_t seed = 1; seed <= 10; seed++)
+        put_content(cache, seed, 100);
+    EXPECT_OK(room_eviction_begin(store_of(cache), &write));
+    EXPECT_OK(eviction_run(store_of(cache), &write, &goal, &n_evicted));
+    EXPECT_EQUAL(n_evicted, 3);
+    index_abort(&write);
+    EXPECT_EQUAL(stat_of(cache).entries, 10);
+    EXPECT_EQUAL(stat_of(cache).evictions, 0);
+    EXPECT_OK(room_eviction_begin(store_of(cache), &write));
+    EXPECT_OK(eviction_run(store_of(cache), &write, &goal, &n_evicted));
+    EXPECT_EQUAL(stat_of(cache).evictions, 0);
+    EXPECT_OK(index_commit(&write));
+    EXPECT_EQUAL(stat_of(cache).entries, 7);
+    EXPECT_EQUAL(stat_of(cache).evictions, 3);
+    onecopy_close(cache);
+}
+END_TEST
+
 SUITE(limits)
 {
     TCase *too_big = tcase_create("too_big");
     TCase *full = tcase_create("full");
     TCase *others = tcase_create("others");
     TCase *entries = tcase_create("entries");
+    TCase *counters = tcase_create("counters");
 
     scratch_add(too_big);
     tcase_add_test(too_big, a_value_larger_than_the_limit_is_refused_and_both_sizes_are_named);
@@ -431,4 +461,8 @@ SUITE(limits)
     tcase_add_loop_test(entries, there_are_never_more_entries_than_the_limit, 0, 5);
     tcase_add_test(entries, a_cache_whose_entries_are_all_viewed_refuses_another);
     suite_add_tcase(suite, entries);
+
+    scratch_add(counters);
+    tcase_add_test(counters, what_goes_in_a_transaction_that_is_undone_is_not_counted);
+    suite_add_tcase(suite, counters);
 }
