@@ -14,17 +14,6 @@ static const struct column columns[] = {
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
-/* The inode of a PID namespace, or that it is ours. */
-static const char *text_of_namespace(const struct onecopy_client *client, uint64_t own, char text[TEXT_BYTES])
-{
-    if (client->pid_namespace == 0)
-        return "?";
-    if (client->pid_namespace == own)
-        return "own";
-    snprintf(text, TEXT_BYTES, "%" PRIu64, client->pid_namespace);
-    return text;
-}
-
 static void client_row(const struct onecopy_client *client, uint64_t own_namespace, uint64_t now_ns)
 {
     CLEANUP_FREE char *command = text_escape(client->command);
@@ -44,7 +33,7 @@ static void client_row(const struct onecopy_client *client, uint64_t own_namespa
         text_of_number(client->claims, claims),
         text_of_bytes(client->pending_bytes, pending),
         client->is_read_only ? "ro" : "rw",
-        text_of_namespace(client, own_namespace, namespace),
+        text_of_namespace(client->pid_namespace, own_namespace, namespace),
     };
 
     snprintf(pid, sizeof pid, "%" PRId32, client->pid);
@@ -55,11 +44,8 @@ static void client_row(const struct onecopy_client *client, uint64_t own_namespa
 
 static void clients_print(const struct onecopy_client *clients, size_t n, uint64_t now_ns)
 {
-    uint64_t own_namespace = 0;
+    uint64_t own_namespace = namespace_own(clients, n);
 
-    for (size_t i = 0; i < n; i++)
-        if (clients[i].is_self)
-            own_namespace = clients[i].pid_namespace;
     table_heading(columns, N_COLUMNS);
     for (size_t i = 0; i < n; i++)
         client_row(&clients[i], own_namespace, now_ns);

@@ -217,11 +217,13 @@ START_TEST(a_view_on_what_was_removed_is_told)
     process = part_start(part);
     outcome = RUN_IN_CACHE("pins");
     expect_success(outcome);
-    expect_lines(outcome.out, (const char *const[]){
-                                  "     PID  COMMAND          USER      STATE  HELD FOR     BYTES  REF",
-                                  "*[0-9]  run              *  alive        *s   1.0 MiB  (removed)",
-                                  NULL,
-                              });
+    expect_lines(outcome.out,
+                 (const char *const[]){
+                     "     PID  COMMAND          USER      STATE  HELD FOR     BYTES  REF                              "
+                     "     NAMESPACE",
+                     "*[0-9]  run              *  alive        *s   1.0 MiB  (removed)                             own",
+                     NULL,
+                 });
     list = json_parse(RUN_IN_CACHE("pins", "--json"));
     ck_assert(json_is_null(json_object_get(member_of(list, "pins", process.pid), "ref")));
     ck_assert(json_is_true(json_object_get(member_of(list, "pins", process.pid), "is_removed")));
