@@ -11,6 +11,6 @@ s/^ +[0-9]+(  (run|onecopy)  )/     PID\1/
 
 # Of the host, and how fast it is.
 s/[0-9.]+ [KMGT]iB free of [0-9.]+ [KMGT]iB/FREE of SIZE/
-s/^(group           ).{22}/\1GROUP                 /
+s/^(group +)[^ ]+ +/\1GROUP  /
 s/^(  took +)[0-9.]+ [num]?s$/  took                                    SPAN/
 s/ +$//
