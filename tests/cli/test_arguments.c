@@ -1,7 +1,8 @@
 /*
- * The program is run with arguments that chance has chosen: commands and their options, values that are good, malformed,
- * too long or hostile, in any order. Whatever it is asked, it ends by itself with one of its exit statuses, says what is
- * wrong when something is, sends nothing to a terminal that would steer it, and leaves an environment that is sound.
+ * The program is run with arguments that chance has chosen: commands and their options, values that are good,
+ * malformed, too long or hostile, in any order. Whatever it is asked, it ends by itself with one of its exit statuses,
+ * says what is wrong when something is, sends nothing to a terminal that would steer it, and leaves an environment that
+ * is sound.
  *
  * ONECOPY_SEED repeats what a failure names, ONECOPY_ARGUMENT_RUNS says how many command lines there are.
  */
@@ -191,7 +192,7 @@ static void word_choose(struct line *line, struct chance *chance, size_t which)
     }
 }
 
-/* Chooses the words. Those that could go on for long are bounded by options at the end. Returns the command's number. */
+/* Chooses the words. What could go on for long is bounded by options at the end. Returns the command's number. */
 static size_t line_choose(struct line *line, struct chance *chance)
 {
     size_t which = chance_below(chance, N_NAMES), n = chance_below(chance, 6);
@@ -210,7 +211,7 @@ static size_t line_choose(struct line *line, struct chance *chance)
     return which;
 }
 
-/* Whether a text has nothing in it that would steer a terminal but ends of lines and, where they are wanted, colours. */
+/* Whether nothing in a text would steer a terminal, but for ends of lines and, where they are wanted, colours. */
 static bool is_harmless(const char *text, size_t n_bytes, bool may_be_coloured)
 {
     for (size_t i = 0; i < n_bytes; i++) {

@@ -1,7 +1,8 @@
 /*
  * What the commands print for people, compared letter by letter with the files in golden, in an environment that is
  * always the same: of processes that began two hours ago on their own clock, so that ages do not depend on how fast
- * this runs, one has put all kinds of values and is gone, one has some in view, and one was killed. normalize.sed replaces what is left that is different each time.
+ * this runs, one has put all kinds of values and is gone, one has some in view, and one was killed. normalize.sed
+ * replaces what is left that is different each time.
  *
  * After a change that is meant: ONECOPY_GOLDEN=write make check SUITE=cli_golden, and look at the difference.
  */

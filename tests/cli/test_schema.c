@@ -1,6 +1,6 @@
 /*
- * What commands print as JSON is what onecopy(1) says of it: all fields that the page names, of the types that it names,
- * and no others. The page is the schema, and jq compares.
+ * What commands print as JSON is what onecopy(1) says of it: all fields that the page names, of the types that it
+ * names, and no others. The page is the schema, and jq compares.
  */
 #include <stdio.h>
 #include <string.h>
