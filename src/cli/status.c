@@ -199,12 +199,13 @@ static void janitor_print(const struct snapshot *snapshot)
 
     heading_print("Janitor");
     if (janitor->is_alive)
-        printf("pid %" PRId32 " for %s", (int32_t)janitor->pid,
-               text_of_age(span_between(janitor->started_ns, snapshot->now_ns), age));
+        printf("pid %" PRId32 " for %s, %s", (int32_t)janitor->pid,
+               text_of_age(span_between(janitor->started_ns, snapshot->now_ns), age),
+               text_of_count(janitor->passes, "pass", "passes", number));
     else
         fputs("none", stdout);
     if (janitor->passes > 0)
-        printf(", %s, the last %s ago in %s", text_of_count(janitor->passes, "pass", "passes", number),
+        printf(", the last %s%s ago in %s", janitor->is_alive ? "" : "pass ",
                text_of_age(span_between(janitor->last_pass.began_ns, snapshot->now_ns), age),
                text_of_span(janitor->last_pass.duration_ns, took));
     putchar('\n');
