@@ -69,6 +69,7 @@ const char *program_has_printed(struct program program);
  * $PLACE its directory.
  */
 struct outcome shell_run(const char *line);
+struct outcome shell_run_on_terminal(const char *line);
 
 /* Asserts that it exited with 0 and said nothing on standard error. */
 void expect_success(struct outcome outcome);

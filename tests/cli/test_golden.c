@@ -155,6 +155,22 @@ START_TEST(what_people_see_is_as_it_was)
 }
 END_TEST
 
+/* All but those that break sentences at its width. */
+START_TEST(a_terminal_gets_the_same)
+{
+    struct outcome outcome;
+
+    if (strcmp(goldens[_i].name, "doctor") == 0 || strcmp(goldens[_i].name, "status") == 0)
+        return;
+    setenv("NO_COLOR", "1", 1);
+    outcome = shell_run_on_terminal(goldens[_i].line);
+    unsetenv("NO_COLOR");
+    expect_success(outcome);
+    file_make("raw", outcome.out, outcome.out_bytes);
+    expect_golden(goldens[_i].name, goldens[_i].line);
+}
+END_TEST
+
 static const struct {
     const char *name;
     int n_rows, n_columns;
@@ -187,6 +203,7 @@ SUITE(cli_golden)
 
     tcase_add_checked_fixture(golden, stage, stage_end);
     tcase_add_loop_test(golden, what_people_see_is_as_it_was, 0, sizeof goldens / sizeof *goldens);
+    tcase_add_loop_test(golden, a_terminal_gets_the_same, 0, sizeof goldens / sizeof *goldens);
     tcase_add_loop_test(golden, what_is_on_the_screen_of_top_is_as_it_was, 0, sizeof screens / sizeof *screens);
     suite_add_tcase(suite, golden);
 }

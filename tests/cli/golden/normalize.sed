@@ -1,4 +1,5 @@
 # What is different each time in what the commands print for people. In tables, a replacement is as wide as what was there.
+s/\r$//
 s/oc1:[0-9a-f]{32}/oc1:................................/g
 s,/dev/shm/onecopy-test-cli-[A-Za-z0-9]{6}/cache,/ENVIRONMENT,g
 s/[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?/DATE AND TIME      /g
