@@ -218,7 +218,7 @@ check: $(if $(SUITE)$(CASE),,build/exports build/example/compiled) build/onecopy
 ## crash-lab: processes under every kind of trouble, for MINUTES=3; SEED=number repeats the round that a failure named.
 .PHONY: crash-lab
 MINUTES := 3
-crash-lab: build/onecopy build/test/run
+crash-lab: build/onecopyd build/test/run
 	ONECOPY_TORTURE_REPORT=1 ONECOPY_LAB_SECONDS=$$(($(MINUTES) * 60)) $(SEED:%=ONECOPY_SEED=%) $(call suite_of,build,lab)
 
 # Out of its package without installing that: the server in it would be started.

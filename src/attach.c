@@ -308,6 +308,7 @@ static int index_fill(struct environment *environment, const struct index_identi
         return result;
     }
     store_relaxed(&store_totals(store)->cold_pages, all.n_pages);
+    index_contested_count(&write);
     return index_commit(&write);
 }
 

@@ -198,7 +198,7 @@ const struct command command_init = {
             "\n"
             "  --max-bytes SIZE   what the directory may take, as du counts it; default: a quarter of its file\n"
             "                     system\n"
-            "  --max-entries N    how many blobs at most\n"
+            "  --max-entries N    how many blobs and entries of caches at most\n"
             "  --ttl TIME         time to live of what is put without one; 0, the default: does not expire\n"
             "  --protect          keep the index safe from stray writes of its clients; small puts take longer\n"
             "  --mode MODE        of the directory, in octal; default: 0700, with a group 2770\n"

@@ -4,6 +4,7 @@
  */
 #include "index/index.h"
 
+#include "base/atomic.h"
 #include "base/error.h"
 
 #include <lmdb.h>
@@ -132,15 +133,25 @@ int index_contest(const struct index_write *write, const onecopy_ref *ref)
     MDB_val key = ref_key(ref);
     MDB_val value = {0, NULL};
 
+    store_relaxed(&write->state->header->is_uncontested, 0U); /* should this be lost, it only has others look */
     return index_error(mdb_put(write->txn, write->index->contested, &key, &value, 0), "marking a contested ref");
 }
 
-bool index_is_contested(const struct index *index, MDB_txn *txn, const onecopy_ref *ref)
+bool index_is_contested(const struct index_write *write, const onecopy_ref *ref)
 {
     MDB_val key = ref_key(ref);
     MDB_val value;
 
-    return mdb_get(txn, index->contested, &key, &value) == MDB_SUCCESS;
+    return !load_relaxed(&write->state->header->is_uncontested) &&
+           mdb_get(write->txn, write->index->contested, &key, &value) == MDB_SUCCESS;
+}
+
+void index_contested_count(const struct index_write *write)
+{
+    MDB_stat stat;
+
+    if (mdb_stat(write->txn, write->index->contested, &stat) == MDB_SUCCESS)
+        store_relaxed(&write->state->header->is_uncontested, (uint32_t)(stat.ms_entries == 0));
 }
 
 uint64_t index_blobs_count(const struct index_write *write)

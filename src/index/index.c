@@ -309,6 +309,11 @@ void index_reader_end(MDB_txn *reader)
     mdb_txn_reset(reader);
 }
 
+uint64_t index_reader_number(const MDB_txn *reader)
+{
+    return mdb_txn_id((MDB_txn *)(uintptr_t)reader);
+}
+
 uint32_t index_clear_stale_readers(const struct index *index)
 {
     int n_dead = 0;

@@ -67,6 +67,9 @@ int index_unmap_pages(const struct index *index);
 /* Transactions for reading are made once and renewed; a reader is used by one thread at a time. */
 int index_reader_begin(const struct index *index, index_txn **reader); /* makes it when *reader is NULL */
 void index_reader_end(index_txn *reader);
+
+/* The number of the write transaction that a reader, once begun, sees the effect of: the last one, as of then. */
+uint64_t index_reader_number(const index_txn *reader);
 void index_reader_free(index_txn *reader);
 
 /* Lets LMDB forget readers whose processes are dead; they would keep its pages from being reused. Returns how many. */
@@ -207,9 +210,13 @@ int index_blobs_visit(const struct index *index, index_txn *txn, const onecopy_r
 /* How many blobs there are. */
 uint64_t index_blobs_count(const struct index_write *write);
 
-/* Addresses whose content was contested: different bytes met on them. They are never given out anew. */
+/*
+ * Addresses whose content was contested: different bytes met on them. They are never given out anew. As a rule there
+ * are none, which the state says, so that nobody has to look: index_contested_count() sees to that.
+ */
 int index_contest(const struct index_write *write, const onecopy_ref *ref);
-bool index_is_contested(const struct index *index, index_txn *txn, const onecopy_ref *ref);
+bool index_is_contested(const struct index_write *write, const onecopy_ref *ref);
+void index_contested_count(const struct index_write *write);
 
 /* ---- extents ---- */
 

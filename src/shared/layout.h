@@ -195,6 +195,7 @@ struct state_header {
     uint64_t made_ns;                /* when this file was made: its counters count from there */
     _Atomic uint64_t pressure_bytes; /* under memory pressure, the limit in bytes while the janitor lives; 0: none */
     struct janitor_record janitor;
+    _Atomic uint32_t is_uncontested; /* under the write lock: no ref is contested, see index_contest() */
 };
 static_assert(offsetof(struct state_header, janitor) == 352 && sizeof(struct state_header) <= PAGE_BYTES,
               "it has one page");

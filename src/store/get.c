@@ -113,6 +113,7 @@ int blob_hold(struct store *store, struct lane *lane, const onecopy_ref *ref, en
     if (result < 0)
         return result;
     result = index_blob_get(&store->index, lane->reader, ref, &record, &bytes);
+    held->absent_at = result == ONECOPY_ENOTFOUND ? index_reader_number(lane->reader) : 0;
     TEST_POINT("looked_up");
     if (result == ONECOPY_OK)
         result = blob_record_check(store, &record);

@@ -43,6 +43,7 @@ struct put {
     uint64_t now_ns;
     uint64_t expires_ns;
     struct blob_place *place; /* where a part of an entry is; NULL: the value is put by itself, as an argument */
+    uint64_t absent_at;       /* as in struct held, from put_find() */
 };
 
 /* Compares bytes that are stored with those of a value. */
@@ -74,7 +75,7 @@ static int ref_contest(struct store *store, const onecopy_ref *ref)
 
     if (result < 0)
         return result;
-    if (index_is_contested(&store->index, write.txn, ref)) {
+    if (index_is_contested(&write, ref)) {
         index_abort(&write);
         return PUT_CONTESTED;
     }
@@ -133,13 +134,14 @@ static int put_find_unpinned(const struct put *put)
  * Looks whether the bytes are stored under this ref, and if so renews their promise. ONECOPY_OK: they are.
  * ONECOPY_ENOTFOUND: they have to be stored. PUT_CONTESTED: other bytes are there.
  */
-static int put_find(const struct put *put)
+static int put_find(struct put *put)
 {
     struct store *store = put->store;
     struct lane *lane = lane_enter(&store->views);
-    struct held held;
+    struct held held = {0};
     int result = blob_hold(store, lane, &put->ref, HOLD_EXPIRED, put->now_ns, &held);
 
+    put->absent_at = held.absent_at;
     if (result == ONECOPY_OK)
         view_pass(&store->views, held.cell); /* before a fork can come in between */
     lane_leave(lane);
@@ -167,19 +169,25 @@ static int put_find(const struct put *put)
     return result == PUT_CONTESTED ? ref_contest(store, &put->ref) : result;
 }
 
-/* In a publishing transaction: whether the ref is still free to be given. */
+/*
+ * In a publishing transaction that has put nothing yet: whether the ref is still free to be given. Numbers follow each
+ * other without a gap, so when this one's follows that of the last transaction before the put looked, nobody has
+ * written since, and what was not there is not there.
+ */
 static int ref_check(const struct put *put, struct index_write *write)
 {
     struct blob_record record;
-    int result = index_blob_get(write->index, write->txn, &put->ref, &record, NULL);
+    int result = ONECOPY_ENOTFOUND;
 
+    if (put->absent_at == 0 || index_write_number(write) != put->absent_at + 1)
+        result = index_blob_get(write->index, write->txn, &put->ref, &record, NULL);
     if (result == ONECOPY_OK && load_relaxed(&slot_at(write->state, record.slot)->generation) != record.generation)
         return slots_disagree(write);
     if (result == ONECOPY_OK)
         return PUT_FOUND;
     if (result != ONECOPY_ENOTFOUND)
         return result;
-    return index_is_contested(write->index, write->txn, &put->ref) ? PUT_CONTESTED : ONECOPY_OK;
+    return index_is_contested(write, &put->ref) ? PUT_CONTESTED : ONECOPY_OK;
 }
 
 /* Gives the blob a slot and a record. `page`: of its bytes in the arena, or BLOB_IN_INDEX. */
@@ -207,6 +215,7 @@ static int blob_file(const struct put *put, struct index_write *write, uint64_t 
     if (result < 0)
         return result;
     add_relaxed(&totals->entries, 1U);
+    TEST_POINT("blob_counting");
     add_relaxed(&totals->content_bytes, record.length_bytes);
     TEST_POINT("blob_counted");
     if (put->place) {
@@ -539,6 +548,7 @@ static int batch_add(struct store *store, struct batch *batch, const struct valu
         duplicate_count(store, value->length_bytes);
         return ONECOPY_OK;
     }
+    put->absent_at = 0; /* others go before it in the same transaction, perhaps the same bytes */
     batch->numbers[batch->n++] = number;
     return batch->n == batch->capacity ? batch_flush(store, batch, ttl_ns, refs) : ONECOPY_OK;
 }

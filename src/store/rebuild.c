@@ -541,8 +541,10 @@ int rebuild_slots(struct store *store, struct index_write *write, enum rebuild_m
         result = misfits_remove(&rebuild, write);
     if (result == ONECOPY_OK)
         result = totals_rebuild(&rebuild, write);
-    if (result == ONECOPY_OK && mode == REBUILD_ANEW)
+    if (result == ONECOPY_OK && mode == REBUILD_ANEW) {
         clock_adjust(&rebuild);
+        index_contested_count(write);
+    }
     queues_clear(state);
     rebuild_end(&rebuild);
     if (result == ONECOPY_OK)

@@ -521,6 +521,48 @@ START_TEST(two_processes_that_put_the_same_bytes_at_once_get_one_blob)
 }
 END_TEST
 
+#define MEDIUM ((size_t)20000) /* goes into a free extent, when there is one, within one transaction */
+
+static void put_held_unfound(void *context)
+{
+    hold_at("looked_up", &scene->hold);
+    scene->ref = put_content(cache, SEED, *(const size_t *)context);
+}
+
+static void put_and_die(void *context)
+{
+    kill_at("before_commit", 1);
+    put_content(cache, SEED, *(const size_t *)context);
+}
+
+/*
+ * Between its look and its transaction the bytes are put by the next transaction, or by the one after one that was
+ * lost, or by a later one.
+ */
+START_TEST(a_put_finds_what_was_put_since_it_looked)
+{
+    size_t sizes[] = {SMALL, MEDIUM, LARGE};
+    size_t *length = &sizes[_i % 3];
+    struct process other, lost;
+
+    EXPECT_OK(onecopy_remove(cache, &(onecopy_ref[]){put_content(cache, OTHERS_SEEDS, LARGE)}[0]));
+    other = process_start(put_held_unfound, length);
+    hold_await(&scene->hold);
+    if (_i / 3 == 1) {
+        lost = process_start(put_and_die, length);
+        process_join_killed(&lost);
+    } else if (_i / 3 == 2) {
+        put_content(cache, OTHERS_SEEDS, SMALL);
+    }
+    ref = put_content(cache, SEED, *length);
+    hold_release(&scene->hold);
+    process_join(&other);
+    EXPECT(memcmp(&scene->ref, &ref, sizeof ref) == 0);
+    EXPECT_EQUAL(stat_of(cache).entries, _i / 3 == 2 ? 2 : 1);
+    expect_nothing_left(cache);
+}
+END_TEST
+
 /*
  * A put extends the expiry of bytes that it finds without a lock, so also while a writer has the slot in its journal.
  * The promise must survive when that writer's transaction comes to nothing.
@@ -739,6 +781,7 @@ SUITE(handshake)
     tcase_add_test(put, a_put_of_bytes_that_are_being_removed_stores_them_anew);
     tcase_add_test(put, a_view_that_is_put_after_its_blob_was_removed_is_stored_anew);
     tcase_add_test(put, two_processes_that_put_the_same_bytes_at_once_get_one_blob);
+    tcase_add_loop_test(put, a_put_finds_what_was_put_since_it_looked, 0, 9);
     tcase_add_test(put, an_expiry_extended_during_a_transaction_survives_its_loss);
     tcase_add_test(put, an_evictor_lets_a_blob_live_that_a_put_has_found_since_it_was_chosen);
     tcase_add_test(limbo, what_is_released_leaves_limbo_however_much_else_stays_there);
