@@ -167,6 +167,47 @@ START_TEST(an_entry_whose_blob_is_gone_is_no_damage)
 }
 END_TEST
 
+/* A file of the environment, what happens to it, and what verify, --repair and verify again then exit with. */
+static const struct {
+    const char *line;
+    int status, repair_status, status_after;
+    const char *words; /* of doctor; NULL: it does not see it */
+} accidents[] = {
+    {"head -c 100000 /dev/urandom | dd of=data.mdb conv=notrunc", 4, 4, 4, "problem  format: "},
+    {"truncate -s 4096 data.mdb", 4, 4, 4, "problem  opening: "},
+    {"rm data.mdb", 4, 4, 4, "problem  opening: "},
+    {"head -c 300 /dev/urandom | dd of=lock.mdb conv=notrunc", 0, 0, 0, NULL},
+    {"truncate -s 0 lock.mdb", 0, 0, 0, NULL},
+    {"rm lock.mdb", 0, 0, 0, NULL},
+    {"head -c 100000 /dev/urandom | dd of=state conv=notrunc", 0, 0, 0, NULL},
+    {"truncate -s 4096 state", 0, 0, 0, NULL},
+    {"rm state", 0, 0, 0, NULL},
+    {"head -c 100000 /dev/urandom | dd of=arena conv=notrunc", 4, 4, 0, NULL},
+    {"truncate -s 4096 arena", 4, 4, 4, "problem  opening: "},
+    {"rm arena", 4, 4, 4, "problem  opening: "},
+};
+
+START_TEST(whatever_happens_to_a_file_is_mended_or_told)
+{
+    char line[200];
+    struct outcome outcome;
+
+    expect_success(RUN("init", cache, "--max-bytes", "64M"));
+    expect_success(shell_run("seq 100000 | onecopy put >$PLACE/out; echo 1 | onecopy set results a"));
+    snprintf(line, sizeof line, "cd $ONECOPY_PATH && %s 2>$PLACE/out", accidents[_i].line);
+    expect_success(shell_run(line));
+    ck_assert_int_eq(RUN_IN_CACHE("verify").status, accidents[_i].status);
+    outcome = RUN_IN_CACHE("doctor");
+    if (accidents[_i].words)
+        ck_assert_msg(strstr(outcome.out, accidents[_i].words) != NULL, "%s%s", outcome.out, outcome.err);
+    ck_assert_int_eq(outcome.status, accidents[_i].words ? 4 : 0);
+    ck_assert_int_eq(RUN_IN_CACHE("verify", "--repair").status, accidents[_i].repair_status);
+    ck_assert_int_eq(RUN_IN_CACHE("verify").status, accidents[_i].status_after);
+    if (accidents[_i].status_after == 0)
+        ck_assert_str_eq(RUN_IN_CACHE("get", "results", "a").out, "1\n");
+}
+END_TEST
+
 START_TEST(an_environment_too_damaged_to_be_opened_is_a_finding)
 {
     expect_success(RUN_IN_CACHE("verify"));
@@ -368,7 +409,7 @@ static int answer(const char *command, const char *question, const char *keys, c
 START_TEST(on_a_terminal_clear_asks_and_does_as_told)
 {
     static const char *const noes[] = {"n\n", "\n", "\004", "what?\n"};
-    static const char question[] = ": remove all 4 entries of all caches and all 2 blobs? [y/N]";
+    static const char question[] = ": remove all that is stored, 4 entries and 2 blobs? [y/N]";
 
     fill();
     for (size_t i = 0; i < sizeof noes / sizeof *noes; i++) {
@@ -581,6 +622,7 @@ START_TEST(config_tells_settings_and_where_they_come_from)
     json_t *config;
     const json_t *ttl;
     struct outcome outcome;
+    char line[200];
 
     setenv("ONECOPY_TTL", "2h", 1);
     config = json_parse(RUN_IN_CACHE("config", "--json"));
@@ -595,8 +637,9 @@ START_TEST(config_tells_settings_and_where_they_come_from)
     json_decref(config);
     outcome = RUN_IN_CACHE("config");
     expect_success(outcome);
-    ck_assert_ptr_nonnull(strstr(outcome.out, "\nttl             none                  default      "
-                                              "$ONECOPY_TTL=2h (for a new one)\n"));
+    snprintf(line, sizeof line, "\nttl             %-*s  default      $ONECOPY_TTL=2h (for a new one)\n",
+             (int)strlen(cache), "none"); /* the path is the widest value */
+    ck_assert_ptr_nonnull(strstr(outcome.out, line));
     unsetenv("ONECOPY_TTL");
     setenv("ONECOPY_PATH", cache, 1);
     config = json_parse(RUN("config", "--json"));
@@ -679,6 +722,8 @@ SUITE(cli_upkeep)
     tcase_add_test(verifying, a_damaged_small_blob_is_found_and_dropped);
     tcase_add_test(verifying, a_damaged_value_of_an_entry_is_found_and_dropped);
     tcase_add_test(verifying, an_entry_whose_blob_is_gone_is_no_damage);
+    tcase_add_loop_test(verifying, whatever_happens_to_a_file_is_mended_or_told, 0,
+                        sizeof accidents / sizeof *accidents);
     tcase_add_test(verifying, an_environment_too_damaged_to_be_opened_is_a_finding);
 
     tcase_add_test(collecting, gc_takes_out_what_has_expired_and_a_dry_run_says_what_that_is);
