@@ -336,7 +336,7 @@ START_TEST(limits_that_a_reload_cannot_change_are_told)
     configure("[environment]\nmax_bytes = 32M\n");
     ck_assert_int_eq(kill(program.pid, SIGHUP), 0);
     AWAIT_SAYING(program, "reloaded");
-    ck_assert_ptr_nonnull(strstr(daemon_stop(program).err, "was made with max_bytes 67108864 and keeps it"));
+    ck_assert_ptr_nonnull(strstr(daemon_stop(program).err, "was made with max_bytes = 64 MiB, and keeps that"));
 }
 END_TEST
 
