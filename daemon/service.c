@@ -379,7 +379,7 @@ static void keepers_end(struct service *service)
 
     for (size_t i = 0; i < service->n_kept; i++)
         keeper_stop(service->kept[i].keeper);
-    clock_gettime(CLOCK_REALTIME, &deadline);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_nsec += ENDING_NS;
     deadline.tv_sec += deadline.tv_nsec / 1000000000;
     deadline.tv_nsec %= 1000000000;

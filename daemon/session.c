@@ -3,7 +3,8 @@
  * where there is none, and then begins as its janitor, which only one process can be.
  *
  * The limits of an environment count for who makes it, and an existing one keeps those that it has. A configuration
- * that says something else is no reason not to serve it, but its author should know; so each difference is told, once.
+ * that says something else is no reason not to serve it, but its author should know; so each difference is told, when
+ * the environment is begun with and when the configuration is read again.
  */
 #include "session.h"
 
@@ -66,11 +67,17 @@ bool session_begin(struct session *session, const char *path, const struct confi
 
 bool session_configure(struct session *session, const struct config_environment *config, char fault[FAULT_BYTES])
 {
-    bool is_good = onecopy_janitor_configure(session->janitor, &config->janitor) == ONECOPY_OK;
+    struct onecopy_stat stat;
+    int result = onecopy_janitor_configure(session->janitor, &config->janitor);
 
-    if (!is_good)
+    if (result == ONECOPY_OK)
+        result = onecopy_stat(session->handle, &stat);
+    if (result < 0) {
         snprintf(fault, FAULT_BYTES, "%s", onecopy_last_error());
-    return is_good && caches_set(session->handle, config, fault);
+        return false;
+    }
+    differences_tell(onecopy_path(session->handle), &config->options, &stat);
+    return caches_set(session->handle, config, fault);
 }
 
 void session_end(struct session *session)

@@ -24,6 +24,7 @@ struct dump_writer {
     const char *path; /* NULL: standard output */
     char *temporary;  /* the file's name until it gets its own; NULL: it is written where it is */
     bool is_nameless; /* it has not even that */
+    bool is_given_up; /* what libarchive still writes goes nowhere */
     int fd;
     struct progress progress;
     uint64_t done_bytes, total_bytes; /* of values */
@@ -79,6 +80,22 @@ static enum status file_open(struct dump_writer *writer)
     return writer->fd < 0 ? report_system(writer->path) : STATUS_OK;
 }
 
+/* What libarchive calls to write. */
+static la_ssize_t block_write(struct archive *archive, void *context, const void *bytes, size_t n_bytes)
+{
+    const struct dump_writer *writer = context;
+    ssize_t n;
+
+    if (writer->is_given_up)
+        return (la_ssize_t)n_bytes;
+    do
+        n = write(writer->fd, bytes, n_bytes);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        archive_set_error(archive, errno, "%s", strerror(errno));
+    return n;
+}
+
 static enum status archive_begin(struct dump_writer *writer)
 {
     struct archive *archive = writer->archive = archive_write_new();
@@ -89,7 +106,7 @@ static enum status archive_begin(struct dump_writer *writer)
         archive_write_set_options(archive, "pax:xattrheader=SCHILY") < ARCHIVE_WARN ||
         archive_write_set_bytes_per_block(archive, BLOCK_BYTES) < ARCHIVE_WARN ||
         archive_write_set_bytes_in_last_block(archive, 1) < ARCHIVE_WARN ||
-        archive_write_open_fd(archive, writer->fd) < ARCHIVE_WARN)
+        archive_write_open(archive, writer, NULL, block_write, NULL) < ARCHIVE_WARN)
         return writer_failed(writer);
     return STATUS_OK;
 }
@@ -217,7 +234,8 @@ void dump_writer_free(struct dump_writer **writer)
     if (ended->temporary && !ended->is_nameless)
         unlink(ended->temporary);
     if (ended->archive) {
-        archive_write_fail(ended->archive);
+        ended->is_given_up = true;
+        archive_write_close(ended->archive); /* after a failure, it would not be freed whole without */
         archive_write_free(ended->archive);
     }
     if (ended->path && ended->fd >= 0)

@@ -1,7 +1,7 @@
 /*
- * Clients and views, as `clients`, `pins`, `status` and `doctor` show them. Both lists may grow between the question
- * how long they are and the list itself; what came in between and has no room is left out, and so is nobody who was
- * there at the beginning.
+ * Clients, views and claims, as `clients`, `pins`, `status` and `doctor` show them. The first two lists may grow
+ * between the question how long they are and the list itself; what came in between and has no room is left out, and so
+ * is nobody who was there at the beginning.
  */
 #include "holders.h"
 
@@ -62,6 +62,24 @@ enum status pins_list(onecopy *cache, struct onecopy_pin **pins, size_t *n)
     *n = n_listed < capacity ? n_listed : capacity;
     qsort(listed, *n, sizeof *listed, age_compare);
     *pins = listed;
+    listed = NULL;
+    return STATUS_OK;
+}
+
+enum status claims_list(onecopy *cache, struct onecopy_claim_info **claims, size_t *n)
+{
+    enum { MAX_CLAIMS = 1024 }; /* as the library has it */
+    CLEANUP_FREE struct onecopy_claim_info *listed = calloc(MAX_CLAIMS, sizeof *listed);
+    int result;
+
+    if (!listed)
+        return report_system("the list of claims");
+    result = onecopy_claims(cache, listed, MAX_CLAIMS, n);
+    if (result < 0)
+        return report_failure(result, onecopy_path(cache));
+    if (*n > MAX_CLAIMS)
+        *n = MAX_CLAIMS;
+    *claims = listed;
     listed = NULL;
     return STATUS_OK;
 }

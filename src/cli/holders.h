@@ -12,6 +12,9 @@ enum status clients_list(onecopy *cache, struct onecopy_client **clients, size_t
 /* Lists the live views, the oldest first. *pins: the caller's to free. A failure is reported. */
 enum status pins_list(onecopy *cache, struct onecopy_pin **pins, size_t *n);
 
+/* Lists the claims that are held. *claims: the caller's to free. A failure is reported. */
+enum status claims_list(onecopy *cache, struct onecopy_claim_info **claims, size_t *n);
+
 /* The client of that number, or NULL: it came after the list was made. */
 const struct onecopy_client *client_find(const struct onecopy_client *clients, size_t n, uint32_t number);
 

@@ -73,9 +73,7 @@ static const char *word_of(const struct item_column *column, const struct item *
 {
     uint32_t number = *(const uint32_t *)member_of(column, item);
 
-    if (column->kind == COLUMN_STATUS)
-        return number < N_STATUS_WORDS ? status_words[number] : "unknown";
-    return number < N_RESIDENCE_WORDS ? residence_words[number] : "unknown";
+    return column->kind == COLUMN_STATUS ? status_word(number) : residence_word(number);
 }
 
 static onecopy_key key_of(const struct item *item)

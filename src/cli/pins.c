@@ -7,34 +7,13 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "escape.h"
-#include "holders.h"
 #include "table.h"
+#include "viewers.h"
 
 static const struct column columns[] = {
     {"PID", 8}, {"COMMAND", -15}, {"USER", -8}, {"STATE", -5}, {"HELD FOR", 8}, {"BYTES", 8}, {"REF", -36},
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
-
-/* Views and who has them. */
-struct holding {
-    struct onecopy_client *clients;
-    struct onecopy_pin *pins;
-    size_t n_clients, n_pins;
-};
-
-static void holding_free(struct holding *holding)
-{
-    free(holding->clients);
-    free(holding->pins);
-}
-
-/* The clients after the views, so that whoever took a view is listed. */
-static enum status holding_read(onecopy *cache, struct holding *holding)
-{
-    enum status status = pins_list(cache, &holding->pins, &holding->n_pins);
-
-    return status == STATUS_OK ? clients_list(cache, &holding->clients, &holding->n_clients) : status;
-}
 
 static void pin_row(const struct onecopy_pin *pin, const struct onecopy_client *client, uint64_t now_ns)
 {
@@ -71,22 +50,21 @@ static json_t *pin_json(const struct onecopy_pin *pin, const struct onecopy_clie
     return NULL;
 }
 
-static void holding_print(const struct holding *holding, uint64_t now_ns)
+static void pins_print(const struct viewers *viewers, uint64_t now_ns)
 {
     table_heading(columns, N_COLUMNS);
-    for (size_t i = 0; i < holding->n_pins; i++)
-        pin_row(&holding->pins[i], client_find(holding->clients, holding->n_clients, holding->pins[i].client), now_ns);
+    for (size_t i = 0; i < viewers->n_pins; i++)
+        pin_row(&viewers->pins[i], viewer_client(viewers, &viewers->pins[i]), now_ns);
 }
 
-static json_t *holding_json(const struct holding *holding, uint64_t now_ns)
+static json_t *pins_json(const struct viewers *viewers, uint64_t now_ns)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < holding->n_pins; i++) {
-        const struct onecopy_pin *pin = &holding->pins[i];
-        const struct onecopy_client *client = client_find(holding->clients, holding->n_clients, pin->client);
+    for (size_t i = 0; i < viewers->n_pins; i++) {
+        const struct onecopy_pin *pin = &viewers->pins[i];
 
-        if (json_array_append_new(list, pin_json(pin, client, now_ns)) < 0) {
+        if (json_array_append_new(list, pin_json(pin, viewer_client(viewers, pin), now_ns)) < 0) {
             json_decref(list);
             return NULL;
         }
@@ -97,7 +75,7 @@ static json_t *holding_json(const struct holding *holding, uint64_t now_ns)
 static enum status pins_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
-    __attribute__((cleanup(holding_free))) struct holding holding = {0};
+    CLEANUP_VIEWERS struct viewers viewers = {0};
     bool is_json;
     enum status status;
 
@@ -105,12 +83,12 @@ static enum status pins_run(struct arguments *arguments)
         return arguments->status;
     status = environment_open_to_look(arguments, &cache);
     if (status == STATUS_OK)
-        status = holding_read(cache, &holding);
+        status = viewers_read_by_age(cache, &viewers);
     if (status != STATUS_OK)
         return status;
     if (is_json)
-        return json_print_list(cache, "pins", holding_json(&holding, onecopy_now(cache)));
-    holding_print(&holding, onecopy_now(cache));
+        return json_print_list(cache, "pins", pins_json(&viewers, onecopy_now(cache)));
+    pins_print(&viewers, onecopy_now(cache));
     return STATUS_OK;
 }
 

@@ -337,8 +337,10 @@ static enum status evictions_count(struct restoring *restoring)
     struct onecopy_stat stat;
     int result = onecopy_stat(restoring->cache, &stat);
 
+    if (result < 0)
+        return report_failure(result, onecopy_path(restoring->cache));
     restoring->n_evicted = stat.evictions - restoring->evictions_before;
-    return result < 0 ? report_failure(result, onecopy_path(restoring->cache)) : STATUS_OK;
+    return STATUS_OK;
 }
 
 static void remark_print(uint64_t n, const char *remark)

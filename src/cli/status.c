@@ -203,6 +203,13 @@ static void janitor_print(const struct snapshot *snapshot)
     putchar('\n');
 }
 
+static void problem_print(const struct verdict *verdict)
+{
+    printf("  %s!%s %s: ", colour_begin(COLOUR_BAD), colour_end(), verdict->check);
+    print_name(verdict->sentence);
+    putchar('\n');
+}
+
 static void verdicts_print(const struct verdicts *verdicts)
 {
     heading_print("Verdict");
@@ -216,8 +223,7 @@ static void verdicts_print(const struct verdicts *verdicts)
            verdicts->n_problems, verdicts->n_problems == 1 ? "" : "s", colour_end());
     for (size_t i = 0; i < verdicts->n; i++)
         if (verdicts->list[i].severity == SEVERITY_PROBLEM)
-            printf("  %s!%s %s: %s\n", colour_begin(COLOUR_BAD), colour_end(), verdicts->list[i].check,
-                   verdicts->list[i].sentence);
+            problem_print(&verdicts->list[i]);
 }
 
 /* ---- JSON ---- */

@@ -36,6 +36,7 @@ bool screen_begin(void)
     screen = newterm(NULL, stdout, stdin);
     if (!screen)
         return false;
+    report_after(screen_end); /* on the screen of ours, a line would be gone with it */
     set_escdelay(ESCAPE_DELAY_MS);
     cbreak();
     noecho();
@@ -50,6 +51,7 @@ bool screen_begin(void)
 
 void screen_end(void)
 {
+    report_after(NULL);
     if (!screen)
         return;
     endwin();

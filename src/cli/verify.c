@@ -2,6 +2,8 @@
  * The command `verify`: compares all that is stored with what was put, and the environment's tables with each other. It
  * says what it finds as it goes, and at the end how much it has looked at. An index that is too damaged to be opened is
  * what it was asked about as well, so that is an answer and no failure.
+ *
+ * It may take minutes, and who does not want to wait for the end presses Ctrl-C: what was found up to there is told.
  */
 #include <inttypes.h>
 
@@ -9,6 +11,7 @@
 #include "colour.h"
 #include "commands.h"
 #include "escape.h"
+#include "interrupt.h"
 #include "print_json.h"
 #include "progress.h"
 #include "words.h"
@@ -32,7 +35,7 @@ static bool progress_told(void *context, uint64_t done_bytes, uint64_t total_byt
     struct verification *verification = context;
 
     progress_show(&verification->progress, done_bytes, total_bytes);
-    return ferror(stdout) != 0; /* nobody reads on */
+    return ferror(stdout) != 0 || is_interrupted(); /* nobody reads on, or wants to */
 }
 
 static void finding_print(const struct onecopy_finding *finding)
@@ -156,6 +159,7 @@ static enum status verify_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
     __attribute__((cleanup(verification_free))) struct verification verification = {.progress.what = "verifying"};
+    onecopy_canceller *canceller;
     enum status status;
     int option;
 
@@ -172,8 +176,15 @@ static enum status verify_run(struct arguments *arguments)
     verification.options.progress = progress_told;
     verification.options.finding = finding_told;
     verification.findings = json_array();
-    status = environment_open_to_verify(arguments, verification.options.repair, &cache);
-    return status == STATUS_OK ? environment_verify(cache, &verification) : status;
+    status = interrupt_catch(&canceller);
+    if (status == STATUS_OK)
+        status = environment_open_to_verify(arguments, verification.options.repair, &cache);
+    if (status == STATUS_OK)
+        status = environment_verify(cache, &verification);
+    cache = onecopy_close(cache);
+    if (is_interrupted())
+        interrupt_obey();
+    return status;
 }
 
 static const struct option verify_options[] = {

@@ -261,7 +261,8 @@ START_TEST(a_dump_that_ends_early_leaves_the_file_that_was_there)
     some_put();
     expect_success(shell_run("head -c 50000000 /dev/urandom | onecopy put >$PLACE/ref"));
     for (unsigned i = 0; i < 5; i++) {
-        outcome = shell_run("onecopy dump $PLACE/tar >$PLACE/out & kill -9 $!; wait $!\n"
+        setenv("WAIT", (const char *[]){"0", "0.002", "0.01", "0.02", "0.04"}[i], 1);
+        outcome = shell_run("\"$ONECOPY_BIN\" dump $PLACE/tar >$PLACE/out & sleep $WAIT; kill -9 $!; wait $!\n"
                             "onecopy restore --check $PLACE/tar >$PLACE/out; echo $?; ls $PLACE | grep -c 'tar\\.'");
         ck_assert_str_eq(outcome.out, "0\n0\n");
     }

@@ -258,6 +258,23 @@ START_TEST(where_a_janitor_runs_gc_asks_it_for_a_pass)
 }
 END_TEST
 
+START_TEST(gc_makes_the_pass_itself_when_the_janitor_ends_while_it_is_asked)
+{
+    struct program janitor = daemon_start((const char *const[]){"-e", cache, NULL}), gc;
+    json_t *pass;
+
+    AWAIT(strstr(RUN_IN_CACHE("status").out, " pass, the last "));
+    kill(janitor.pid, SIGSTOP);
+    gc = program_start((const char *const[]){"-e", cache, "gc", "--json", NULL});
+    AWAIT(strstr(RUN_IN_CACHE("status").out, "2 beside this one"));
+    kill(janitor.pid, SIGKILL);
+    pass = json_parse(program_wait(gc));
+    ck_assert(json_is_null(json_object_get(pass, "janitor_pid")));
+    json_decref(pass);
+    program_wait(janitor);
+}
+END_TEST
+
 /* ---- clear and invalidate ---- */
 
 static void fill(void)
@@ -495,6 +512,18 @@ START_TEST(for_people_watching_is_a_table_that_ends_in_good_order)
 }
 END_TEST
 
+START_TEST(a_hangup_that_the_caller_ignores_ends_no_watching)
+{
+    struct outcome outcome = shell_run("trap '' HUP\n"
+                                       "$ONECOPY_BIN stat --watch 10ms --count 60 --json >$PLACE/lines &\n"
+                                       "until [ -s $PLACE/lines ]; do sleep 0.02; done\n"
+                                       "kill -HUP $!\n"
+                                       "wait $! && grep -c requests_per_second $PLACE/lines");
+
+    ck_assert_str_eq(outcome.out, "60\n");
+}
+END_TEST
+
 START_TEST(options_of_stat_that_exclude_each_other_are_refused)
 {
     expect_error(RUN_IN_CACHE("stat", "--watch", "1s", "--reset"), 2, "exclude");
@@ -622,6 +651,7 @@ SUITE(cli_upkeep)
     tcase_add_test(collecting, gc_takes_out_what_has_expired_and_a_dry_run_says_what_that_is);
     tcase_add_test(collecting, gc_tells_what_dead_processes_held);
     tcase_add_test(collecting, where_a_janitor_runs_gc_asks_it_for_a_pass);
+    tcase_add_test(collecting, gc_makes_the_pass_itself_when_the_janitor_ends_while_it_is_asked);
 
     tcase_add_test(clearing, clear_removes_all_and_says_how_much);
     tcase_add_test(clearing, clear_leaves_views_alone);
@@ -634,6 +664,7 @@ SUITE(cli_upkeep)
     tcase_add_test(counting, watching_tells_rates_interval_by_interval);
     tcase_add_test(counting, watching_ends_after_as_many_lines_as_asked_for);
     tcase_add_test(counting, for_people_watching_is_a_table_that_ends_in_good_order);
+    tcase_add_test(counting, a_hangup_that_the_caller_ignores_ends_no_watching);
     tcase_add_test(counting, options_of_stat_that_exclude_each_other_are_refused);
 
     tcase_add_test(whole, config_tells_settings_and_where_they_come_from);
