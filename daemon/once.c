@@ -29,11 +29,13 @@ static void pass_print(const char *path, const struct onecopy_pass *pass, bool i
 {
     char texts[6][TEXT_BYTES];
 
-    printf("%s: %s %s expired and %s evicted, %s of dead processes cleared, %s freed, %s given back, in %s\n", path,
-           is_dry ? "would have" : "has", text_of_number(pass->expired_entries + pass->expired_blobs, texts[0]),
+    printf("%s: %s %s expired, %s evicted, %s cleared away, %s freed, %s given back, in %s\n", path,
+           is_dry ? "a pass would do:" : "a pass has done:",
+           text_of_number(pass->expired_entries + pass->expired_blobs, texts[0]),
            text_of_number(sum(pass->evicted_entries) + sum(pass->evicted_blobs), texts[1]),
-           text_of_number(pass->dead_clients, texts[2]), text_of_bytes(pass->freed_bytes, texts[3]),
-           text_of_bytes(pass->punched_bytes, texts[4]), text_of_span(pass->duration_ns, texts[5]));
+           text_of_count(pass->dead_clients, "dead process", "dead processes", texts[2]),
+           text_of_bytes(pass->freed_bytes, texts[3]), text_of_bytes(pass->punched_bytes, texts[4]),
+           text_of_span(pass->duration_ns, texts[5]));
 }
 
 static bool figures_write(const struct session *session, const char *path, const char *directory,

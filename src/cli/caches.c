@@ -22,7 +22,7 @@ static void cache_row(const struct column columns[COLUMNS], const struct onecopy
         text_of_bytes(stat->bytes, bytes),
         text_of_bytes(stat->max_bytes, max_bytes),
         text_of_percent(stat->utilization_percent, utilization),
-        text_of_percent(stat->hit_rate_percent, hit_rate),
+        stat->total_requests ? text_of_percent(stat->hit_rate_percent, hit_rate) : "-",
     };
 
     table_row(columns, COLUMNS, cells);

@@ -5,6 +5,7 @@
  */
 #include "holders.h"
 
+#include <inttypes.h>
 #include <pwd.h>
 #include <string.h>
 
@@ -112,6 +113,23 @@ char *text_of_user(uint32_t user, char text[TEXT_BYTES])
         snprintf(text, TEXT_BYTES, "%s", entry->pw_name);
     else
         snprintf(text, TEXT_BYTES, "%u", user);
+    return text;
+}
+
+uint64_t namespace_own(const struct onecopy_client *clients, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (clients[i].is_self)
+            return clients[i].pid_namespace;
+    return 0;
+}
+
+char *text_of_namespace(uint64_t namespace, uint64_t own, char text[TEXT_BYTES])
+{
+    if (namespace == 0 || namespace == own)
+        snprintf(text, TEXT_BYTES, "%s", namespace == 0 ? "?" : "own");
+    else
+        snprintf(text, TEXT_BYTES, "%" PRIu64, namespace);
     return text;
 }
 

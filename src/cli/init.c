@@ -140,13 +140,9 @@ static void limits_print(const char *path, const struct onecopy_stat *stat)
     char bytes[TEXT_BYTES], number[TEXT_BYTES], age[TEXT_BYTES];
 
     print_name(path);
-    printf(": at most %s and %s blobs and entries, ", text_of_bytes(stat->max_bytes, bytes),
-           text_of_number(stat->max_entries, number));
-    if (stat->ttl_ns)
-        printf("what is put expires after %s unless put otherwise", text_of_age(stat->ttl_ns, age));
-    else
-        printf("no expiry unless put with one");
-    puts(stat->is_protected ? ", index protected" : "");
+    printf(": at most %s, %s blobs and entries, time to live %s%s\n", text_of_bytes(stat->max_bytes, bytes),
+           text_of_number(stat->max_entries, number), text_of_ttl(stat->ttl_ns, age),
+           stat->is_protected ? ", index protected" : "");
 }
 
 static enum status init_run(struct arguments *arguments)

@@ -11,14 +11,17 @@
 #include "viewers.h"
 
 static const struct column columns[] = {
-    {"PID", 8}, {"COMMAND", -15}, {"USER", -8}, {"STATE", -5}, {"HELD FOR", 8}, {"BYTES", 8}, {"REF", -36},
+    {"PID", 8},      {"COMMAND", -15}, {"USER", -8}, {"STATE", -5},
+    {"HELD FOR", 8}, {"BYTES", 8},     {"REF", -36}, {"NAMESPACE", -10},
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
-static void pin_row(const struct onecopy_pin *pin, const struct onecopy_client *client, uint64_t now_ns)
+static void pin_row(const struct onecopy_pin *pin, const struct onecopy_client *client, uint64_t own_namespace,
+                    uint64_t now_ns)
 {
     CLEANUP_FREE char *command = client ? text_escape(client->command) : NULL;
     char pid[TEXT_BYTES] = "?", user[TEXT_BYTES], held[TEXT_BYTES], bytes[TEXT_BYTES];
+    char namespace[TEXT_BYTES];
     char ref[ONECOPY_REF_TEXT_BYTES];
     const char *const cells[N_COLUMNS] = {
         pid,
@@ -28,6 +31,7 @@ static void pin_row(const struct onecopy_pin *pin, const struct onecopy_client *
         text_of_age(span_between(pin->since_ns, now_ns), held),
         text_of_bytes(pin->pinned_bytes, bytes),
         pin->is_removed ? "(removed)" : onecopy_ref_format(&pin->ref, ref),
+        text_of_namespace(client ? client->pid_namespace : 0, own_namespace, namespace),
     };
 
     if (client)
@@ -52,9 +56,11 @@ static json_t *pin_json(const struct onecopy_pin *pin, const struct onecopy_clie
 
 static void pins_print(const struct viewers *viewers, uint64_t now_ns)
 {
+    uint64_t own_namespace = namespace_own(viewers->clients, viewers->n_clients);
+
     table_heading(columns, N_COLUMNS);
     for (size_t i = 0; i < viewers->n_pins; i++)
-        pin_row(&viewers->pins[i], viewer_client(viewers, &viewers->pins[i]), now_ns);
+        pin_row(&viewers->pins[i], viewer_client(viewers, &viewers->pins[i]), own_namespace, now_ns);
 }
 
 static json_t *pins_json(const struct viewers *viewers, uint64_t now_ns)
@@ -99,9 +105,10 @@ const struct command command_pins = {
     .synopsis = "[--json]",
     .summary = "list who holds which bytes, and since when",
     .help = "Lists the views that processes have, the oldest first: whose, for how long, the bytes that cannot\n"
-            "be reused before it is released, and of which blob, or that it was removed. Several views may be\n"
-            "on the same bytes. Views of a dead process are cleared with it: see 'onecopy clients'. Values of\n"
-            "up to about 2 KB are copied into their views, which hold nothing and are not listed.\n"
+            "be reused before it is released, of which blob, or that it was removed, and the PID namespace\n"
+            "that the pid is of. Several views may be on the same bytes. Views of a dead process are cleared\n"
+            "with it: see 'onecopy clients'. Values of up to about 2 KB are copied into their views, which\n"
+            "hold nothing and are not listed.\n"
             "\n"
             "  --json   one object with an array; bytes and seconds as numbers, null for a ref that is gone\n",
     .options = pins_options,

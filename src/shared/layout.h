@@ -52,11 +52,13 @@
 
 #define EVENTS 1024U
 
-/* The smallest limit of bytes, and the largest tables there are. */
-#define LEAST_BYTES (UINT64_C(2) << 20)
-#define MAX_CLIENTS 16384U
-#define MAX_PINS    (1U << 20)
-#define MAX_SLOTS   (1U << 28)
+/* The smallest and the largest limit of bytes, what LMDB's map has beyond it, and the largest tables there are. */
+#define LEAST_BYTES     (UINT64_C(2) << 20)
+#define MOST_BYTES      (UINT64_C(1) << 44)
+#define MAP_EXTRA_BYTES (UINT64_C(64) << 20)
+#define MAX_CLIENTS     16384U
+#define MAX_PINS        (1U << 20)
+#define MAX_SLOTS       (1U << 28)
 
 /* What is counted, by each client for each cache in a block of its own; the sum over all clients is the cache's. */
 enum counter {
@@ -229,7 +231,8 @@ struct client {
     _Atomic uint32_t cells_allocated;
     _Atomic uint32_t counter_pages;
     _Atomic uint32_t is_read_only; /* for people: it neither puts nor removes */
-    uint8_t reserved[60];
+    _Atomic uint32_t n_handles;    /* for people: that it has open; 0 when its last views are all that is left of it */
+    uint8_t reserved[56];
 };
 static_assert(sizeof(struct client) == 128, "shared layout");
 static_assert(offsetof(struct client, pid) == 32 && offsetof(struct client, cells_allocated) == 56, "shared layout");

@@ -82,7 +82,7 @@ START_TEST(once_makes_one_pass_and_tells_what_it_did)
     set_expired(handle, "key");
     outcome = DAEMON("-e", cache, "--once");
     expect_success(outcome);
-    ck_assert_ptr_nonnull(strstr(outcome.out, "/cache: has 1 expired and 0 evicted, "));
+    ck_assert_ptr_nonnull(strstr(outcome.out, "/cache: a pass has done: 1 expired, 0 evicted, "));
     EXPECT_EQUAL(expirations_of(handle), 1);
     EXPECT_EQUAL(stat_of(handle).results, 0);
     onecopy_close(handle);
@@ -118,7 +118,7 @@ START_TEST(a_dry_run_tells_the_same_and_changes_nothing)
     set_expired(handle, "key");
     outcome = DAEMON("-e", cache, "--dry-run", "-c", configure("[cache new]\nttl = 1h\n"));
     expect_success(outcome);
-    ck_assert_ptr_nonnull(strstr(outcome.out, "/cache: would have 1 expired and 0 evicted, "));
+    ck_assert_ptr_nonnull(strstr(outcome.out, "/cache: a pass would do: 1 expired, 0 evicted, "));
     EXPECT_EQUAL(expirations_of(handle), 0);
     EXPECT_EQUAL(stat_of(handle).results, 1);
     EXPECT_CODE(onecopy_cache_stat(handle, "new", &(struct onecopy_cache_stat){.size = 0}), ONECOPY_ENOTFOUND);
@@ -228,7 +228,7 @@ START_TEST(limits_that_an_environment_does_not_have_are_told)
     onecopy_close(cache_open());
     program = SERVE("--max-bytes", "32M");
     AWAIT_SAYING(program, "serving ");
-    ck_assert_ptr_nonnull(strstr(daemon_stop(program).err, "was made with max_bytes 67108864 and keeps it"));
+    ck_assert_ptr_nonnull(strstr(daemon_stop(program).err, "was made with max_bytes = 64 MiB, and keeps that"));
 }
 END_TEST
 
