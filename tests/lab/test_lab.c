@@ -399,13 +399,13 @@ static void lab_report(const struct lab *lab, uint64_t seed)
     const struct workload *workload = lab->workload;
     const struct service *daemon = &lab->service;
 
-    printf("seed %llu, %zu MiB%s: %u kills, %u at points, %u stops, %u times full%s, %u times failing (%llu calls), %u "
-           "removals, "
-           "%u steps of the clock; daemon: %u starts, %u refusals, %u kills, %u stops, %u ends; ",
+    printf("seed %llu, %zu MiB%s: %u kills, %u at points, %u stops, %u times full%s, %u times failing (%llu calls), ",
            (unsigned long long)seed, present->max_bytes / MIB, present->protect ? " protected" : "", lab->n_kills,
            lab->n_kills_at_points, lab->n_stops, lab->n_fills, lab->has_file_system ? "" : " (not permitted)",
-           lab->n_failings, (unsigned long long)lab->trouble->n_failed, lab->n_removals, lab->n_steps_of_clock,
-           daemon->n_starts, daemon->n_refusals, daemon->n_kills, daemon->n_stops, daemon->n_ends);
+           lab->n_failings, (unsigned long long)lab->trouble->n_failed);
+    printf("%u removals, %u steps of the clock; daemon: %u starts, %u refusals, %u kills, %u stops, %u ends; ",
+           lab->n_removals, lab->n_steps_of_clock, daemon->n_starts, daemon->n_refusals, daemon->n_kills,
+           daemon->n_stops, daemon->n_ends);
     printf("%llu steps, %llu puts, %llu hits, %llu sets, %llu entry hits, %llu claims, %llu passes, %llu children\n",
            (unsigned long long)workload->n_steps, (unsigned long long)workload->n_puts,
            (unsigned long long)workload->n_hits, (unsigned long long)workload->n_sets,
