@@ -114,13 +114,15 @@ static bool section_path(struct reading *reading, char *text, const char **path)
     size_t length = strlen(text);
 
     *path = *text ? text : NULL;
-    if (!*text || *text == '/') {
-        while (length > 1 && text[length - 1] == '/')
-            text[--length] = '\0';
+    if (!*text)
         return true;
-    }
-    fault(reading, "'%.200s' is not an absolute path, one that begins with /", text);
-    return false;
+    while (length > 1 && text[length - 1] == '/')
+        text[--length] = '\0';
+    if (*text != '/')
+        fault(reading, "'%.200s' is not an absolute path, one that begins with /", text);
+    else if (isspace((unsigned char)text[length - 1])) /* it could not be written without the slash */
+        fault(reading, "'%.200s' ends with a space, which no path here may", text);
+    return !reading->is_at_fault;
 }
 
 static void environment_head_take(struct reading *reading, char *rest)

@@ -371,7 +371,7 @@ static int environment_create(struct opening *opening)
     result = index_files_create(opening);
     if (result < 0)
         return result;
-    map_bytes = (identity.max_bytes + (UINT64_C(64) << 20)) / PAGE_BYTES * PAGE_BYTES;
+    map_bytes = (identity.max_bytes + MAP_EXTRA_BYTES) / PAGE_BYTES * PAGE_BYTES;
     result = environment_open_index(environment, identity.is_protected != 0, map_bytes, opening->file_mode);
     if (result < 0)
         return result;

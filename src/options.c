@@ -130,8 +130,8 @@ struct range {
     uint64_t least, most;
 };
 
-static const struct range bytes_range = {"the byte limit (max_bytes)", LEAST_BYTES, UINT64_C(1) << 44};
-static const struct range kept_range = {"the limit of kept bytes (max_kept_bytes)", 0, UINT64_C(1) << 44};
+static const struct range bytes_range = {"the byte limit (max_bytes)", LEAST_BYTES, MOST_BYTES};
+static const struct range kept_range = {"the limit of kept bytes (max_kept_bytes)", 0, MOST_BYTES};
 static const struct range entries_range = {"the entry limit (max_entries)", 1, MAX_SLOTS};
 static const struct range ttl_range = {"the time to live (ttl_ns)", 0, UINT64_C(1) << 62};
 static const struct range clients_range = {"the number of clients (max_clients)", 1, MAX_CLIENTS};

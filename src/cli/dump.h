@@ -85,7 +85,7 @@ enum status dump_reader_next(struct dump_reader *reader, const json_t **about, u
  */
 enum status dump_reader_read(struct dump_reader *reader, void *bytes);
 
-/* Reports what is wrong with the archive. Returns STATUS_FAILURE. */
+/* Reports what is wrong with the archive, and with which of its members. Returns STATUS_FAILURE. */
 enum status dump_damaged(struct dump_reader *reader, const char *fault);
 
 void dump_reader_free(struct dump_reader **reader);

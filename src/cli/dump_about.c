@@ -35,6 +35,13 @@ static bool word_of(const json_t *json, const char *name, const char *const *wor
     return false;
 }
 
+/* A time span that the library takes, or none. */
+static bool span_of(const json_t *json, const char *name, uint64_t *span_ns)
+{
+    *span_ns = number_of(json, name, ONECOPY_UNSET);
+    return *span_ns == ONECOPY_UNSET || *span_ns <= ABOUT_LONGEST_NS;
+}
+
 static bool time_of(const json_t *json, const char *name, uint64_t *time_ns)
 {
     const json_t *time = json_object_get(json, name);
@@ -148,11 +155,12 @@ const char *about_cache(const json_t *cache, struct onecopy_cache_options *optio
     uint32_t policy;
 
     onecopy_cache_options_init(options);
-    options->ttl_ns = number_of(cache, "ttl_ns", ONECOPY_UNSET);
-    options->grace_ns = number_of(cache, "grace_ns", ONECOPY_UNSET);
+    if (!is_cache_name(name) || !span_of(cache, "ttl_ns", &options->ttl_ns) ||
+        !span_of(cache, "grace_ns", &options->grace_ns))
+        return NULL;
     options->max_entries = number_of(cache, "max_entries", ONECOPY_UNSET);
     options->max_bytes = number_of(cache, "max_bytes", ONECOPY_UNSET);
     if (word_of(cache, "policy", policy_words, N_POLICY_WORDS, &policy))
         options->policy = policy;
-    return is_cache_name(name) ? name : NULL;
+    return name;
 }

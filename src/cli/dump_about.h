@@ -4,6 +4,9 @@
 
 #include "print_json.h"
 
+/* The longest time to live that the library takes. */
+#define ABOUT_LONGEST_NS (UINT64_C(1) << 62)
+
 enum member_kind { MEMBER_MANIFEST, MEMBER_BLOB, MEMBER_ENTRY, MEMBER_END };
 
 enum value_kind {
@@ -32,8 +35,10 @@ const char *about_read(const json_t *json, struct about *about);
 void about_free(struct about *about);
 #define CLEANUP_ABOUT __attribute__((cleanup(about_free)))
 
-/* What a manifest says of an environment that is to be made, and of one of its caches. What is wrong stays unset. */
+/* What a manifest says of an environment that is to be made, which the library may refuse. */
 void about_options(const json_t *manifest, struct onecopy_options *options);
+
+/* What it says of one of its caches: the name, or NULL when no cache is like that. What is not said stays unset. */
 const char *about_cache(const json_t *cache, struct onecopy_cache_options *options);
 
 #endif

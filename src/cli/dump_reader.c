@@ -24,27 +24,31 @@ struct dump_reader {
     bool is_file;     /* to be closed */
     uint64_t n_bytes; /* ONECOPY_UNSET: not known, and read once */
     struct progress progress;
-    json_t *about;    /* of the present member, parsed */
-    char *about_text; /* and as it stands in the archive */
-    uint64_t length;  /* of the present member */
+    struct archive_entry *member; /* the present one; the archive's; NULL: none */
+    json_t *about;                /* of the member, parsed */
+    char *about_text;             /* and as it stands in the archive */
+    uint64_t length;              /* of the member */
     char checksum[CHECKSUM_BYTES];
     char *chunk; /* for bytes that are not kept */
 };
 
 enum status dump_damaged(struct dump_reader *reader, const char *fault)
 {
+    const char *member = reader->member ? archive_entry_pathname(reader->member) : NULL;
+
     progress_clear(&reader->progress);
-    report("%s: %s", reader->name, fault);
+    report("%s%s%s: %s", reader->name, member ? ", " : "", member ? member : "", fault);
     return STATUS_FAILURE;
 }
 
 static enum status reader_failed(struct dump_reader *reader)
 {
-    const char *fault = archive_error_string(reader->archive);
+    const char *why = archive_error_string(reader->archive);
+    CLEANUP_FREE char *fault = NULL;
 
-    progress_clear(&reader->progress);
-    report("%s: is no archive of 'onecopy dump', or is damaged: %s", reader->name, fault ? fault : "it cannot be read");
-    return STATUS_FAILURE;
+    if (asprintf(&fault, "is no archive of 'onecopy dump', or is damaged: %s", why ? why : "it cannot be read") < 0)
+        fault = NULL;
+    return dump_damaged(reader, fault ? fault : "cannot be read: out of memory");
 }
 
 static void archive_end(struct dump_reader *reader)
@@ -56,6 +60,7 @@ static void archive_end(struct dump_reader *reader)
     if (reader->archive)
         archive_read_free(reader->archive);
     reader->archive = NULL;
+    reader->member = NULL;
 }
 
 /* No filters that are programs of their own: an archive shall not choose what is run. */
@@ -155,13 +160,16 @@ static bool attributes_take(struct dump_reader *reader, struct archive_entry *en
 enum status dump_reader_next(struct dump_reader *reader, const json_t **about, uint64_t *n_bytes)
 {
     struct archive_entry *entry;
-    int result = archive_read_next_header(reader->archive, &entry);
+    int result;
 
+    reader->member = NULL; /* it goes with the next */
+    result = archive_read_next_header(reader->archive, &entry);
     *about = NULL;
     if (result == ARCHIVE_EOF)
         return STATUS_OK;
     if (result < ARCHIVE_WARN)
         return reader_failed(reader);
+    reader->member = entry;
     if (!attributes_take(reader, entry))
         return dump_damaged(reader, "is no archive of 'onecopy dump', or is damaged: a member does not say what it is");
     reader->length = archive_entry_hardlink(entry) ? 0 : (uint64_t)archive_entry_size(entry);

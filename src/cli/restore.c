@@ -43,7 +43,7 @@ struct restoring {
 
 /* ---- the environment ---- */
 
-/* Makes a cache as it was, unless there is one. */
+/* Makes a cache as it was, unless there is one, or the archive is only checked. */
 static enum status cache_make(struct restoring *restoring, const json_t *about)
 {
     struct onecopy_cache_options options;
@@ -52,11 +52,23 @@ static enum status cache_make(struct restoring *restoring, const json_t *about)
     int result;
 
     if (!name)
-        return dump_damaged(restoring->reader, "is damaged: a cache has no proper name");
+        return dump_damaged(restoring->reader, "is damaged: a cache has no proper name or times");
+    if (restoring->is_checking)
+        return STATUS_OK;
     if (!restoring->is_made && onecopy_cache_stat(restoring->cache, name, &stat) == ONECOPY_OK)
         return STATUS_OK;
     result = onecopy_cache_create(restoring->cache, name, &options);
     return result < 0 ? report_failure(result, name) : STATUS_OK;
+}
+
+/* What an environment is refused for that is to be like the one that was dumped, is the archive's fault. */
+static enum status manifest_refused(struct restoring *restoring)
+{
+    CLEANUP_FREE char *fault = NULL;
+
+    if (asprintf(&fault, "is damaged: %s", onecopy_last_error()) < 0)
+        return report_system(dump_reader_name(restoring->reader));
+    return dump_damaged(restoring->reader, fault);
 }
 
 static enum status environment_open(struct restoring *restoring, const json_t *manifest)
@@ -72,6 +84,8 @@ static enum status environment_open(struct restoring *restoring, const json_t *m
         restoring->is_made = true;
         about_options(manifest, &options);
         result = onecopy_open(restoring->environment, &options, &restoring->cache);
+        if (result == ONECOPY_EINVALID)
+            return manifest_refused(restoring);
     }
     if (result < 0)
         return report_opening(result, restoring->environment);
@@ -88,9 +102,8 @@ static enum status manifest_restore(struct restoring *restoring, const json_t *m
     const json_t *caches = json_object_get(manifest, "caches");
     enum status status = dump_reader_read(restoring->reader, NULL);
 
-    if (status != STATUS_OK || restoring->is_checking)
-        return status;
-    status = environment_open(restoring, manifest);
+    if (status == STATUS_OK && !restoring->is_checking)
+        status = environment_open(restoring, manifest);
     for (size_t i = 0; i < json_array_size(caches) && status == STATUS_OK; i++)
         status = cache_make(restoring, json_array_get(caches, i));
     return status;
@@ -109,6 +122,8 @@ static bool ttl_left(const struct restoring *restoring, const struct about *abou
     if (about->expires_ns <= now_ns)
         return false;
     *ttl_ns = about->expires_ns - now_ns;
+    if (*ttl_ns > ABOUT_LONGEST_NS) /* the clock is another */
+        *ttl_ns = ABOUT_LONGEST_NS;
     return true;
 }
 

@@ -28,6 +28,7 @@
 #include "base/page.h"
 #include "base/system.h"
 #include "onecopy.h"
+#include "shared/layout.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -55,8 +56,8 @@ enum {
     N_BUFFERS = 2 * MAX_DEPTH + 1,
 };
 #define META_MAGIC    UINT32_C(0xBEEFC0DE)
-#define NO_PAGE       UINT64_MAX          /* the root of an empty tree */
-#define MAP_MAX_BYTES (UINT64_C(1) << 47) /* the address space of a process */
+#define NO_PAGE       UINT64_MAX /* the root of an empty tree */
+#define MAP_MAX_BYTES (MOST_BYTES + MAP_EXTRA_BYTES)
 
 enum page_flags { PAGE_BRANCH = 0x01, PAGE_LEAF = 0x02, PAGE_OVERFLOW = 0x04, PAGE_META = 0x08 };
 enum node_flags { NODE_OVERFLOW = 0x01, NODE_TABLE = 0x02 };

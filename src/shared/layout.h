@@ -52,11 +52,13 @@
 
 #define EVENTS 1024U
 
-/* The smallest limit of bytes, and the largest tables there are. */
-#define LEAST_BYTES (UINT64_C(2) << 20)
-#define MAX_CLIENTS 16384U
-#define MAX_PINS    (1U << 20)
-#define MAX_SLOTS   (1U << 28)
+/* The smallest and the largest limit of bytes, what LMDB's map has beyond it, and the largest tables there are. */
+#define LEAST_BYTES     (UINT64_C(2) << 20)
+#define MOST_BYTES      (UINT64_C(1) << 44)
+#define MAP_EXTRA_BYTES (UINT64_C(64) << 20)
+#define MAX_CLIENTS     16384U
+#define MAX_PINS        (1U << 20)
+#define MAX_SLOTS       (1U << 28)
 
 /* What is counted, by each client for each cache in a block of its own; the sum over all clients is the cache's. */
 enum counter {

@@ -20,7 +20,7 @@ struct blob_place {
 /* A blob that was looked up and is protected: by a pin, or as a copy. */
 struct held {
     uint64_t absent_at; /* when the index has no such blob: the number of the last write transaction as of then; or 0 */
-    uint32_t cell; /* of the view that protects it, for view_release() */
+    uint32_t cell;      /* of the view that protects it, for view_release() */
     uint32_t slot;
     uint64_t generation;
     const void *data;

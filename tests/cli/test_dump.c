@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/archive.h"
 #include "cli/json.h"
 #include "cli/program.h"
 #include "cli/staged.h"
@@ -293,7 +294,7 @@ START_TEST(a_damaged_archive_is_refused_and_nothing_changes)
     damaged_expect("truncate -s $(($(stat -c %s $PLACE/bad) - 4096)) $PLACE/bad", "is damaged");
     damaged_expect("truncate -s $(grep -abo PaxHeader/end.json $PLACE/bad | cut -d: -f1) $PLACE/bad", "cut off");
     damaged_expect("printf X | dd of=$PLACE/bad bs=1 seek=60000 conv=notrunc 2>$PLACE/out", "is damaged");
-    damaged_expect("sed -i 's/plain-key\"/plain-kex\"/' $PLACE/bad", "is damaged");
+    damaged_expect("sed -i 's/plain-key\"/plain-kex\"/' $PLACE/bad", "bad, caches/jobs/plain-key: is damaged");
     damaged_expect("sed -i 's/\"version\":1/\"version\":9/' $PLACE/bad", "another version");
     damaged_expect("sed -i 's/user.onecopy.checksum/user.onecopy.chacksum/' $PLACE/bad", "does not say what it is");
     damaged_expect("echo no archive >$PLACE/bad", "no archive");
@@ -301,6 +302,51 @@ START_TEST(a_damaged_archive_is_refused_and_nothing_changes)
     damaged_expect(": >$PLACE/bad", "no archive");
     expect_success(shell_run("onecopy ls --all --format key,size,stored,status --sort key | cmp - $PLACE/before"));
     expect_error(shell_run("onecopy restore /no/such/file"), 3, "/no/such/file");
+}
+END_TEST
+
+/* Restores an archive of members that say this of themselves, the second with a byte as its value, and an end. */
+static struct outcome made_restore(const char *manifest, const char *member)
+{
+    static char bytes[65536];
+    const char *const end = "{\"kind\":\"end\",\"blobs\":1,\"entries\":0,\"bytes\":1}";
+    const struct archive_member members[] = {
+        {.about = manifest, .n_about = strlen(manifest)},
+        {.about = member, .n_about = strlen(member), .value = "x", .n_value = 1},
+        {.about = end, .n_about = strlen(end)},
+    };
+
+    file_make("made", bytes, archive_make(members, 3, bytes, sizeof bytes));
+    return shell_run("rm -rf $PLACE/fresh; onecopy -e $PLACE/fresh restore $PLACE/made");
+}
+
+#define MANIFEST(more) "{\"kind\":\"manifest\",\"version\":1" more "}"
+#define BLOB(expires)  "{\"kind\":\"blob\",\"ref\":\"oc1:00000000000000000000000000000001\",\"expires_ns\":" expires "}"
+
+START_TEST(what_an_archive_says_that_cannot_be_is_its_own_fault)
+{
+    static const struct {
+        const char *manifest, *member, *words;
+    } faults[] = {
+        {MANIFEST(",\"max_pins\":2000000"), BLOB("null"), "made, member-0: is damaged: the number of views"},
+        {MANIFEST(",\"max_bytes\":-2"), BLOB("null"), "made, member-0: is damaged: the byte limit"},
+        {MANIFEST(",\"caches\":[{\"name\":\"a/b\"}]"), BLOB("null"), "made, member-0: is damaged: a cache has no"},
+        {MANIFEST(",\"caches\":[{\"name\":\"a\",\"ttl_ns\":5000000000000000000}]"), BLOB("null"),
+         "made, member-0: is damaged: a cache has no proper name or times"},
+        {MANIFEST(""), BLOB("-1"), "made, member-1: is damaged: a member does not say when it expires"},
+        {MANIFEST(""), "{", "made, member-1: is no archive of 'onecopy dump', or is damaged"},
+    };
+
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        expect_error(made_restore(faults[i].manifest, faults[i].member), 3, faults[i].words);
+        ck_assert_int_lt(access(place_file("fresh"), F_OK), 0);
+    }
+}
+END_TEST
+
+START_TEST(a_time_to_live_beyond_the_longest_is_the_longest)
+{
+    expect_success(made_restore(MANIFEST(",\"max_bytes\":4194304"), BLOB("9223372036854775807")));
 }
 END_TEST
 
@@ -420,6 +466,8 @@ SUITE(cli_dump)
     tcase_add_checked_fixture(damages, place_setup, place_teardown);
     tcase_set_timeout(damages, 120);
     tcase_add_test(damages, a_damaged_archive_is_refused_and_nothing_changes);
+    tcase_add_test(damages, what_an_archive_says_that_cannot_be_is_its_own_fault);
+    tcase_add_test(damages, a_time_to_live_beyond_the_longest_is_the_longest);
     tcase_add_test(damages, any_byte_that_is_changed_is_noticed_or_means_nothing);
     tcase_add_test(damages, from_a_pipe_what_came_before_the_damage_is_stored);
     tcase_add_test(damages, what_is_damaged_in_the_environment_is_named_and_left_out);

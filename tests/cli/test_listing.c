@@ -150,13 +150,13 @@ END_TEST
 
 START_TEST(nothing_is_printed_that_a_terminal_obeys)
 {
-    static const char type[] = "\302\23331m\342\200\256\330\234\177\177\303\244";
+    static const char type[] = "\302\23331m\342\200\256\330\234\177\177\303\244\342\200\254";
     struct outcome shown;
     json_t *list;
 
     expect_success(RUN_IN_CACHE("set", "jobs", "k", "--content-type", type));
     ck_assert_str_eq(ls_lines("jobs --format type --no-heading"),
-                     "\\xc2\\x9b31m\\xe2\\x80\\xae\\xd8\\x9c\\x7f\\x7f\303\244\n");
+                     "\\xc2\\x9b31m\\xe2\\x80\\xae\\xd8\\x9c\\x7f\\x7f\303\244\\xe2\\x80\\xac\n");
     shown = RUN_IN_CACHE("ls", "jobs", "--json");
     for (const char *byte = shown.out; *byte; byte++)
         ck_assert(*byte == '\n' || (*byte >= ' ' && *byte < '\177'));

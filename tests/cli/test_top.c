@@ -89,6 +89,50 @@ START_TEST(keys_choose_what_is_listed)
 }
 END_TEST
 
+/* As the terminal sends them. */
+#define KEY_UP     "\033OA"
+#define KEY_DOWN   "\033OB"
+#define KEY_DELETE "\177"
+
+START_TEST(rows_are_moved_as_far_as_there_are_any)
+{
+    top_start(24, 80);
+    terminal_type(&terminal, "2");
+    terminal_await(&terminal, "3.8 KiB");
+    terminal_type(&terminal, KEY_DOWN KEY_DOWN KEY_DOWN KEY_DOWN);
+    terminal_await_gone(&terminal, "3.8 KiB");
+    ck_assert_ptr_nonnull(strstr(terminal_row(&terminal, "oc1:"), " 5 B "));
+    terminal_type(&terminal, KEY_UP);
+    terminal_await(&terminal, "3.8 KiB");
+    terminal_type(&terminal, KEY_UP KEY_UP "i");
+    terminal_await(&terminal, "by idle");
+    terminal_type(&terminal, "t");
+    terminal_await(&terminal, "by ttl");
+    terminal_type(&terminal, "1" KEY_DOWN);
+    terminal_await_gone(&terminal, "args ");
+    terminal_type(&terminal, "3" KEY_DOWN);
+    terminal_await(&terminal, "self");
+    top_quit();
+}
+END_TEST
+
+START_TEST(a_pattern_is_typed_and_corrected)
+{
+    top_start(24, 80);
+    terminal_type(&terminal, "e/task-4" KEY_DELETE "[12]\n");
+    terminal_await(&terminal, ", task-[12]");
+    terminal_await_gone(&terminal, "task-3");
+    terminal_type(&terminal, "/[\n"); /* no pattern: all */
+    terminal_await(&terminal, "task-3");
+    terminal_type(&terminal, "/task-1");
+    terminal_await(&terminal, "never mind): task-1");
+    terminal_type(&terminal, "\033");
+    terminal_await(&terminal, "q quit");
+    ck_assert(terminal_shows(&terminal, "task-3"));
+    top_quit();
+}
+END_TEST
+
 START_TEST(keys_of_strangers_are_escaped)
 {
     top_start(24, 80);
@@ -212,6 +256,8 @@ SUITE(cli_top)
     tcase_add_test(screens, the_screen_of_80x24_has_everything);
     tcase_add_test(screens, the_screen_of_200x50_has_more_rows);
     tcase_add_test(screens, keys_choose_what_is_listed);
+    tcase_add_test(screens, rows_are_moved_as_far_as_there_are_any);
+    tcase_add_test(screens, a_pattern_is_typed_and_corrected);
     tcase_add_test(screens, keys_of_strangers_are_escaped);
     tcase_add_test(screens, it_follows_the_size_of_the_terminal);
     tcase_add_test(screens, it_shows_what_happens_meanwhile);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/json.h"
@@ -505,7 +506,7 @@ static double requests_seen(const char *lines)
 
         ck_assert(json_is_object(rates));
         ck_assert_str_eq(json_string_value(json_object_get(rates, "cache")), "results");
-        ck_assert_double_gt(number_of(rates, "interval_seconds"), 0.009);
+        ck_assert_double_gt(number_of(rates, "interval_seconds"), 0);
         requests += number_of(rates, "requests_per_second") * number_of(rates, "interval_seconds");
         json_decref(rates);
     }
@@ -527,6 +528,38 @@ START_TEST(watching_tells_rates_interval_by_interval)
     ck_assert_double_gt(requests, 999.5);
     ck_assert_double_lt(requests, 1000.5);
     onecopy_close(handle);
+}
+END_TEST
+
+/* How many lines of rates are of less than a millisecond. */
+static unsigned n_brief(const char *lines)
+{
+    unsigned n = 0;
+
+    for (const char *end; (end = strchr(lines, '\n')); lines = end + 1) {
+        json_t *rates = json_loadb(lines, (size_t)(end - lines), 0, NULL);
+
+        n += number_of(rates, "interval_seconds") < 0.001;
+        json_decref(rates);
+    }
+    return n;
+}
+
+START_TEST(times_that_a_watcher_has_slept_through_have_no_line)
+{
+    const struct timespec second = {.tv_sec = 1}; /* 200 intervals */
+    struct program watching =
+        program_start((const char *const[]){"-e", cache, "stat", "--watch", "5ms", "--json", NULL});
+    size_t n_bytes;
+
+    AWAIT(strchr(program_has_printed(watching), '\n'));
+    kill(watching.pid, SIGSTOP);
+    nanosleep(&second, NULL);
+    n_bytes = strlen(program_has_printed(watching));
+    kill(watching.pid, SIGCONT);
+    AWAIT(strstr(program_has_printed(watching) + n_bytes, "}\n"));
+    kill(watching.pid, SIGTERM);
+    ck_assert_uint_lt(n_brief(program_wait(watching).out), 100);
 }
 END_TEST
 
@@ -707,6 +740,7 @@ SUITE(cli_upkeep)
 
     tcase_add_test(counting, counters_are_set_back_for_one_cache_or_all);
     tcase_add_test(counting, watching_tells_rates_interval_by_interval);
+    tcase_add_test(counting, times_that_a_watcher_has_slept_through_have_no_line);
     tcase_add_test(counting, watching_ends_after_as_many_lines_as_asked_for);
     tcase_add_test(counting, for_people_watching_is_a_table_that_ends_in_good_order);
     tcase_add_test(counting, a_hangup_that_the_caller_ignores_ends_no_watching);

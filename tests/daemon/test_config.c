@@ -35,6 +35,7 @@ START_TEST(each_fault_is_told_with_its_line_and_what_would_be_right)
         {"[environment\n", ":1: the head of a section ends with ]"},
         {"[environment] x\n", ":1: the head of a section ends with ]"},
         {"[environment dev/shm]\n", ":1: 'dev/shm' is not an absolute path"},
+        {"[environment /dev/shm/a /]\n", ":1: '/dev/shm/a ' ends with a space"},
         {"[cache]\n", ":1: '' is not a cache's name"},
         {"[cache a/b]\n", ":1: 'a/b' is not a cache's name"},
         {"[cache a b]\n", ":1: 'b' is not an absolute path"},

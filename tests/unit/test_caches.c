@@ -88,6 +88,21 @@ START_TEST(a_bad_name_is_refused)
 }
 END_TEST
 
+START_TEST(what_a_cache_cannot_be_like_is_refused_by_name)
+{
+    struct onecopy_cache_options options;
+
+    onecopy_cache_options_init(&options);
+    options.grace_ns = (UINT64_C(1) << 62) + 1;
+    EXPECT_REFUSED(onecopy_cache_create(handle, "mine", &options), ONECOPY_EINVALID, "a grace of");
+    onecopy_cache_options_init(&options);
+    options.policy = 77;
+    EXPECT_REFUSED(onecopy_cache_create(handle, "mine", &options), ONECOPY_EINVALID, "no policy 77");
+    options.struct_bytes = 8;
+    EXPECT_REFUSED(onecopy_cache_create(handle, "mine", &options), ONECOPY_EINVALID, "onecopy_cache_options_init()");
+}
+END_TEST
+
 START_TEST(args_can_be_neither_changed_nor_dropped_nor_set)
 {
     struct onecopy_value value;
@@ -515,6 +530,7 @@ SUITE(caches)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, args_and_results_are_there_from_the_start);
     tcase_add_loop_test(tcase, a_bad_name_is_refused, 0, LENGTH_OF(bad_names));
+    tcase_add_test(tcase, what_a_cache_cannot_be_like_is_refused_by_name);
     tcase_add_test(tcase, args_can_be_neither_changed_nor_dropped_nor_set);
     tcase_add_test(tcase, there_may_be_256_caches);
     tcase_add_test(tcase, names_that_begin_alike_are_told_apart_and_a_new_cache_from_the_one_before_it);

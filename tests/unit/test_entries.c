@@ -213,6 +213,36 @@ START_TEST(a_set_that_is_refused_changes_nothing)
 }
 END_TEST
 
+START_TEST(what_cannot_be_a_value_is_refused_by_name)
+{
+    static char type[ONECOPY_CONTENT_TYPE_MAX + 2];
+    const struct {
+        struct onecopy_value value; /* what differs from a good one */
+        int code;
+        const char *words;
+    } faults[] = {
+        {{.struct_bytes = 8}, ONECOPY_EINVALID, "onecopy_value_init()"},
+        {{.length_bytes = 5}, ONECOPY_EINVALID, "NULL, with a length of 5"},
+        {{.data = type, .length_bytes = SIZE_MAX}, ONECOPY_ETOOBIG, "more than 2^63"},
+        {{.status = 77}, ONECOPY_EINVALID, "no status 77"},
+        {{.flags = 0x100}, ONECOPY_EINVALID, "no flags 0x100"},
+        {{.content_type = type}, ONECOPY_EINVALID, "content type is longer"},
+    };
+    onecopy_key key = key_of("mine", "key");
+    struct onecopy_entry entry;
+
+    memset(type, 't', sizeof type - 1);
+    for (int i = 0; i < LENGTH_OF(faults); i++) {
+        struct onecopy_value value = faults[i].value;
+
+        value.struct_bytes = value.struct_bytes ? value.struct_bytes : sizeof value;
+        EXPECT_REFUSED(onecopy_set(handle, &key, &value), faults[i].code, faults[i].words);
+    }
+    EXPECT_REFUSED(onecopy_entry_get(handle, &key, 0x100, &entry), ONECOPY_EINVALID, "no flags 0x100");
+    EXPECT_CODE(get_entry(handle, "mine", "key", &entry), ONECOPY_ENOTFOUND);
+}
+END_TEST
+
 START_TEST(what_has_expired_is_absent_though_not_swept)
 {
     struct onecopy_entry entry;
@@ -527,6 +557,7 @@ SUITE(entries)
     tcase_add_test(tcase, only_if_absent_leaves_a_live_entry_and_replaces_an_expired_one);
     tcase_add_test(tcase, only_if_absent_replaces_an_entry_whose_blob_was_removed);
     tcase_add_loop_test(tcase, a_set_that_is_refused_changes_nothing, 0, 2);
+    tcase_add_test(tcase, what_cannot_be_a_value_is_refused_by_name);
     tcase_add_test(tcase, what_has_expired_is_absent_though_not_swept);
     tcase_add_test(tcase, a_peek_neither_counts_nor_touches_and_a_bypass_is_counted_apart);
     tcase_add_test(tcase, entries_and_caches_survive_a_state_that_is_lost);

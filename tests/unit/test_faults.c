@@ -5,7 +5,7 @@
 #include "base/system.h"
 #include "support/content.h"
 #include "support/suite.h"
-#include "unit/trial.h"
+#include "unit/fault.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,120 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- faults ---- */
-
-enum call { FALLOCATE, FTRUNCATE, FSTAT, FSTATFS, MMAP, CALLOC, READ };
-
-/* What fails how. EINTR is no failure: the call is to be made again. */
-static const struct fault {
-    enum call call;
-    int number;
-} faults[] = {
-    {FALLOCATE, ENOSPC}, {FALLOCATE, EOPNOTSUPP}, {FALLOCATE, EINTR}, {FTRUNCATE, ENOSPC}, {FSTAT, EIO},
-    {FSTATFS, EIO},      {MMAP, ENOMEM},          {CALLOC, ENOMEM},   {READ, EIO},         {READ, EINTR},
-};
-enum { N_FAULTS = LENGTH_OF(faults), MOST_CALLS = 400 };
-
-static struct fault fault;
-static unsigned fault_at; /* the call that fails, counted from 1; 0: none */
-static unsigned n_calls;
-
-static bool fails(enum call call)
-{
-    if (call != fault.call || ++n_calls != fault_at)
-        return false;
-    errno = fault.number;
-    return true;
-}
-
-static int fault_fallocate(int fd, int mode, off_t offset, off_t length)
-{
-    return fails(FALLOCATE) ? -1 : fallocate(fd, mode, offset, length);
-}
-
-static int fault_ftruncate(int fd, off_t length)
-{
-    return fails(FTRUNCATE) ? -1 : ftruncate(fd, length);
-}
-
-static int fault_fstat(int fd, struct stat *status)
-{
-    return fails(FSTAT) ? -1 : fstat(fd, status);
-}
-
-static int fault_fstatfs(int fd, struct statfs *status)
-{
-    return fails(FSTATFS) ? -1 : fstatfs(fd, status);
-}
-
-static void *fault_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
-{
-    return fails(MMAP) ? MAP_FAILED : mmap(address, length, protection, flags, fd, offset);
-}
-
-static void *fault_calloc(size_t n, size_t size)
-{
-    return fails(CALLOC) ? NULL : calloc(n, size);
-}
-
-static ssize_t fault_read(int fd, void *buffer, size_t length)
-{
-    return fails(READ) ? -1 : read(fd, buffer, length);
-}
-
-static void fault_begin(struct fault what, unsigned at)
-{
-    fault = what;
-    fault_at = at;
-    n_calls = 0;
-    system_calls = (struct system_calls){fault_fallocate, fault_ftruncate, fault_fstat, fault_fstatfs,
-                                         fault_mmap,      fault_calloc,    fault_read,  fdatasync};
-}
-
-/* True: the call was made that was to fail. */
-static bool fault_end(void)
-{
-    bool was_met = n_calls >= fault_at;
-
-    system_calls = (struct system_calls){fallocate, ftruncate, fstat, fstatfs, mmap, calloc, read, fdatasync};
-    return was_met;
-}
-
 /* ---- operations ---- */
 
 static uint8_t bytes[2 * MIB];
-static onecopy_ref stored_small, stored_large;
-
-static int open_and_close(onecopy *none)
-{
-    struct onecopy_options options = options_small(4 * MIB);
-    onecopy *cache;
-    int result = onecopy_open(scratch_path(), &options, &cache);
-
-    (void)none;
-    if (result == ONECOPY_OK)
-        onecopy_close(cache);
-    return result;
-}
-
-/* Where the environment begins from nothing, from all of its files, and without its state. */
-static void arrange_nothing(void)
-{
-    const char *const files[] = {"state", "arena", "data.mdb", "lock.mdb"};
-
-    for (int i = 0; i < 4; i++)
-        unlink(file_of(files[i]));
-    rmdir(scratch_path());
-}
-
-static void arrange_environment(void)
-{
-    onecopy *cache = open_small(4 * MIB);
-
-    stored_small = put_content(cache, 1, 100);
-    stored_large = put_content(cache, 2, 100 * KIB);
-    onecopy_close(cache);
-}
 
 static void arrange_no_state(void)
 {
@@ -291,12 +180,7 @@ static int look_around(onecopy *cache)
     return result == ONECOPY_OK ? onecopy_info(cache, &stored_large, &info) : result;
 }
 
-static const struct operation {
-    const char *name;
-    void (*arrange)(void);
-    int (*act)(onecopy *cache);
-    bool opens; /* by itself */
-} operations[] = {
+static const struct operation operations[] = {
     {"create", arrange_nothing, open_and_close, true},
     {"open", arrange_environment, open_and_close, true},
     {"open without a state", arrange_no_state, open_and_close, true},
@@ -322,95 +206,25 @@ enum { N_OPERATIONS = LENGTH_OF(operations) };
 
 /* ---- the tests ---- */
 
-/* After the failure: everything adds up, and nothing is under way. */
-static void expect_settled(onecopy *cache, const char *story)
-{
-    struct onecopy_stat stat = stat_of(cache);
-
-    expect_audit(cache);
-    EXPECT_MSG(stat.pending_bytes == 0 && stat.punching_bytes == 0, "%s: %llu bytes pending, %llu being punched", story,
-               (unsigned long long)stat.pending_bytes, (unsigned long long)stat.punching_bytes);
-    EXPECT_MSG(scratch_usage_bytes() <= stat.max_bytes, "%s: above the limit", story);
-}
-
-/* Lets the n-th call fail. False: the operation does not make as many. */
-static bool fault_try(const struct operation *operation, const struct fault *what, unsigned n)
-{
-    onecopy *cache = NULL;
-    char story[128];
-    bool was_met;
-    int result;
-
-    snprintf(story, sizeof story, "%s, call %d, error %d, time %u", operation->name, (int)what->call, what->number, n);
-    operation->arrange();
-    if (!operation->opens)
-        cache = scratch_open(ONECOPY_UNSET);
-    fault_begin(*what, n);
-    result = operation->act(cache);
-    was_met = fault_end();
-    EXPECT_MSG(result == ONECOPY_OK || (was_met && result < 0 && what->number != EINTR), "%s: result %d", story,
-               result);
-    EXPECT_MSG(result == ONECOPY_OK || *onecopy_last_error(), "%s: no message for %d", story, result);
-    if (cache)
-        expect_settled(cache, story);
-    result = operation->act(cache);
-    EXPECT_MSG(result == ONECOPY_OK, "%s: the next time gave %d", story, result);
-    if (!cache)
-        cache = scratch_open(ONECOPY_UNSET);
-    expect_settled(cache, story);
-    onecopy_close(cache);
-    return was_met;
-}
-
 START_TEST(an_operation_survives_each_failure_of_a_system_call)
 {
-    const struct operation *operation = &operations[_i / N_FAULTS];
-    const struct fault *what = &faults[_i % N_FAULTS];
-    unsigned n_descriptors, n_maps;
-    unsigned n = 1;
-
-    operation->arrange();
-    EXPECT_OK(open_and_close(NULL));
-    n_descriptors = count_descriptors();
-    n_maps = count_maps();
-    while (n < MOST_CALLS && fault_try(operation, what, n)) {
-        EXPECT_EQUAL(count_descriptors(), n_descriptors);
-        EXPECT_EQUAL(count_maps(), n_maps);
-        arrange_nothing();
-        n++;
-    }
-    EXPECT(n < MOST_CALLS);
+    operation_try(&operations[_i / N_FAULTS], &faults[_i % N_FAULTS]);
 }
 END_TEST
-
-/* All calls fail from the n-th on, until the operation has given up. */
-static bool fails_on(enum call call)
-{
-    if (call != fault.call || ++n_calls < fault_at)
-        return false;
-    errno = fault.number;
-    return true;
-}
-
-static int fault_fallocate_on(int fd, int mode, off_t offset, off_t length)
-{
-    return fails_on(FALLOCATE) ? -1 : fallocate(fd, mode, offset, length);
-}
 
 START_TEST(a_file_system_that_refuses_again_and_again_is_an_error)
 {
     const struct operation *operation = &operations[_i];
     bool was_met = true;
 
-    for (unsigned n = 1; was_met && n < MOST_CALLS; n++) {
+    for (unsigned n = 1; was_met && n < FAULT_CALLS_MAX; n++) {
         onecopy *cache = NULL;
         int result;
 
         operation->arrange();
         if (!operation->opens)
             cache = scratch_open(ONECOPY_UNSET);
-        fault_begin((struct fault){FALLOCATE, ENOSPC}, n);
-        system_calls.fallocate = fault_fallocate_on;
+        fault_begin_for_good((struct fault){FALLOCATE, ENOSPC}, n);
         result = operation->act(cache);
         was_met = fault_end();
         /* Buffers for views are memory, not space in the environment's file system. */
@@ -460,7 +274,7 @@ START_TEST(a_creation_that_fails_twice_can_be_made_good)
     static const struct fault kinds[] = {{FALLOCATE, ENOSPC}, {FTRUNCATE, EIO}, {MMAP, ENOMEM}};
     bool was_met = true;
 
-    for (unsigned first = 1; was_met && first < MOST_CALLS; first++)
+    for (unsigned first = 1; was_met && first < FAULT_CALLS_MAX; first++)
         for (unsigned second = 1; second < 6; second++) {
             fault_begin(kinds[_i], first);
             open_and_close(NULL);

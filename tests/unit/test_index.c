@@ -291,6 +291,28 @@ START_TEST(keys_are_ordered_as_lmdb_itself_orders_them)
 }
 END_TEST
 
+/* Of LMDB's failures, those that a sound file does not show. */
+START_TEST(a_failure_of_lmdb_is_told_as_one_of_the_library)
+{
+    static const struct {
+        int lmdb, code;
+        const char *words;
+    } failures[] = {
+        {MDB_MAP_FULL, ONECOPY_EFULL, "the index is full (testing)"},
+        {MDB_TXN_FULL, ONECOPY_EFULL, "the index is full (testing)"},
+        {MDB_READERS_FULL, ONECOPY_ECLIENTS, "close handles"},
+        {MDB_VERSION_MISMATCH, ONECOPY_EFORMAT, "not an index of this version"},
+        {MDB_INVALID, ONECOPY_EFORMAT, "not an index of this version"},
+        {EAGAIN, ONECOPY_EBUSY, "PID namespace"},
+        {EIO, ONECOPY_ESYSTEM, "the index failed (testing)"},
+        {MDB_CORRUPTED, ONECOPY_ECORRUPT, "the index is damaged (testing)"},
+    };
+
+    for (int i = 0; i < LENGTH_OF(failures); i++)
+        EXPECT_REFUSED(index_error(failures[i].lmdb, "testing"), failures[i].code, failures[i].words);
+}
+END_TEST
+
 SUITE(index)
 {
     TCase *growth = tcase_create("growth");
@@ -315,6 +337,7 @@ SUITE(index)
     tcase_add_test(blobs, blobs_are_walked_in_the_order_of_their_refs_from_any_of_them);
     tcase_add_test(blobs, even_the_largest_small_values_need_no_pages_of_their_own);
     tcase_add_test(blobs, a_record_that_makes_no_sense_is_noticed);
+    tcase_add_test(blobs, a_failure_of_lmdb_is_told_as_one_of_the_library);
     suite_add_tcase(suite, blobs);
 
     scratch_add(order);

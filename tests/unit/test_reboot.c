@@ -11,6 +11,7 @@
 #include "support/suite.h"
 #include "unit/trial.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
@@ -174,6 +175,31 @@ START_TEST(in_memory_there_is_nothing_to_write_down)
     n_syncs = 0;
     EXPECT_EQUAL(checkpoint().records, 0);
     EXPECT_EQUAL(n_syncs, 0);
+}
+END_TEST
+
+static int fdatasync_fail(int fd)
+{
+    (void)fd;
+    errno = EIO;
+    return -1;
+}
+
+START_TEST(a_checkpoint_on_a_disk_that_fails_is_an_error_and_can_be_made_good)
+{
+    onecopy_ref ref = put_content(cache, 1, 5000);
+    struct onecopy_janitor_status status;
+    onecopy_janitor *janitor;
+
+    EXPECT_OK(onecopy_touch(cache, &ref, 3600 * SECOND));
+    EXPECT_OK(onecopy_janitor_begin(cache, NULL, &janitor));
+    system_calls.fdatasync = fdatasync_fail;
+    EXPECT_REFUSED(onecopy_janitor_checkpoint(janitor, NULL), ONECOPY_ESYSTEM, "arena could not be written");
+    system_calls.fdatasync = fdatasync_count;
+    onecopy_janitor_end(janitor);
+    EXPECT_OK(onecopy_janitor_status(cache, &status));
+    EXPECT_EQUAL(status.checkpointed_ns, 0);
+    EXPECT(checkpoint().records > 0);
 }
 END_TEST
 
@@ -353,6 +379,7 @@ SUITE(reboot)
     tcase_add_test(checkpoints, what_was_put_down_of_a_blob_is_not_taken_for_another_in_its_slot);
     tcase_add_test(checkpoints, entries_keep_their_own_expiry_and_their_place_in_the_order);
     tcase_add_test(checkpoints, in_memory_there_is_nothing_to_write_down);
+    tcase_add_test(checkpoints, a_checkpoint_on_a_disk_that_fails_is_an_error_and_can_be_made_good);
     tcase_add_loop_test(checkpoints, a_checkpoint_that_is_killed_loses_nothing, 0, 4);
 
     tcase_add_test(crashes, bytes_that_did_not_get_to_the_disk_are_never_served);

@@ -10,6 +10,7 @@
 #include "base/system.h"
 #include "support/content.h"
 #include "support/scratch.h"
+#include "unit/trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,9 +49,12 @@ const uint8_t *input_bytes(struct input *input, size_t *n)
     return bytes;
 }
 
+/* A target may have standard error for itself: see said.h. */
+static int standard_error;
+
 static void failed(const char *text)
 {
-    fprintf(stderr, "%s\n", text);
+    dprintf(standard_error, "%s\n", text);
     abort();
 }
 
@@ -77,18 +81,28 @@ static void *guarded_mmap(void *address, size_t length, int protection, int flag
     return plain_mmap(at + PAGE_BYTES, length, protection, flags | MAP_FIXED, fd, offset);
 }
 
+/* A file system of the target's own, so that no input fills the machine's; where that may be had. */
+static void scratch_mount(const char *directory)
+{
+    char path[96];
+
+    snprintf(path, sizeof path, "%s/bounded", directory);
+    scratch_begin(trial_mount(path, "size=256m") ? path : directory);
+}
+
 void sandbox_begin(void)
 {
     const char *directory = getenv("ONECOPY_FUZZ_DIRECTORY");
     char own[64];
 
+    standard_error = dup(STDERR_FILENO);
     expect_fail_hook = failed;
     if (!directory) {
         snprintf(own, sizeof own, "/dev/shm/onecopy-fuzz-XXXXXX");
         directory = mkdtemp(own);
     }
     EXPECT(directory);
-    scratch_begin(directory);
+    scratch_mount(directory);
     plain_mmap = system_calls.mmap;
     system_calls.mmap = guarded_mmap;
 }
