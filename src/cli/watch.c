@@ -114,12 +114,19 @@ static enum status line_print(onecopy *cache, const struct watch *watch, const s
     return status;
 }
 
+/* The first time to come that is whole intervals after another. */
+static uint64_t time_next(uint64_t time_ns, uint64_t interval_ns)
+{
+    return time_ns + (span_between(time_ns, clock_now()) / interval_ns + 1) * interval_ns;
+}
+
 enum status watch_run(onecopy *cache, const struct watch *watch)
 {
     enum { LINES_OF_HEADING = 20 };
     onecopy_canceller *canceller;
     struct sample before, after;
     enum status status = interrupt_catch(&canceller);
+    uint64_t next_ns = clock_now();
 
     if (status == STATUS_OK)
         status = sample_take(cache, watch->name, &before);
@@ -127,8 +134,8 @@ enum status watch_run(onecopy *cache, const struct watch *watch)
         if (!watch->is_json && n % LINES_OF_HEADING == 0 && (n == 0 || isatty(STDOUT_FILENO)))
             table_heading(columns, N_COLUMNS);
         output_flush();
-        /* From now, however late it is: a rate over less than the interval would say less. */
-        if (!interrupt_sleep_until(clock_now() + watch->interval_ns))
+        next_ns = time_next(next_ns, watch->interval_ns);
+        if (!interrupt_sleep_until(next_ns))
             break;
         status = sample_take(cache, watch->name, &after);
         if (status == STATUS_OK)
