@@ -16,8 +16,9 @@
 
 #define MS UINT64_C(1000000)
 
-/* The longest of the short times to live. */
+/* The longest of the short times to live; and the grace of a cache, for which values stay after that. */
 #define SHORT_TTL_NS (20 * MS)
+#define GRACE_NS     (10 * MS)
 
 /* The longest limit in bytes of "bounded": some values are too large for it. */
 #define BOUNDED_BYTES (1U << 20)
@@ -233,7 +234,7 @@ void step_manage(struct worker *worker)
         onecopy_cache_options_init(&options);
         options.max_entries = 10 + chance_below(&worker->chance, 60);
         options.max_bytes = chance_below(&worker->chance, 2) * (1 + chance_below(&worker->chance, BOUNDED_BYTES));
-        options.grace_ns = chance_below(&worker->chance, 2) * SHORT_TTL_NS;
+        options.grace_ns = chance_below(&worker->chance, 2) * GRACE_NS;
         options.policy = (uint32_t)chance_below(&worker->chance, 4);
         result = onecopy_cache_create(worker->cache, "bounded", &options);
         if (result != ONECOPY_EFULL)
@@ -249,7 +250,7 @@ void workload_settle(onecopy *cache)
 {
     uint64_t since = onecopy_now(cache);
 
-    AWAIT(onecopy_now(cache) - since > SHORT_TTL_NS);
+    AWAIT(onecopy_now(cache) - since > SHORT_TTL_NS + GRACE_NS);
     for (size_t i = 0; i < N_CACHES; i++)
         for (uint64_t number = 0; number < KEYS; number++) {
             enum onecopy_outcome outcome;
