@@ -16,7 +16,8 @@ LIBRARY_NEEDS := lmdb:liblmdb-dev libxxhash:libxxhash-dev
 CLI_NEEDS     := jansson:libjansson-dev libarchive:libarchive-dev ncursesw:libncurses-dev
 DAEMON_NEEDS  := inih:libinih-dev libsystemd:libsystemd-dev
 TEST_NEEDS    := check:check jansson:libjansson-dev libarchive:libarchive-dev
-BUILD_NEEDS   := $(sort pkg-config scdoc $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS))
+TEST_TOOLS    := jq
+BUILD_NEEDS   := $(sort pkg-config scdoc $(LIBRARY_NEEDS) $(CLI_NEEDS) $(DAEMON_NEEDS) $(TEST_NEEDS) $(TEST_TOOLS))
 PEER_NEEDS    := hiredis:libhiredis-dev libmemcached:libmemcached-dev sqlite3:libsqlite3-dev
 PICTURE_NEEDS := gnuplot=gnuplot-nox
 SERVICES      := redis-server memcached
@@ -156,20 +157,25 @@ build/exports: include/onecopy.h build/libonecopy.so.0 build/libonecopy.a
 	$(Q)nm -g --defined-only build/libonecopy.a | sed -n 's/.* [A-Z] //p' | sort -u | diff $@.declared -
 	$(Q)touch $@
 
-# Manual pages: man/NAME.SECTION.scd. What commands and the header say of themselves is put in where a page asks for it.
+# Manual pages: man/NAME.SECTION.scd. What commands, the daemon and the header say of themselves is put in where a page
+# asks for it.
 build/man/commands: man/commands.awk build/onecopy
 	@mkdir -p $(@D)
 	$(Q)for name in $$(build/onecopy help | sed -n 's/^  \([a-z]*\)  *[^ ].*/\1/p'); do build/onecopy help $$name; done | \
 	    awk -f $< >$@
 
+build/man/settings: man/commands.awk build/onecopyd
+	@mkdir -p $(@D)
+	$(Q)build/onecopyd --help | sed -n '/^Settings, /,/^$$/{/^  /p}' | awk -f $< >$@
+
 build/man/functions: man/functions.awk include/onecopy.h
 	@mkdir -p $(@D)
 	$(Q)awk -f $^ >$@
 
-build/man/%: man/%.scd build/man/commands build/man/functions | need-build
+build/man/%: man/%.scd build/man/commands build/man/settings build/man/functions | need-build
 	$(call say,MAN,$@)
-	$(Q)sed -e '/^@COMMANDS@$$/{r build/man/commands' -e 'd}' -e '/^@FUNCTIONS@$$/{r build/man/functions' -e 'd}' $< | \
-	    scdoc >$@
+	$(Q)sed -e '/^@COMMANDS@$$/{r build/man/commands' -e 'd}' -e '/^@SETTINGS@$$/{r build/man/settings' -e 'd}' \
+	    -e '/^@FUNCTIONS@$$/{r build/man/functions' -e 'd}' $< | scdoc >$@
 
 .PHONY: manuals
 manuals: $(MANUALS)
@@ -214,7 +220,7 @@ check: $(if $(SUITE)$(CASE),,build/exports build/example/compiled) build/onecopy
 ## crash-lab: processes under every kind of trouble, for MINUTES=3; SEED=number repeats the round that a failure named.
 .PHONY: crash-lab
 MINUTES := 3
-crash-lab: build/onecopy build/test/run
+crash-lab: build/onecopyd build/test/run
 	ONECOPY_TORTURE_REPORT=1 ONECOPY_LAB_SECONDS=$$(($(MINUTES) * 60)) $(SEED:%=ONECOPY_SEED=%) $(call suite_of,build,lab)
 
 # Out of its package without installing that: the server in it would be started.

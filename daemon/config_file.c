@@ -18,6 +18,7 @@
 #include "config_file.h"
 
 #include "log.h"
+#include "names.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -105,14 +106,6 @@ static struct cache_section *cache_section_add(struct config_file *file, const c
     }
     snprintf(section->name, sizeof section->name, "%s", name);
     return *end = section;
-}
-
-static bool cache_name_is_good(const char *name)
-{
-    size_t length = strlen(name);
-
-    return length >= 1 && length <= ONECOPY_CACHE_NAME_MAX &&
-           name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0';
 }
 
 /* The path that ends the head of a section; NULL for an empty one. False: it was refused. */

@@ -257,10 +257,10 @@ static void environment_keep(struct keeper *keeper)
         result = pass_make(keeper);
         if (result == 0)
             result = pass_await(keeper);
+        if (result < 0 && result != ONECOPY_ECANCELLED)
+            log_line(LEVEL_WARNING, "%s; it will be opened anew", onecopy_last_error());
         config_take(keeper);
     }
-    if (result != ONECOPY_ECANCELLED)
-        log_line(LEVEL_WARNING, "%s; it will be opened anew", onecopy_last_error());
     janitor_show(keeper, NULL);
     session_end(&keeper->session);
 }
@@ -408,7 +408,7 @@ void keeper_stop(struct keeper *keeper)
 
 bool keeper_free(struct keeper *keeper, const struct timespec *deadline)
 {
-    if (pthread_timedjoin_np(keeper->thread, NULL, deadline) != 0)
+    if (pthread_clockjoin_np(keeper->thread, NULL, CLOCK_MONOTONIC, deadline) != 0)
         return false;
     memory_free(keeper);
     return true;

@@ -46,7 +46,7 @@ struct keeper_report keeper_report(struct keeper *keeper);
 void keeper_stop(struct keeper *keeper);
 
 /*
- * Waits until it has ended, up to a time on the real-time clock, and frees it. False: it has not ended, as somebody
+ * Waits until it has ended, up to a time on the monotonic clock, and frees it. False: it has not ended, as somebody
  * else holds it up, and nothing is freed.
  */
 bool keeper_free(struct keeper *keeper, const struct timespec *deadline);

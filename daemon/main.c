@@ -14,6 +14,7 @@
 #include "log.h"
 #include "once.h"
 #include "service.h"
+#include "wrap.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -53,31 +54,45 @@ static const struct option own_options[] = {
 static const char help_beginning[] =
     "usage: onecopyd [-c FILE] [-e PATH]... [--once] [--dry-run] [--foreground] [--SETTING VALUE]...\n"
     "\n"
-    "Does the house-keeping of onecopy's environments: sweeps what has expired, evicts before a limit is reached,\n"
-    "clears what dead processes left, gives memory back. Runs until SIGTERM; SIGHUP reads the configuration again.\n"
+    "Does the house-keeping of onecopy's environments: sweeps what has expired, evicts before a limit is\n"
+    "reached, clears what dead processes left, gives memory back. Runs until SIGTERM; SIGHUP reads the\n"
+    "configuration again.\n"
     "\n"
-    "  -c, --config FILE       the configuration; default: $ONECOPYD_CONFIG, or /etc/onecopy/onecopyd.conf if it is "
-    "there\n"
-    "  -e, --environment PATH  a directory to serve; default: $ONECOPYD_ENVIRONMENTS (PATH:PATH...), those in the\n"
-    "                          configuration, $ONECOPY_PATH, or /dev/shm/onecopy-UID\n"
+    "  -c, --config FILE       the configuration; default: $ONECOPYD_CONFIG, or\n"
+    "                          /etc/onecopy/onecopyd.conf if it is there\n"
+    "  -e, --environment PATH  a directory to serve; default: $ONECOPYD_ENVIRONMENTS (PATH:PATH...), those\n"
+    "                          in the configuration, $ONECOPY_PATH, or /dev/shm/onecopy-UID\n"
     "      --once              make one pass, tell what it did, and end\n"
     "      --dry-run           tell what a pass would do, change nothing, and end\n"
     "      --foreground        tell no service manager of anything, and log for people\n"
     "      --show-config       print every setting and where it comes from, and end\n"
-    "  -h, --help, --version\n"
+    "  -h, --help              this\n"
+    "      --version           the version\n"
     "\n"
-    "Settings, in [environment] of the file, in variables (ONECOPYD_MAX_BYTES), or as flags, which count most:\n";
+    "Settings, in [environment] of the file, in variables (ONECOPYD_MAX_BYTES), or as flags, which count\n"
+    "most:\n";
 
 static const char help_of_caches[] = "\nSettings of a cache, in [cache NAME] of the file:\n";
 
 static const char help_end[] = "\nExit status: 0 done, 2 wrong usage or configuration, 3 anything else.\n";
 
+enum {
+    HELP_COLUMNS = 100,
+    MEANING_COLUMN = 30, /* where what a setting means begins */
+};
+
+/* What stands for a value, by enum setting_kind. */
+static const char *const value_words[] = {"SIZE", "TIME", "N", "yes|no", "POLICY", "DIRECTORY"};
+
 static void setting_print(const char *name, const struct setting *setting)
 {
-    printf("  %-26s  %s", name, setting->help);
-    if (setting->usual)
-        printf(" (%s)", setting->usual);
-    putchar('\n');
+    char words[FAULT_BYTES];
+    int column = printf("  %s %s", name, value_words[setting->kind]);
+
+    printf("%*s", MEANING_COLUMN - column, "");
+    snprintf(words, sizeof words, "%s%s%s%s", setting->help, setting->usual ? " (" : "",
+             setting->usual ? setting->usual : "", setting->usual ? ")" : "");
+    wrap_print(words, MEANING_COLUMN, MEANING_COLUMN, HELP_COLUMNS);
 }
 
 static void help_print(void)

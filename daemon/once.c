@@ -1,6 +1,7 @@
 /*
  * `onecopyd --once` is for a timer, or for who wants to see what a pass does; with --dry-run, what one would do. One
- * line for each environment, in the same words for both.
+ * line for each environment, in the same words for both. Where only a timer looks after an environment on disk, nobody
+ * else makes it safe from a crash of the machine, so each pass ends with a checkpoint.
  *
  * A dry run leaves everything as it is: it makes no environment where there is none, sets no cache, and does not become
  * the janitor, so it works beside a daemon.
@@ -26,13 +27,15 @@ static uint64_t sum(const uint64_t counts[ONECOPY_EVICTION_REASONS])
 
 static void pass_print(const char *path, const struct onecopy_pass *pass, bool is_dry)
 {
-    char texts[8][TEXT_BYTES];
+    char texts[6][TEXT_BYTES];
 
-    printf("%s: %s %s expired and %s evicted, %s of dead processes cleared, %s freed, %s given back, in %s\n", path,
-           is_dry ? "would have" : "has", text_of_number(pass->expired_entries + pass->expired_blobs, texts[0]),
+    printf("%s: %s %s expired, %s evicted, %s cleared away, %s freed, %s given back, in %s\n", path,
+           is_dry ? "a pass would do:" : "a pass has done:",
+           text_of_number(pass->expired_entries + pass->expired_blobs, texts[0]),
            text_of_number(sum(pass->evicted_entries) + sum(pass->evicted_blobs), texts[1]),
-           text_of_number(pass->dead_clients, texts[2]), text_of_bytes(pass->freed_bytes, texts[3]),
-           text_of_bytes(pass->punched_bytes, texts[4]), text_of_span(pass->duration_ns, texts[5]));
+           text_of_count(pass->dead_clients, "dead process", "dead processes", texts[2]),
+           text_of_bytes(pass->freed_bytes, texts[3]), text_of_bytes(pass->punched_bytes, texts[4]),
+           text_of_span(pass->duration_ns, texts[5]));
 }
 
 static bool figures_write(const struct session *session, const char *path, const char *directory,
@@ -54,10 +57,26 @@ static bool figures_write(const struct session *session, const char *path, const
     return is_good;
 }
 
+/* Makes the pass, and the checkpoint if there is to be one. */
+static bool pass_make(const struct session *session, const char *path, const struct config_environment *config,
+                      bool is_dry)
+{
+    struct onecopy_pass pass;
+    int result = onecopy_janitor_pass(session->janitor, &pass);
+
+    if (result == ONECOPY_OK && session->is_on_disk && config->checkpoint_interval_ns > 0 && !is_dry)
+        result = onecopy_janitor_checkpoint(session->janitor, NULL);
+    if (result < 0)
+        log_line(LEVEL_ERROR, "%s: %s", path, onecopy_last_error());
+    pass_print(path, &pass, is_dry);
+    if (config->textfile && !is_dry && !figures_write(session, path, config->textfile, &pass))
+        return false;
+    return result == ONECOPY_OK;
+}
+
 static bool environment_pass(const char *path, struct config_environment *config, bool is_dry)
 {
     struct session session = {0};
-    struct onecopy_pass pass;
     char fault[FAULT_BYTES];
     bool is_good;
 
@@ -67,12 +86,7 @@ static bool environment_pass(const char *path, struct config_environment *config
         log_line(LEVEL_ERROR, "%s: %s", path, fault);
         return false;
     }
-    is_good = onecopy_janitor_pass(session.janitor, &pass) == ONECOPY_OK;
-    if (!is_good)
-        log_line(LEVEL_ERROR, "%s: %s", path, onecopy_last_error());
-    pass_print(path, &pass, is_dry);
-    if (config->textfile && !is_dry)
-        is_good &= figures_write(&session, path, config->textfile, &pass);
+    is_good = pass_make(&session, path, config, is_dry);
     session_end(&session);
     return is_good;
 }

@@ -154,16 +154,18 @@ static bool all_are_configured(struct service *service)
 static int status_write(char *text, size_t n_bytes, const char *path, const struct keeper_report *report)
 {
     const struct onecopy_stat *stat = &report->stat;
-    char blobs[TEXT_BYTES], entries[TEXT_BYTES], used[TEXT_BYTES], limit[TEXT_BYTES], span[TEXT_BYTES];
+    char blobs[TEXT_BYTES], entries[TEXT_BYTES], used[TEXT_BYTES], limit[TEXT_BYTES];
+    char clients[TEXT_BYTES], span[TEXT_BYTES];
 
     if (report->state == KEEPER_LOST)
         return snprintf(text, n_bytes, "%s: went away, and is being opened anew", path);
     if (report->n_passes == 0)
         return snprintf(text, n_bytes, "%s: beginning", path);
-    return snprintf(text, n_bytes, "%s: %s blobs and %s entries, %s of %s, %" PRIu64 " process%s, last pass %s", path,
-                    text_of_number(stat->entries, blobs), text_of_number(stat->results, entries),
-                    text_of_bytes(stat->used_bytes, used), text_of_bytes(stat->max_bytes, limit), stat->clients,
-                    stat->clients == 1 ? "" : "es", text_of_span(report->pass.duration_ns, span));
+    return snprintf(
+        text, n_bytes, "%s: %s and %s, %s of %s, %s, last pass %s", path,
+        text_of_count(stat->entries, "blob", "blobs", blobs), text_of_count(stat->results, "entry", "entries", entries),
+        text_of_bytes(stat->used_bytes, used), text_of_bytes(stat->max_bytes, limit),
+        text_of_count(stat->clients, "process", "processes", clients), text_of_span(report->pass.duration_ns, span));
 }
 
 static void status_tell(struct service *service)
@@ -379,7 +381,7 @@ static void keepers_end(struct service *service)
 
     for (size_t i = 0; i < service->n_kept; i++)
         keeper_stop(service->kept[i].keeper);
-    clock_gettime(CLOCK_REALTIME, &deadline);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_nsec += ENDING_NS;
     deadline.tv_sec += deadline.tv_nsec / 1000000000;
     deadline.tv_nsec %= 1000000000;

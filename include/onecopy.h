@@ -1104,6 +1104,7 @@ struct onecopy_client {
     bool is_alive;
     bool is_self;           /* the process that asks */
     bool is_read_only;      /* it neither puts nor removes */
+    uint32_t handles;       /* that it has open; 0 when only views are left of them, and keep the environment open */
     uint64_t pid_namespace; /* the inode of its /proc/self/ns/pid; 0: not known */
     uint64_t since_ns;
     char command[16];

@@ -1,4 +1,5 @@
-# Turns what `onecopy help COMMAND` prints, of one command after another, into a part of a manual page in scdoc.
+# Turns what `onecopy help COMMAND` prints, of one command after another, into a part of a manual page in scdoc; and the
+# lists of options that `onecopyd --help` prints.
 #
 # A usage, which may go on in indented lines; paragraphs; and lists of options, indented by two, whose meaning follows
 # after two blanks or more and may go on in lines that are indented further.

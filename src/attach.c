@@ -97,6 +97,16 @@ static int directory_check_unused(const struct opening *opening)
 
 /* ---- locks ---- */
 
+/* A reader cannot make it anew. */
+static int state_unusable(const struct environment *environment)
+{
+    return error_set(
+        ONECOPY_EREADONLY,
+        "the state file of %s is missing, of an earlier boot, or damaged, and has to be made anew: open it "
+        "once for writing",
+        environment->path);
+}
+
 static int state_open_locked(struct opening *opening)
 {
     struct environment *environment = opening->environment;
@@ -105,7 +115,8 @@ static int state_open_locked(struct opening *opening)
     int result = file_open(opening, "state", flags, &environment->state_fd);
 
     if (result == ONECOPY_ENOTFOUND)
-        return environment_missing(environment->path);
+        return opening->is_read_only && file_exists(opening, "data.mdb") ? state_unusable(environment)
+                                                                         : environment_missing(environment->path);
     if (result == ONECOPY_EREADONLY)
         return error_set(ONECOPY_EREADONLY,
                          "%s is on a file system that is mounted read-only; even readers need to write to 'state' and "
@@ -156,6 +167,13 @@ static int arena_open_locked(struct opening *opening, bool *is_cold)
         return clients_stay(environment)
                    ? files_mismatch(environment)
                    : error_set(ONECOPY_EBUSY, "%s was being closed while it was opened: try again", environment->path);
+    if (result == ONECOPY_ENOTFOUND)
+        return file_exists(opening, "data.mdb")
+                   ? error_set(ONECOPY_ECORRUPT,
+                               "%s/arena was removed, and with it what the environment held: remove the directory to "
+                               "begin anew",
+                               environment->path)
+                   : environment_missing(environment->path);
     if (result < 0)
         return result;
     if (fcntl(environment->arena_fd, F_OFD_GETLK, &lock) < 0)
@@ -477,11 +495,7 @@ static int state_attach_cold(struct opening *opening, const struct index_identit
     if (result != ONECOPY_ECORRUPT)
         return result;
     if (opening->is_read_only)
-        return error_set(
-            ONECOPY_EREADONLY,
-            "the state file of %s is of an earlier boot, or damaged, and has to be made anew: open it once "
-            "for writing",
-            environment->path);
+        return state_unusable(environment);
     result = state_create(environment->state_fd, &shape, clock_wall_ns(), &store->state);
     if (result == ONECOPY_OK && fchmod(environment->state_fd, opening->file_mode) < 0)
         result = error_system("cannot set the mode of %s/state", environment->path);
@@ -584,8 +598,10 @@ int environment_register(struct environment *environment)
                          "%s has %u clients, as many as it may: close some, or create it with a larger max_clients",
                          environment->path, store->state.max_clients);
     environment->has_client = result == ONECOPY_OK;
-    if (environment->has_client)
+    if (environment->has_client) {
         client_set_read_only(&store->state, store->client, store->is_read_only);
+        client_set_handles(&store->state, store->client, environment->n_handles);
+    }
     store->index.client = store->client;
     return result;
 }

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/system.h"
 #include "files.h"
+#include "shared/clients.h"
 #include "store/reap.h"
 #include "trust.h"
 
@@ -192,6 +193,14 @@ static int directory_open(struct environment *environment, const char *path, con
     return trust_directory(environment->directory_fd, environment->path, status, &environment->store.is_on_disk);
 }
 
+/* Under the mutex. Others see the number in the table of clients, where a child that is no client yet has none. */
+static void handles_count(struct environment *environment, int change)
+{
+    environment->n_handles += (uint64_t)change;
+    if (environment->has_client && fork_owns_views(environment))
+        client_set_handles(&environment->store.state, environment->store.client, environment->n_handles);
+}
+
 static int open_locked(const char *path, const struct onecopy_options *options, struct environment **out)
 {
     __attribute__((cleanup(environment_free_at))) struct environment *environment = environment_new();
@@ -212,7 +221,7 @@ static int open_locked(const char *path, const struct onecopy_options *options, 
             return error_set(ONECOPY_EREADONLY,
                              "this process has %s open read-only: close that handle before opening it for writing",
                              environment->path);
-        found->n_handles++;
+        handles_count(found, 1);
         if (found->is_ending)
             subtract_relaxed(&n_ending, 1U);
         found->is_ending = false;
@@ -288,7 +297,8 @@ static void environment_end(struct environment *environment)
 void environment_close(struct environment *environment)
 {
     pthread_mutex_lock(&table_mutex);
-    if (--environment->n_handles == 0)
+    handles_count(environment, -1);
+    if (environment->n_handles == 0)
         environment_end(environment);
     pthread_mutex_unlock(&table_mutex);
 }

@@ -69,6 +69,7 @@ static int child_register(struct environment *environment)
     result = client_register(&store->state, environment->child_fd, &environment->child_client);
     if (result == ONECOPY_OK) {
         client_set_read_only(&store->state, environment->child_client, store->is_read_only);
+        client_set_handles(&store->state, environment->child_client, environment->n_handles);
         result = pins_copy(&store->state, store->client, environment->child_client);
     }
     environment->has_child = result == ONECOPY_OK;

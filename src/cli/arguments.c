@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "colour.h"
 #include "escape.h"
+#include "names.h"
 #include "print.h"
 
 static int arguments_end(struct arguments *arguments, enum status status)
@@ -219,9 +220,7 @@ enum status argument_word(const char *name, const char *text, const char *const 
 
 enum status argument_cache(const char *text)
 {
-    size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-    if (n == 0 || n > ONECOPY_CACHE_NAME_MAX || text[n]) {
+    if (!cache_name_is_good(text)) {
         report("CACHE: '%s' is no name of a cache: 1 to %d of A-Z a-z 0-9 . _ -", text, ONECOPY_CACHE_NAME_MAX);
         return STATUS_USAGE;
     }

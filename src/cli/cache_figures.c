@@ -120,8 +120,7 @@ enum status entries_gone_print(onecopy *cache, const char *name, uint64_t n, con
     char text[TEXT_BYTES];
 
     if (!is_json) {
-        printf("%s entr%s of %s %s%s\n", text_of_number(n, text), n == 1 ? "y" : "ies", name,
-               is_dry_run ? "would be " : "", how);
+        printf("%s of %s %s%s\n", text_of_count(n, "entry", "entries", text), name, is_dry_run ? "would be " : "", how);
         return STATUS_OK;
     }
     return json_print_line(json_pack("{s:o, s:s, s:b, s:I}", "environment", json_of_name(onecopy_path(cache)), "cache",

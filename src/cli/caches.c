@@ -15,14 +15,14 @@ static void cache_row(const struct column columns[COLUMNS], const struct onecopy
     char utilization[TEXT_BYTES], hit_rate[TEXT_BYTES];
     const char *const cells[COLUMNS] = {
         stat->name,
-        stat->policy < N_POLICY_WORDS ? policy_words[stat->policy] : "?",
+        policy_word(stat->policy),
         stat->ttl_ns ? text_of_age(stat->ttl_ns, ttl) : "-",
         text_of_number(stat->size, size),
         text_of_number(stat->max_size, max_size),
         text_of_bytes(stat->bytes, bytes),
         text_of_bytes(stat->max_bytes, max_bytes),
         text_of_percent(stat->utilization_percent, utilization),
-        text_of_percent(stat->hit_rate_percent, hit_rate),
+        stat->total_requests ? text_of_percent(stat->hit_rate_percent, hit_rate) : "-",
     };
 
     table_row(columns, COLUMNS, cells);

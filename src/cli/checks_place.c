@@ -75,11 +75,12 @@ void check_index_share(const struct snapshot *snapshot, struct verdicts *verdict
 void check_foreign_files(const struct snapshot *snapshot, struct verdicts *verdicts)
 {
     CLEANUP_FREE char *name = text_escape(snapshot->place.foreign_file);
+    char files[TEXT_BYTES];
 
     if (snapshot->place.foreign_files > 0)
         verdict_add(verdicts, SEVERITY_HINT, "Move what is not the environment's elsewhere.",
-                    "The directory has %" PRIu64 " file%s in it that %s not the environment's, '%s' for one.",
-                    snapshot->place.foreign_files, snapshot->place.foreign_files == 1 ? "" : "s",
+                    "The directory has %s in it that %s not the environment's, '%s' for one.",
+                    text_of_count(snapshot->place.foreign_files, "file", "files", files),
                     snapshot->place.foreign_files == 1 ? "is" : "are", name ? name : "?");
 }
 

@@ -108,9 +108,9 @@ void check_expirations(const struct snapshot *snapshot, struct verdicts *verdict
             continue;
         verdict_add(verdicts, SEVERITY_PROBLEM,
                     "Give what is set a longer time to live: 'onecopy cache set NAME --ttl TIME', or where it is set.",
-                    "Cache %s: %s expired, and there were %s hits: most goes before anybody asks for it. Time to live, "
+                    "Cache %s: %s expired, and there were %s: most goes before anybody asks for it. Time to live, "
                     "unless set with another: %s.",
-                    cache->name, text_of_number(cache->expirations, expirations), text_of_number(cache->hits, hits),
-                    text_of_ttl(cache->ttl_ns, ttl));
+                    cache->name, text_of_number(cache->expirations, expirations),
+                    text_of_count(cache->hits, "hit", "hits", hits), text_of_ttl(cache->ttl_ns, ttl));
     }
 }

@@ -56,7 +56,7 @@ void check_dead_clients(const struct snapshot *snapshot, struct verdicts *verdic
     struct held held = held_by(snapshot, false);
     CLEANUP_FREE char *name = held.greatest ? text_of_client(held.greatest) : NULL;
     uint64_t held_bytes = held.pinned_bytes + held.pending_bytes;
-    char bytes[TEXT_BYTES], pins[TEXT_BYTES];
+    char dead[TEXT_BYTES], bytes[TEXT_BYTES], pins[TEXT_BYTES];
 
     if (held.n == 0)
         return;
@@ -64,9 +64,9 @@ void check_dead_clients(const struct snapshot *snapshot, struct verdicts *verdic
                 "Nothing is lost: the next process that opens the environment to write, or is short of space, clears "
                 "this up, and so does 'onecopy gc'. Find out what kills them: 'dmesg | grep -i kill' tells of the "
                 "kernel's memory killer.",
-                "%" PRIu64 " process%s ended without closing and still hold%s %s in %s view%s: %s%s.", held.n,
-                held.n == 1 ? "" : "es", held.n == 1 ? "s" : "", text_of_bytes(held_bytes, bytes),
-                text_of_number(held.pins, pins), held.pins == 1 ? "" : "s", name ? name : "?",
+                "%s ended without closing and still hold%s %s in %s: %s%s.",
+                text_of_count(held.n, "process", "processes", dead), held.n == 1 ? "s" : "",
+                text_of_bytes(held_bytes, bytes), text_of_count(held.pins, "view", "views", pins), name ? name : "?",
                 held.n == 1 ? "" : " and others");
 }
 
@@ -97,10 +97,10 @@ void check_held_space(const struct snapshot *snapshot, struct verdicts *verdicts
                     "Let it release what it is done with, or end it; 'onecopy pins' shows what it holds. If it needs "
                     "all of that at once, make the environment with a higher --max-bytes.",
                     "%s of the %s that the environment may take are in view and cannot be reused; most of it, %s in "
-                    "%s view%s, is held by %s.",
+                    "%s, is held by %s.",
                     text_of_bytes(pinned_bytes, pinned), text_of_bytes(snapshot->stat.max_bytes, limit),
-                    text_of_bytes(held.greatest->pinned_bytes, most), text_of_number(held.greatest->pins, pins),
-                    held.greatest->pins == 1 ? "" : "s", name ? name : "?");
+                    text_of_bytes(held.greatest->pinned_bytes, most),
+                    text_of_count(held.greatest->pins, "view", "views", pins), name ? name : "?");
 }
 
 static bool has_old_view(const struct snapshot *snapshot, const struct onecopy_client *client)
@@ -112,6 +112,7 @@ static bool has_old_view(const struct snapshot *snapshot, const struct onecopy_c
 void check_old_views(const struct snapshot *snapshot, struct verdicts *verdicts)
 {
     const char *remedy = "Let it release what it is done with, or end it; 'onecopy pins' shows what it holds.";
+    char more[TEXT_BYTES];
     uint64_t n = 0;
 
     for (size_t i = 0; i < snapshot->n_clients; i++) {
@@ -127,8 +128,8 @@ void check_old_views(const struct snapshot *snapshot, struct verdicts *verdicts)
                     text_of_bytes(client->pinned_bytes, bytes));
     }
     if (n > NAMED_MAX)
-        verdict_add(verdicts, SEVERITY_PROBLEM, remedy, "%" PRIu64 " more processes have had views for as long.",
-                    n - NAMED_MAX);
+        verdict_add(verdicts, SEVERITY_PROBLEM, remedy, "%s had a view for as long.",
+                    text_of_count(n - NAMED_MAX, "more has", "more have", more));
 }
 
 void check_old_claims(const struct snapshot *snapshot, struct verdicts *verdicts)
@@ -159,12 +160,15 @@ static bool is_nearly_full(uint64_t n, uint64_t max)
 
 void check_client_table(const struct snapshot *snapshot, struct verdicts *verdicts)
 {
+    char clients[TEXT_BYTES];
+
     if (is_nearly_full(snapshot->stat.clients, snapshot->stat.max_clients))
         verdict_add(verdicts, SEVERITY_PROBLEM,
                     "Run fewer processes, or destroy the environment and have it made with a larger "
                     "$ONECOPY_MAX_CLIENTS.",
-                    "%" PRIu64 " processes have the environment open, of %" PRIu64 " at most: the next may be refused.",
-                    snapshot->stat.clients, snapshot->stat.max_clients);
+                    "%s the environment open, of %" PRIu64 " at most: the next may be refused.",
+                    text_of_count(snapshot->stat.clients, "process has", "processes have", clients),
+                    snapshot->stat.max_clients);
 }
 
 void check_view_table(const struct snapshot *snapshot, struct verdicts *verdicts)
@@ -172,6 +176,7 @@ void check_view_table(const struct snapshot *snapshot, struct verdicts *verdicts
     for (size_t i = 0; i < snapshot->n_clients; i++) {
         const struct onecopy_client *client = &snapshot->clients[i];
         CLEANUP_FREE char *name = NULL;
+        char pins[TEXT_BYTES];
 
         if (!client->is_alive || !is_nearly_full(client->pins, snapshot->stat.max_pins))
             continue;
@@ -179,8 +184,8 @@ void check_view_table(const struct snapshot *snapshot, struct verdicts *verdicts
         verdict_add(verdicts, SEVERITY_PROBLEM,
                     "Let it release what it is done with, or destroy the environment and have it made with a larger "
                     "$ONECOPY_MAX_PINS.",
-                    "%s has %" PRIu64 " views, of %" PRIu64 " at most: its next get may be refused.", name ? name : "?",
-                    client->pins, snapshot->stat.max_pins);
+                    "%s has %s, of %" PRIu64 " at most: its next get may be refused.", name ? name : "?",
+                    text_of_count(client->pins, "view", "views", pins), snapshot->stat.max_pins);
     }
 }
 

@@ -73,9 +73,8 @@ static enum status contents_print(onecopy *cache, const struct contents *content
         return json_print_line(json_pack("{s:o, s:b, s:I, s:I}", "environment", json_of_name(onecopy_path(cache)),
                                          "is_dry_run", (int)is_dry_run, "entries", (json_int_t)contents->entries,
                                          "blobs", (json_int_t)contents->blobs));
-    printf("%s entr%s and %s blob%s %sremoved\n", text_of_number(contents->entries, entries),
-           contents->entries == 1 ? "y" : "ies", text_of_number(contents->blobs, blobs),
-           contents->blobs == 1 ? "" : "s", is_dry_run ? "would be " : "");
+    printf("%s and %s %sremoved\n", text_of_count(contents->entries, "entry", "entries", entries),
+           text_of_count(contents->blobs, "blob", "blobs", blobs), is_dry_run ? "would be " : "");
     return STATUS_OK;
 }
 
@@ -88,8 +87,9 @@ static enum status clear_confirm(const struct arguments *arguments, onecopy *cac
 
     if (status != STATUS_OK)
         return status;
-    return confirm(arguments->command, "%s: remove all %s entries of all caches and all %s blobs?", onecopy_path(cache),
-                   text_of_number(contents.entries, entries), text_of_number(contents.blobs, blobs));
+    return confirm(arguments->command, "%s: remove all that is stored, %s and %s?", onecopy_path(cache),
+                   text_of_count(contents.entries, "entry", "entries", entries),
+                   text_of_count(contents.blobs, "blob", "blobs", blobs));
 }
 
 static enum status clear_run(struct arguments *arguments)

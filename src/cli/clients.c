@@ -9,26 +9,16 @@
 #include "table.h"
 
 static const struct column columns[] = {
-    {"PID", 8},  {"COMMAND", -15}, {"USER", -8},  {"STATE", -5},  {"SINCE", 7}, {"VIEWS", 6},
+    {"PID", 8},  {"COMMAND", -15}, {"USER", -8},  {"STATE", -5},  {"SINCE", 7}, {"HANDLES", 7},     {"VIEWS", 6},
     {"HELD", 8}, {"OLDEST", 7},    {"CLAIMS", 6}, {"FILLING", 8}, {"MODE", -4}, {"NAMESPACE", -10},
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
-/* The inode of a PID namespace, or that it is ours. */
-static const char *text_of_namespace(const struct onecopy_client *client, uint64_t own, char text[TEXT_BYTES])
-{
-    if (client->pid_namespace == 0)
-        return "?";
-    if (client->pid_namespace == own)
-        return "own";
-    snprintf(text, TEXT_BYTES, "%" PRIu64, client->pid_namespace);
-    return text;
-}
-
 static void client_row(const struct onecopy_client *client, uint64_t own_namespace, uint64_t now_ns)
 {
     CLEANUP_FREE char *command = text_escape(client->command);
-    char pid[TEXT_BYTES], user[TEXT_BYTES], since[TEXT_BYTES], pins[TEXT_BYTES], pinned[TEXT_BYTES];
+    char pid[TEXT_BYTES], user[TEXT_BYTES], since[TEXT_BYTES], handles[TEXT_BYTES], pins[TEXT_BYTES];
+    char pinned[TEXT_BYTES];
     char oldest[TEXT_BYTES] = "-", claims[TEXT_BYTES], pending[TEXT_BYTES], namespace[TEXT_BYTES];
     const char *const cells[N_COLUMNS] = {
         pid,
@@ -36,13 +26,14 @@ static void client_row(const struct onecopy_client *client, uint64_t own_namespa
         text_of_user(client->user, user),
         client_state(client),
         text_of_age(span_between(client->since_ns, now_ns), since),
+        text_of_number(client->handles, handles),
         text_of_number(client->pins, pins),
         text_of_bytes(client->pinned_bytes, pinned),
         oldest,
         text_of_number(client->claims, claims),
         text_of_bytes(client->pending_bytes, pending),
         client->is_read_only ? "ro" : "rw",
-        text_of_namespace(client, own_namespace, namespace),
+        text_of_namespace(client->pid_namespace, own_namespace, namespace),
     };
 
     snprintf(pid, sizeof pid, "%" PRId32, client->pid);
@@ -53,11 +44,8 @@ static void client_row(const struct onecopy_client *client, uint64_t own_namespa
 
 static void clients_print(const struct onecopy_client *clients, size_t n, uint64_t now_ns)
 {
-    uint64_t own_namespace = 0;
+    uint64_t own_namespace = namespace_own(clients, n);
 
-    for (size_t i = 0; i < n; i++)
-        if (clients[i].is_self)
-            own_namespace = clients[i].pid_namespace;
     table_heading(columns, N_COLUMNS);
     for (size_t i = 0; i < n; i++)
         client_row(&clients[i], own_namespace, now_ns);
@@ -67,10 +55,10 @@ static json_t *client_json(const struct onecopy_client *client, uint64_t now_ns)
 {
     uint64_t oldest_ns = client->oldest_pin_ns;
     json_t *json =
-        json_pack("{s:b, s:b, s:o, s:o, s:I, s:I, s:o, s:I, s:I}", "is_self", (int)client->is_self, "is_read_only",
+        json_pack("{s:b, s:b, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I}", "is_self", (int)client->is_self, "is_read_only",
                   (int)client->is_read_only, "age_seconds", json_of_seconds(span_between(client->since_ns, now_ns)),
-                  "since_at_seconds", json_of_seconds(client->since_ns), "pins", (json_int_t)client->pins,
-                  "pinned_bytes", (json_int_t)client->pinned_bytes, "oldest_pin_seconds",
+                  "since_at_seconds", json_of_seconds(client->since_ns), "handles", (json_int_t)client->handles, "pins",
+                  (json_int_t)client->pins, "pinned_bytes", (json_int_t)client->pinned_bytes, "oldest_pin_seconds",
                   json_of_seconds(oldest_ns ? span_between(oldest_ns, now_ns) : ONECOPY_NEVER), "claims",
                   (json_int_t)client->claims, "pending_bytes", (json_int_t)client->pending_bytes);
 
@@ -120,9 +108,10 @@ const struct command command_clients = {
     .synopsis = "[--json]",
     .summary = "list the processes that have the environment open",
     .help = "Lists the processes that have the environment open, this one among them: for how long, how many\n"
-            "views they have on how many bytes and since when the oldest, keys that they have claimed, space\n"
-            "that they are filling, whether they may write, and their PID namespace. A process that was killed\n"
-            "is listed as dead until somebody clears away what it held: the next that opens the environment to\n"
+            "handles they have, how many views on how many bytes and since when the oldest, keys that they have\n"
+            "claimed, space that they are filling, whether they may write, and their PID namespace. One that has\n"
+            "closed all handles and not released all views has it open still. A process that was killed is\n"
+            "listed as dead until somebody clears away what it held: the next that opens the environment to\n"
             "write, or is short of space, or the janitor.\n"
             "\n"
             "  --json   one object with an array; bytes and seconds as numbers, null for no view\n",

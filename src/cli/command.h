@@ -124,8 +124,9 @@ enum status environment_open_existing(const struct arguments *arguments, bool is
  */
 enum status environment_open_to_look(const struct arguments *arguments, onecopy **cache);
 
-/* The same, and the failure is the caller's to report: returns the library's code. */
+/* Open it to look, or to change what is there, and return the library's code: a failure is the caller's to report. */
 int environment_try_to_look(const char *path, onecopy **cache);
+int environment_try_to_change(const char *path, onecopy **cache);
 
 /* The value of a variable, or NULL: one that is set to nothing is as good as not set. */
 const char *variable_value(const char *name);

@@ -156,12 +156,16 @@ static enum status settings_read(const struct arguments *arguments, onecopy *cac
     return STATUS_OK;
 }
 
-static const struct column columns[] = {{"SETTING", -14}, {"VALUE", -20}, {"FROM", -11}, {"VARIABLE", -22}};
-enum { N_COLUMNS = sizeof columns / sizeof *columns };
+enum { N_COLUMNS = 4 };
 
-static void setting_print(const struct setting *setting)
+static const char *setting_text(const struct setting *setting)
 {
-    CLEANUP_FREE char *value = text_escape(setting->long_text ? setting->long_text : setting->text);
+    return setting->long_text ? setting->long_text : setting->text;
+}
+
+static void setting_print(const struct column columns[N_COLUMNS], const struct setting *setting)
+{
+    CLEANUP_FREE char *value = text_escape(setting_text(setting));
     const char *now = variable_value(setting->variable);
     CLEANUP_FREE char *set = now ? text_escape(now) : NULL;
     CLEANUP_FREE char *variable = NULL;
@@ -172,6 +176,21 @@ static void setting_print(const struct setting *setting)
         variable = NULL;
     cells[3] = variable ? variable : "?";
     table_row(columns, N_COLUMNS, cells);
+}
+
+static void settings_print(const struct settings *settings)
+{
+    struct column columns[N_COLUMNS] = {{"SETTING", -14}, {"VALUE", -12}, {"FROM", -11}, {"VARIABLE", -22}};
+
+    for (size_t i = 0; i < settings->n; i++) {
+        int width = (int)strlen(setting_text(&settings->list[i]));
+
+        if (width > -columns[1].width)
+            columns[1].width = -width;
+    }
+    table_heading(columns, N_COLUMNS);
+    for (size_t i = 0; i < settings->n; i++)
+        setting_print(columns, &settings->list[i]);
 }
 
 static json_t *settings_json(const struct settings *settings)
@@ -210,9 +229,7 @@ static enum status config_run(struct arguments *arguments)
         return status;
     if (is_json)
         return json_print_list(cache, "settings", settings_json(&settings));
-    table_heading(columns, N_COLUMNS);
-    for (size_t i = 0; i < settings.n; i++)
-        setting_print(&settings.list[i]);
+    settings_print(&settings);
     return STATUS_OK;
 }
 

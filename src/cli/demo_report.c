@@ -76,12 +76,14 @@ static const char *text_of_counts(const struct text_count *count, char text[PAIR
 void demo_report(const struct demo_plan *plan, const struct text_count *expected, uint64_t reading_ns,
                  const struct demo_way *shared, const struct demo_way *copied)
 {
-    char size[TEXT_BYTES], exact[TEXT_BYTES], span[TEXT_BYTES], left[PAIR_BYTES], right[PAIR_BYTES];
+    char size[TEXT_BYTES], exact[TEXT_BYTES], workers[TEXT_BYTES], span[TEXT_BYTES], left[PAIR_BYTES],
+        right[PAIR_BYTES];
     unsigned n = plan->n_workers;
 
     print_name(plan->path);
-    printf("\n%s bytes (%s); %u worker process%s, each of which gets all of it and counts its part\n\n",
-           text_of_number(plan->file_bytes, exact), text_of_bytes(plan->file_bytes, size), n, n == 1 ? "" : "es");
+    printf("\n%s bytes (%s); %s, each of which gets all of it and counts its part\n\n",
+           text_of_number(plan->file_bytes, exact), text_of_bytes(plan->file_bytes, size),
+           text_of_count(n, "worker process", "worker processes", workers));
 
     row_print("", "one copy (onecopy)", "a copy each (pipes)");
     heading_print("Memory of runner and workers");

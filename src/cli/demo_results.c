@@ -84,13 +84,14 @@ static enum status results_await(onecopy *cache, struct worker_group *group, con
     for (unsigned i = 0; i < n_workers && status == STATUS_OK; i++) {
         CLEANUP_ENTRY struct onecopy_entry entry = {0};
         char task[DEMO_NAME_BYTES], text[DEMO_ANSWER_BYTES];
+        size_t n_bytes;
 
         demo_task_name(job, i + 1, task);
         status = result_await(cache, group, task, &entry);
         if (status != STATUS_OK)
             return status;
-        snprintf(text, sizeof text, "%.*s", (int)entry.view.length_bytes,
-                 entry.has_value ? (const char *)entry.view.data : "");
+        n_bytes = entry.view.length_bytes < sizeof text ? entry.view.length_bytes : sizeof text;
+        snprintf(text, sizeof text, "%.*s", (int)n_bytes, entry.has_value ? (const char *)entry.view.data : "");
         if (entry.status == ONECOPY_SUCCESS) {
             status = demo_way_add(way, i, text);
         } else {

@@ -20,7 +20,6 @@
  * none waits for its first byte while the others, already counting, have the processors. After its answer the worker
  * goes on holding the argument until its input ends, for the runner to measure how much memory that takes.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +27,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "demo.h"
+#include "input.h"
 #include "print.h"
 #include "steady.h"
 
@@ -89,16 +89,6 @@ static enum status answer_started(const struct worker_task *task)
     return answer_send(line);
 }
 
-static ssize_t input_read(void *buffer, size_t n_bytes)
-{
-    ssize_t n_read;
-
-    do
-        n_read = read(STDIN_FILENO, buffer, n_bytes);
-    while (n_read < 0 && errno == EINTR);
-    return n_read;
-}
-
 /* A word of a line, and where it is to go. */
 static bool word_copy(const char *word, char *to, size_t n_bytes)
 {
@@ -126,7 +116,8 @@ static bool line_receive(struct worker_input *input, char line[LINE_BYTES])
     char *end;
 
     while (!(end = memchr(input->bytes, '\n', input->n_bytes))) {
-        ssize_t n_more = input_read(input->bytes + input->n_bytes, sizeof input->bytes - input->n_bytes);
+        ssize_t n_more =
+            descriptor_read(STDIN_FILENO, input->bytes + input->n_bytes, sizeof input->bytes - input->n_bytes);
 
         if (n_more <= 0)
             return false;
@@ -190,7 +181,7 @@ static enum status argument_receive(struct worker_input *input, const struct wor
         }
         if (n_filled == n_bytes)
             break;
-        n_read = input_read(argument->copy + n_filled, n_bytes - n_filled);
+        n_read = descriptor_read(STDIN_FILENO, argument->copy + n_filled, n_bytes - n_filled);
         if (n_read <= 0)
             return answer_error("the argument's bytes ended early");
         n_filled += (size_t)n_read;
@@ -273,7 +264,7 @@ static enum status worker_serve(onecopy *cache)
     if (status != STATUS_OK)
         return status;
     status = task_answer(cache, &task, &argument);
-    while (input_read(input.bytes, sizeof input.bytes) > 0)
+    while (descriptor_read(STDIN_FILENO, input.bytes, sizeof input.bytes) > 0)
         ; /* holding the argument */
     return status;
 }

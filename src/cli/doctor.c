@@ -2,10 +2,14 @@
  * The command `doctor`: what is wrong with an environment and with the host, in sentences, each with what can be done.
  * An environment that cannot even be opened is a finding like others.
  */
+#include <string.h>
+
 #include "checks.h"
 #include "cleanup.h"
 #include "colour.h"
 #include "commands.h"
+#include "escape.h"
+#include "wrap.h"
 
 struct examination {
     const char *path; /* as far as it is known: NULL where nothing is named and nothing could be opened */
@@ -20,18 +24,23 @@ static void examination_free(struct examination *examination)
 
 static void verdict_print(const struct verdict *verdict)
 {
+    enum { INDENT = 9 };
     bool is_problem = verdict->severity == SEVERITY_PROBLEM;
+    CLEANUP_FREE char *sentence = text_escape(verdict->sentence);
+    int columns = wrap_columns();
 
     printf("%s%-7s%s  %s: ", colour_begin(is_problem ? COLOUR_BAD : COLOUR_WARNING), is_problem ? "problem" : "hint",
            colour_end(), verdict->check);
-    print_name(verdict->sentence);
-    printf("\n         %s\n", verdict->remedy);
+    wrap_print(sentence ? sentence : "out of memory", INDENT + (int)strlen(verdict->check) + 2, INDENT, columns);
+    printf("%*s", INDENT, "");
+    wrap_print(verdict->remedy, INDENT, INDENT, columns);
 }
 
 /* Problems first. */
 static void examination_print(const struct examination *examination)
 {
     const struct verdicts *verdicts = &examination->verdicts;
+    char checks[TEXT_BYTES], problems[TEXT_BYTES], hints[TEXT_BYTES];
 
     for (int severity = SEVERITY_PROBLEM; severity >= SEVERITY_HINT; severity--)
         for (size_t i = 0; i < verdicts->n; i++)
@@ -43,9 +52,9 @@ static void examination_print(const struct examination *examination)
         print_name(examination->path);
         fputs(": ", stdout);
     }
-    printf("%zu check%s, %zu problem%s, %zu hint%s\n", examination->n_checks, examination->n_checks == 1 ? "" : "s",
-           verdicts->n_problems, verdicts->n_problems == 1 ? "" : "s", verdicts->n_hints,
-           verdicts->n_hints == 1 ? "" : "s");
+    printf("%s, %s, %s\n", text_of_count(examination->n_checks, "check", "checks", checks),
+           text_of_count(verdicts->n_problems, "problem", "problems", problems),
+           text_of_count(verdicts->n_hints, "hint", "hints", hints));
 }
 
 static enum status examination_print_json(const struct examination *examination)

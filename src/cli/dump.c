@@ -289,8 +289,8 @@ static enum status dump_print(const struct dumping *dumping, const char *path, b
     char blobs[TEXT_BYTES], entries[TEXT_BYTES], bytes[TEXT_BYTES];
 
     if (!is_json) {
-        printf("%s blobs and %s entries, %s, dumped to ", text_of_number(dumping->n_blobs, blobs),
-               text_of_number(dumping->n_entries, entries), text_of_bytes(dumping->n_bytes, bytes));
+        printf("%s and %s, %s, dumped to ", text_of_count(dumping->n_blobs, "blob", "blobs", blobs),
+               text_of_count(dumping->n_entries, "entry", "entries", entries), text_of_bytes(dumping->n_bytes, bytes));
         print_name(path);
         putchar('\n');
         return STATUS_OK;

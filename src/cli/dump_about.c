@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "dump.h"
 #include "escape.h"
+#include "names.h"
 #include "words.h"
 
 static const char *string_of(const json_t *json, const char *name)
@@ -58,12 +59,10 @@ static bool bytes_of(const json_t *json, const char *name, char **bytes, size_t 
     return *bytes && text_unescape(*bytes, n_bytes);
 }
 
+/* Of a cache that has entries: "args" has blobs. */
 static bool is_cache_name(const char *name)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t n = name ? strspn(name, plain) : 0;
-
-    return n > 0 && n <= ONECOPY_CACHE_NAME_MAX && name[n] == '\0' && strcmp(name, "args") != 0;
+    return name && cache_name_is_good(name) && strcmp(name, "args") != 0;
 }
 
 static bool key_of(const json_t *json, struct about *about)

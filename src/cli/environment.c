@@ -35,6 +35,11 @@ enum status environment_open_existing(const struct arguments *arguments, bool is
     return result < 0 ? report_opening(result, arguments->environment) : STATUS_OK;
 }
 
+int environment_try_to_change(const char *path, onecopy **cache)
+{
+    return existing_open(path, 0, cache);
+}
+
 int environment_try_to_look(const char *path, onecopy **cache)
 {
     int result = existing_open(path, 1, cache);

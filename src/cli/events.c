@@ -3,8 +3,8 @@
  * thousand or so, or with --follow what happens from now on. A line each; each is written as soon as there is none
  * after it, so that a pipe gets them in time and a busy environment is not slowed by lines.
  *
- * While it waits it looks now and then whether its reader is still there: of a pipe that was closed, only a write would
- * tell, and there may be nothing to write for a long time.
+ * Now and then it sees to it that what is printed gets on its way though there is always more, and that its reader is
+ * still there: of a pipe that was closed, only a write would tell, and there may be nothing to write for a long time.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -15,6 +15,7 @@
 #include "escape.h"
 #include "interrupt.h"
 #include "print_json.h"
+#include "steady.h"
 #include "words.h"
 
 static const uint64_t look_ns = NS_PER_SECOND / 4;
@@ -24,6 +25,7 @@ struct following {
     const char *name; /* of the cache whose events are wanted; NULL: of all */
     uint64_t limit;
     bool is_following, is_recent, is_json;
+    uint64_t looked_ns; /* after the reader */
 };
 
 static const char *kind_word(uint32_t kind)
@@ -64,11 +66,6 @@ static char *subject_text(const struct onecopy_event *event)
     return text;
 }
 
-static const char *status_word(const struct onecopy_event *event)
-{
-    return event->status < N_STATUS_WORDS ? status_words[event->status] : "unknown";
-}
-
 static enum status event_print(const struct onecopy_event *event, uint64_t n_missed)
 {
     CLEANUP_FREE char *subject = subject_text(event);
@@ -80,7 +77,7 @@ static enum status event_print(const struct onecopy_event *event, uint64_t n_mis
         printf("-- %" PRIu64 " more, of which nothing is known any more --\n", n_missed);
     printf("%s.%03u  %-10s  %-12s  %-7s  %8s  %s\n", text_of_time(event->time_ns, time),
            (unsigned)(event->time_ns / 1000000 % 1000), kind_word(event->kind), *event->cache ? event->cache : "-",
-           is_of_blob(event) ? "-" : status_word(event), text_of_bytes(event->length_bytes, bytes), subject);
+           is_of_blob(event) ? "-" : status_word(event->status), text_of_bytes(event->length_bytes, bytes), subject);
     return STATUS_OK;
 }
 
@@ -94,7 +91,7 @@ static enum status event_print_json(const struct onecopy_event *event, uint64_t 
     return json_print_line(json_pack(
         "{s:I, s:o, s:s, s:s, s:o, s:I, s:s?, s:s?, s:b, s:I}", "number", (json_int_t)event->number, "at_seconds",
         json_of_seconds(event->time_ns), "event", kind_word(event->kind), "cache", event->cache, "status",
-        is_of_blob(event) ? json_null() : json_string(status_word(event)), "size_bytes",
+        is_of_blob(event) ? json_null() : json_string(status_word(event->status)), "size_bytes",
         (json_int_t)event->length_bytes, "ref", is_of_blob(event) ? onecopy_ref_format(&event->ref, ref) : NULL, "key",
         is_of_blob(event) ? NULL : subject, "is_key_cut",
         (int)(!is_of_blob(event) && event->key_bytes > sizeof event->key), "missed", (json_int_t)n_missed));
@@ -108,32 +105,42 @@ static bool is_reader_gone(void)
     return ferror(stdout) || (poll(&reader, 1, 0) > 0 && reader.revents & (POLLERR | POLLHUP));
 }
 
+/* Whether somebody wants to read on. Where events never end no wait is interrupted, so that is looked at here. */
+static bool is_wanted(struct following *following)
+{
+    uint64_t now_ns = clock_now();
+
+    if (is_interrupted())
+        return false;
+    if (now_ns - following->looked_ns < look_ns)
+        return true;
+    following->looked_ns = now_ns;
+    output_flush();
+    return !is_reader_gone();
+}
+
 /* The next event, waited for if that is asked: ONECOPY_ETIMEOUT when there is none (any more), or no reader. */
-static int event_next(const struct following *following, onecopy_follower *follower, onecopy_canceller *canceller,
+static int event_next(struct following *following, onecopy_follower *follower, onecopy_canceller *canceller,
                       struct onecopy_event *event, uint64_t *n_missed)
 {
     int result = onecopy_events_next(follower, 0, canceller, event, n_missed);
 
     if (result != ONECOPY_ETIMEOUT || !following->is_following)
         return result;
-    while (result == ONECOPY_ETIMEOUT) {
-        output_flush();
-        if (is_reader_gone())
-            return ONECOPY_ETIMEOUT;
+    output_flush();
+    while (result == ONECOPY_ETIMEOUT && is_wanted(following))
         result = onecopy_events_next(follower, look_ns, canceller, event, n_missed);
-    }
     return result;
 }
 
-static enum status events_print(const struct following *following, onecopy_follower *follower,
-                                onecopy_canceller *canceller)
+static enum status events_print(struct following *following, onecopy_follower *follower, onecopy_canceller *canceller)
 {
     enum status status = STATUS_OK;
     struct onecopy_event event;
     uint64_t n_missed, n_missed_before = 0;
     int result = ONECOPY_OK;
 
-    for (uint64_t n = 0; n < following->limit && status == STATUS_OK;) {
+    for (uint64_t n = 0; n < following->limit && status == STATUS_OK && is_wanted(following);) {
         result = event_next(following, follower, canceller, &event, &n_missed);
         if (result < 0)
             break;
@@ -149,7 +156,7 @@ static enum status events_print(const struct following *following, onecopy_follo
     return status;
 }
 
-static enum status events_follow(const struct following *following)
+static enum status events_follow(struct following *following)
 {
     CLEANUP_FOLLOWER onecopy_follower *follower = NULL;
     onecopy_canceller *canceller = NULL;
@@ -185,6 +192,8 @@ static bool following_read(struct arguments *arguments, struct following *follow
         arguments->status = report_usage(arguments->command, "events: --recent goes with --follow");
     if (arguments->n_operands)
         following->name = arguments->operands[0];
+    if (following->name && arguments->status == STATUS_OK && strcmp(following->name, "args") != 0)
+        arguments->status = argument_cache(following->name);
     return arguments->status == STATUS_OK;
 }
 

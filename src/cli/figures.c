@@ -20,9 +20,7 @@ static uint64_t figure_number(const struct figure *figure, const void *object)
 
 static const char *figure_policy(const struct figure *figure, const void *object)
 {
-    uint32_t policy = *(const uint32_t *)figure_at(figure, object);
-
-    return policy < N_POLICY_WORDS ? policy_words[policy] : "unknown";
+    return policy_word(*(const uint32_t *)figure_at(figure, object));
 }
 
 static void line_print(const char *label, const char *text)

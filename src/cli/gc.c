@@ -84,9 +84,10 @@ static int pass_make(onecopy *cache, struct collection *collection)
 
 /*
  * Asks the janitor for a pass and waits until it is made. One that was under way may be taken for it: that has begun
- * before we asked, so we wait for the pass after it.
+ * before we asked, so we wait for the pass after it. ONECOPY_ENOTFOUND: there is no janitor any more. ONECOPY_ETIMEOUT:
+ * it makes none.
  */
-static enum status pass_ask(onecopy *cache, struct collection *collection)
+static int pass_ask(onecopy *cache, struct collection *collection)
 {
     static const uint64_t patience_ns = 60 * NS_PER_SECOND, interval_ns = NS_PER_SECOND / 50;
     struct onecopy_janitor_status janitor;
@@ -94,28 +95,34 @@ static enum status pass_ask(onecopy *cache, struct collection *collection)
     int result = onecopy_janitor_ask(cache);
 
     while (result == ONECOPY_OK && (result = onecopy_janitor_status(cache, &janitor)) == ONECOPY_OK) {
+        collection->janitor = janitor.pid;
         if (janitor.passes > 0 && janitor.last_pass.began_ns >= asked_ns) {
             collection->pass = janitor.last_pass;
-            collection->janitor = janitor.pid;
-            return STATUS_OK;
+            return ONECOPY_OK;
         }
-        if (clock_now() > deadline_ns) {
-            report("%s: its janitor, pid %" PRId32 ", has made no pass for a minute: is it stopped?",
-                   onecopy_path(cache), (int32_t)janitor.pid);
-            return STATUS_FAILURE;
-        }
+        if (!janitor.is_alive)
+            return ONECOPY_ENOTFOUND;
+        if (clock_now() > deadline_ns)
+            return ONECOPY_ETIMEOUT;
         nanosleep(&(struct timespec){.tv_nsec = (long)interval_ns}, NULL);
     }
-    return report_failure(result, onecopy_path(cache));
+    return result;
 }
 
+/* A janitor that ends while it is asked leaves the pass to us. */
 static enum status collection_make(onecopy *cache, struct collection *collection)
 {
-    int result = pass_make(cache, collection);
+    int result;
 
-    if (result == ONECOPY_EBUSY)
-        return pass_ask(cache, collection);
-    return result < 0 ? report_failure(result, onecopy_path(cache)) : STATUS_OK;
+    do {
+        collection->janitor = 0;
+        result = pass_make(cache, collection);
+    } while (result == ONECOPY_EBUSY && (result = pass_ask(cache, collection)) == ONECOPY_ENOTFOUND);
+    if (result != ONECOPY_ETIMEOUT)
+        return result < 0 ? report_failure(result, onecopy_path(cache)) : STATUS_OK;
+    report("%s: its janitor, pid %" PRId32 ", has made no pass for a minute: is it stopped?", onecopy_path(cache),
+           (int32_t)collection->janitor);
+    return STATUS_FAILURE;
 }
 
 /* Counts what the dead hold. */

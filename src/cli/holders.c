@@ -1,10 +1,11 @@
 /*
- * Clients and views, as `clients`, `pins`, `status` and `doctor` show them. Both lists may grow between the question
- * how long they are and the list itself; what came in between and has no room is left out, and so is nobody who was
- * there at the beginning.
+ * Clients, views and claims, as `clients`, `pins`, `status` and `doctor` show them. The first two lists may grow
+ * between the question how long they are and the list itself; what came in between and has no room is left out, and so
+ * is nobody who was there at the beginning.
  */
 #include "holders.h"
 
+#include <inttypes.h>
 #include <pwd.h>
 #include <string.h>
 
@@ -66,6 +67,24 @@ enum status pins_list(onecopy *cache, struct onecopy_pin **pins, size_t *n)
     return STATUS_OK;
 }
 
+enum status claims_list(onecopy *cache, struct onecopy_claim_info **claims, size_t *n)
+{
+    enum { MAX_CLAIMS = 1024 }; /* as the library has it */
+    CLEANUP_FREE struct onecopy_claim_info *listed = calloc(MAX_CLAIMS, sizeof *listed);
+    int result;
+
+    if (!listed)
+        return report_system("the list of claims");
+    result = onecopy_claims(cache, listed, MAX_CLAIMS, n);
+    if (result < 0)
+        return report_failure(result, onecopy_path(cache));
+    if (*n > MAX_CLAIMS)
+        *n = MAX_CLAIMS;
+    *claims = listed;
+    listed = NULL;
+    return STATUS_OK;
+}
+
 const struct onecopy_client *client_find(const struct onecopy_client *clients, size_t n, uint32_t number)
 {
     size_t first = 0;
@@ -94,6 +113,23 @@ char *text_of_user(uint32_t user, char text[TEXT_BYTES])
         snprintf(text, TEXT_BYTES, "%s", entry->pw_name);
     else
         snprintf(text, TEXT_BYTES, "%u", user);
+    return text;
+}
+
+uint64_t namespace_own(const struct onecopy_client *clients, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (clients[i].is_self)
+            return clients[i].pid_namespace;
+    return 0;
+}
+
+char *text_of_namespace(uint64_t namespace, uint64_t own, char text[TEXT_BYTES])
+{
+    if (namespace == 0 || namespace == own)
+        snprintf(text, TEXT_BYTES, "%s", namespace == 0 ? "?" : "own");
+    else
+        snprintf(text, TEXT_BYTES, "%" PRIu64, namespace);
     return text;
 }
 

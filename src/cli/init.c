@@ -140,13 +140,9 @@ static void limits_print(const char *path, const struct onecopy_stat *stat)
     char bytes[TEXT_BYTES], number[TEXT_BYTES], age[TEXT_BYTES];
 
     print_name(path);
-    printf(": at most %s and %s blobs, ", text_of_bytes(stat->max_bytes, bytes),
-           text_of_number(stat->max_entries, number));
-    if (stat->ttl_ns)
-        printf("kept for %s unless put otherwise", text_of_age(stat->ttl_ns, age));
-    else
-        printf("no expiry unless put with one");
-    puts(stat->is_protected ? ", index protected" : "");
+    printf(": at most %s, %s blobs and entries, time to live %s%s\n", text_of_bytes(stat->max_bytes, bytes),
+           text_of_number(stat->max_entries, number), text_of_ttl(stat->ttl_ns, age),
+           stat->is_protected ? ", index protected" : "");
 }
 
 static enum status init_run(struct arguments *arguments)
@@ -202,7 +198,7 @@ const struct command command_init = {
             "\n"
             "  --max-bytes SIZE   what the directory may take, as du counts it; default: a quarter of its file\n"
             "                     system\n"
-            "  --max-entries N    how many blobs at most\n"
+            "  --max-entries N    how many blobs and entries of caches at most\n"
             "  --ttl TIME         time to live of what is put without one; 0, the default: does not expire\n"
             "  --protect          keep the index safe from stray writes of its clients; small puts take longer\n"
             "  --mode MODE        of the directory, in octal; default: 0700, with a group 2770\n"

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -36,6 +37,17 @@ enum status input_open(const char *operand, struct input *input)
     return STATUS_OK;
 }
 
+ssize_t descriptor_read(int fd, void *to, size_t n_room)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    ssize_t n_read;
+
+    do
+        n_read = read(fd, to, n_room);
+    while (n_read < 0 && (errno == EINTR || (errno == EAGAIN && (poll(&ready, 1, -1) >= 0 || errno == EINTR))));
+    return n_read;
+}
+
 /* Makes the room twice as large. The bytes are freed when it fails. */
 static enum status room_double(const struct input *input, char **bytes, size_t *n_room)
 {
@@ -66,18 +78,16 @@ enum status input_read(const struct input *input, uint64_t limit_bytes, char **b
     enum status status = filled ? STATUS_OK : report_system(input->name);
 
     while (status == STATUS_OK) {
-        ssize_t n_read = read(input->fd, filled + n_filled, n_room - n_filled);
+        ssize_t n_read = descriptor_read(input->fd, filled + n_filled, n_room - n_filled);
 
         if (n_read == 0) {
             *bytes = filled;
             *n_bytes = n_filled;
             return STATUS_OK;
         }
-        if (n_read > 0)
-            n_filled += (size_t)n_read;
-        if (n_read < 0 && errno != EINTR)
+        if (n_read < 0)
             status = report_system(input->name);
-        else if (n_filled > limit_bytes)
+        else if ((n_filled += (size_t)n_read) > limit_bytes)
             status = input_too_long(input, limit_bytes);
         if (status != STATUS_OK)
             free(filled);

@@ -2,6 +2,8 @@
 #ifndef ONECOPY_CLI_INPUT_H
 #define ONECOPY_CLI_INPUT_H
 
+#include <sys/types.h>
+
 #include "command.h"
 
 struct input {
@@ -12,6 +14,12 @@ struct input {
 
 /* Opens the file that an operand names; with NULL or "-", standard input. A failure is reported. */
 enum status input_open(const char *operand, struct input *input);
+
+/*
+ * Reads what there is, up to n_room bytes, and waits for it: also where another program has made the descriptor
+ * non-blocking. How much it was, 0 at the end, or -1 with errno.
+ */
+ssize_t descriptor_read(int fd, void *to, size_t n_room);
 
 /*
  * Reads all of it into memory. *bytes: the caller's to free, never NULL. More than limit_bytes, the environment's

@@ -8,7 +8,6 @@
  */
 #include "intake.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -49,12 +48,7 @@ static bool gathered_grow(struct gathered *gathered)
 /* Up to a piece of what can be read: how much, 0 at the end, or -1 with errno. */
 static ssize_t piece_read(int fd, char *to, uint64_t n_room)
 {
-    ssize_t n_read;
-
-    do
-        n_read = read(fd, to, n_room < PIECE_BYTES ? (size_t)n_room : PIECE_BYTES);
-    while (n_read < 0 && errno == EINTR);
-    return n_read;
+    return descriptor_read(fd, to, n_room < PIECE_BYTES ? (size_t)n_room : PIECE_BYTES);
 }
 
 /* ---- files ---- */

@@ -37,10 +37,10 @@ const struct item_column item_columns[] = {
     COLUMN("entries", "ENTRIES", 7, "entries", COUNT, BLOBS, entries, "entries with it"),
     COLUMN("argument", "ARGUMENT", 8, "is_argument", FLAG, BLOBS, is_argument, "put by itself"),
     COLUMN("type", "TYPE", -12, "content_type", TEXT, ENTRIES, content_type, "content type"),
-    COLUMN("kept", "KEPT FOR", 8, "kept_for_seconds", LEFT, BOTH, kept_until_ns, "not evicted for"),
+    COLUMN("kept", "KEPT FOR", 8, "kept_for_seconds", LEFT, BOTH, kept_until_ns, "kept for"),
     COLUMN("stored", "STORED", -19, "stored_at_seconds", WHEN, BOTH, stored_ns, "stored at"),
     COLUMN("expires", "EXPIRES", -19, "expires_at_seconds", WHEN, BOTH, expires_ns, "expires at"),
-    COLUMN("accessed", "ACCESSED", -19, "accessed_at_seconds", WHEN, BOTH, accessed_ns, "last got at"),
+    COLUMN("accessed", "ACCESSED", -19, "accessed_at_seconds", WHEN, BOTH, accessed_ns, "accessed at"),
     COLUMN("started", "STARTED", -19, "started_at_seconds", WHEN, ENTRIES, started_ns, "task began at"),
     COLUMN("completed", "COMPLETED", -19, "completed_at_seconds", WHEN, ENTRIES, completed_ns, "task ended at"),
     COLUMN("arena", "ARENA", -5, "in_arena", FLAG, BOTH, in_arena, "in the arena"),
@@ -73,9 +73,7 @@ static const char *word_of(const struct item_column *column, const struct item *
 {
     uint32_t number = *(const uint32_t *)member_of(column, item);
 
-    if (column->kind == COLUMN_STATUS)
-        return number < N_STATUS_WORDS ? status_words[number] : "unknown";
-    return number < N_RESIDENCE_WORDS ? residence_words[number] : "unknown";
+    return column->kind == COLUMN_STATUS ? status_word(number) : residence_word(number);
 }
 
 static onecopy_key key_of(const struct item *item)

@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "item_ranking.h"
+#include "names.h"
 
 enum { MAX_COLUMNS = 24 };
 
@@ -120,6 +121,11 @@ static enum status operands_read(const struct arguments *arguments, struct listi
         asked->cache = arguments->operands[0];
     if (asked->pattern && onecopy_pattern_match(asked->pattern, strlen(asked->pattern), "", 0) == ONECOPY_EINVALID)
         return report_failure(ONECOPY_EINVALID, "PATTERN");
+    if (asked->cache && !asked->pattern && !cache_name_is_good(asked->cache)) {
+        report("CACHE: '%s' is no name of a cache; for the blobs that match it: 'onecopy ls args PATTERN'",
+               asked->cache);
+        return STATUS_USAGE;
+    }
     return asked->cache ? argument_cache(asked->cache) : STATUS_OK;
 }
 

@@ -1,8 +1,8 @@
 /*
  * onecopy: the command line to an environment. This file has the table of commands and finds the one that was asked
  * for; each command is a file of its own, named after it, that exports one `struct command`. What commands share is in
- * arguments.c (reading the line), environment.c (opening), input.c and output.c (values), print.c, table.c, colour.c,
- * progress.c, confirm.c and print_json.c (speaking, with ../program for texts), figures.c and cache_figures.c
+ * arguments.c and refs.c (reading the line), environment.c (opening), input.c and output.c (values), print.c, table.c,
+ * colour.c, progress.c, confirm.c and print_json.c (speaking, with ../program for texts), figures.c and cache_figures.c
  * (statistics), item.c and what begins like it (what is stored), holders.c and viewers.c (who has it), snapshot.c and
  * checks.c (judging).
  *

@@ -60,7 +60,7 @@ bool output_option(struct output *output, const struct arguments *arguments, int
     return option == 'o' || option == 's';
 }
 
-static enum status file_write(const char *path, const onecopy_view *view)
+static enum status file_write(const char *path, const char *bytes, size_t n_bytes)
 {
     struct progress progress = {.what = "writing"};
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -68,7 +68,7 @@ static enum status file_write(const char *path, const onecopy_view *view)
 
     if (file < 0)
         return report_system(path);
-    result = bytes_write(file, view->data, view->length_bytes, &progress);
+    result = bytes_write(file, bytes, n_bytes, &progress);
     progress_clear(&progress);
     if (result < 0) {
         report_system(path);
@@ -78,23 +78,31 @@ static enum status file_write(const char *path, const onecopy_view *view)
     return close(file) < 0 ? report_system(path) : STATUS_OK;
 }
 
-enum status output_view(const struct output *output, const onecopy_view *view)
+static enum status bytes_give(const struct output *output, const char *bytes, size_t n_bytes)
 {
     struct progress progress = {.what = "writing", .is_silent = isatty(STDOUT_FILENO)};
     int result;
 
     if (output->path)
-        return file_write(output->path, view);
-    result = bytes_write(STDOUT_FILENO, view->data, view->length_bytes, &progress);
+        return file_write(output->path, bytes, n_bytes);
+    result = bytes_write(STDOUT_FILENO, bytes, n_bytes, &progress);
     progress_clear(&progress);
     if (result < 0 && errno != EPIPE)
         return report_system("standard output");
     return STATUS_OK;
 }
 
-static const char *entry_status(const struct onecopy_entry *entry)
+enum status output_view(const struct output *output, const onecopy_view *view)
 {
-    return entry->status < N_STATUS_WORDS ? status_words[entry->status] : "unknown";
+    return bytes_give(output, view->data, view->length_bytes);
+}
+
+static enum status status_give(const struct output *output, const struct onecopy_entry *entry)
+{
+    char line[32];
+    int n_bytes = snprintf(line, sizeof line, "%s\n", status_word(entry->status));
+
+    return bytes_give(output, line, (size_t)n_bytes);
 }
 
 /* What the bytes alone do not tell. */
@@ -104,7 +112,7 @@ static void entry_remark(const onecopy_key *key, const struct onecopy_entry *ent
 
     if (entry->has_value && entry->status == ONECOPY_SUCCESS)
         return;
-    report("%s '%s': %s%s", key->cache, text ? text : "?", entry_status(entry),
+    report("%s '%s': %s%s", key->cache, text ? text : "?", status_word(entry->status),
            entry->has_value ? "" : ", without a value");
 }
 
@@ -112,10 +120,8 @@ enum status output_entry(const struct output *output, const onecopy_key *key, co
 {
     enum status status = STATUS_OK;
 
-    if (output->is_status) {
-        puts(entry_status(entry));
-        return STATUS_OK;
-    }
+    if (output->is_status)
+        return status_give(output, entry);
     if (entry->has_value)
         status = output_view(output, &entry->view);
     if (status == STATUS_OK)

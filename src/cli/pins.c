@@ -7,39 +7,21 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "escape.h"
-#include "holders.h"
 #include "table.h"
+#include "viewers.h"
 
 static const struct column columns[] = {
-    {"PID", 8}, {"COMMAND", -15}, {"USER", -8}, {"STATE", -5}, {"HELD FOR", 8}, {"BYTES", 8}, {"REF", -36},
+    {"PID", 8},      {"COMMAND", -15}, {"USER", -8}, {"STATE", -5},
+    {"HELD FOR", 8}, {"BYTES", 8},     {"REF", -36}, {"NAMESPACE", -10},
 };
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
 
-/* Views and who has them. */
-struct holding {
-    struct onecopy_client *clients;
-    struct onecopy_pin *pins;
-    size_t n_clients, n_pins;
-};
-
-static void holding_free(struct holding *holding)
-{
-    free(holding->clients);
-    free(holding->pins);
-}
-
-/* The clients after the views, so that whoever took a view is listed. */
-static enum status holding_read(onecopy *cache, struct holding *holding)
-{
-    enum status status = pins_list(cache, &holding->pins, &holding->n_pins);
-
-    return status == STATUS_OK ? clients_list(cache, &holding->clients, &holding->n_clients) : status;
-}
-
-static void pin_row(const struct onecopy_pin *pin, const struct onecopy_client *client, uint64_t now_ns)
+static void pin_row(const struct onecopy_pin *pin, const struct onecopy_client *client, uint64_t own_namespace,
+                    uint64_t now_ns)
 {
     CLEANUP_FREE char *command = client ? text_escape(client->command) : NULL;
     char pid[TEXT_BYTES] = "?", user[TEXT_BYTES], held[TEXT_BYTES], bytes[TEXT_BYTES];
+    char namespace[TEXT_BYTES];
     char ref[ONECOPY_REF_TEXT_BYTES];
     const char *const cells[N_COLUMNS] = {
         pid,
@@ -49,6 +31,7 @@ static void pin_row(const struct onecopy_pin *pin, const struct onecopy_client *
         text_of_age(span_between(pin->since_ns, now_ns), held),
         text_of_bytes(pin->pinned_bytes, bytes),
         pin->is_removed ? "(removed)" : onecopy_ref_format(&pin->ref, ref),
+        text_of_namespace(client ? client->pid_namespace : 0, own_namespace, namespace),
     };
 
     if (client)
@@ -71,22 +54,23 @@ static json_t *pin_json(const struct onecopy_pin *pin, const struct onecopy_clie
     return NULL;
 }
 
-static void holding_print(const struct holding *holding, uint64_t now_ns)
+static void pins_print(const struct viewers *viewers, uint64_t now_ns)
 {
+    uint64_t own_namespace = namespace_own(viewers->clients, viewers->n_clients);
+
     table_heading(columns, N_COLUMNS);
-    for (size_t i = 0; i < holding->n_pins; i++)
-        pin_row(&holding->pins[i], client_find(holding->clients, holding->n_clients, holding->pins[i].client), now_ns);
+    for (size_t i = 0; i < viewers->n_pins; i++)
+        pin_row(&viewers->pins[i], viewer_client(viewers, &viewers->pins[i]), own_namespace, now_ns);
 }
 
-static json_t *holding_json(const struct holding *holding, uint64_t now_ns)
+static json_t *pins_json(const struct viewers *viewers, uint64_t now_ns)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < holding->n_pins; i++) {
-        const struct onecopy_pin *pin = &holding->pins[i];
-        const struct onecopy_client *client = client_find(holding->clients, holding->n_clients, pin->client);
+    for (size_t i = 0; i < viewers->n_pins; i++) {
+        const struct onecopy_pin *pin = &viewers->pins[i];
 
-        if (json_array_append_new(list, pin_json(pin, client, now_ns)) < 0) {
+        if (json_array_append_new(list, pin_json(pin, viewer_client(viewers, pin), now_ns)) < 0) {
             json_decref(list);
             return NULL;
         }
@@ -97,7 +81,7 @@ static json_t *holding_json(const struct holding *holding, uint64_t now_ns)
 static enum status pins_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
-    __attribute__((cleanup(holding_free))) struct holding holding = {0};
+    CLEANUP_VIEWERS struct viewers viewers = {0};
     bool is_json;
     enum status status;
 
@@ -105,12 +89,12 @@ static enum status pins_run(struct arguments *arguments)
         return arguments->status;
     status = environment_open_to_look(arguments, &cache);
     if (status == STATUS_OK)
-        status = holding_read(cache, &holding);
+        status = viewers_read_by_age(cache, &viewers);
     if (status != STATUS_OK)
         return status;
     if (is_json)
-        return json_print_list(cache, "pins", holding_json(&holding, onecopy_now(cache)));
-    holding_print(&holding, onecopy_now(cache));
+        return json_print_list(cache, "pins", pins_json(&viewers, onecopy_now(cache)));
+    pins_print(&viewers, onecopy_now(cache));
     return STATUS_OK;
 }
 
@@ -121,9 +105,10 @@ const struct command command_pins = {
     .synopsis = "[--json]",
     .summary = "list who holds which bytes, and since when",
     .help = "Lists the views that processes have, the oldest first: whose, for how long, the bytes that cannot\n"
-            "be reused before it is released, and of which blob, or that it was removed. Several views may be\n"
-            "on the same bytes. Views of a dead process are cleared with it: see 'onecopy clients'. Values of\n"
-            "up to about 2 KB are copied into their views, which hold nothing and are not listed.\n"
+            "be reused before it is released, of which blob, or that it was removed, and the PID namespace\n"
+            "that the pid is of. Several views may be on the same bytes. Views of a dead process are cleared\n"
+            "with it: see 'onecopy clients'. Values of up to about 2 KB are copied into their views, which\n"
+            "hold nothing and are not listed.\n"
             "\n"
             "  --json   one object with an array; bytes and seconds as numbers, null for a ref that is gone\n",
     .options = pins_options,

@@ -20,6 +20,12 @@
 #include "print.h"
 
 static int output_error; /* why something could not be written, as soon as that is known */
+static void (*screen_give_back)(void);
+
+void report_after(void (*give_back)(void))
+{
+    screen_give_back = give_back;
+}
 
 void output_flush(void)
 {
@@ -36,6 +42,8 @@ __attribute__((format(printf, 2, 0))) static void report_line(const char *hint, 
     if (vasprintf(&sentence, format, values) < 0)
         sentence = NULL;
     safe = sentence ? text_escape(sentence) : NULL; /* a name in it may be a stranger's */
+    if (screen_give_back)
+        screen_give_back();
     output_flush();
     fprintf(stderr, "onecopy: %s%s\n", safe ? safe : "out of memory", hint);
 }

@@ -11,6 +11,9 @@
 /* Prints "onecopy: " and the sentence to standard error. */
 __attribute__((format(printf, 1, 2))) void report(const char *format, ...);
 
+/* Has this be called before anything is reported, by who has taken the whole screen; NULL: nothing. */
+void report_after(void (*give_back)(void));
+
 /* As report(), with a hint at the command's help. Returns STATUS_USAGE. */
 __attribute__((format(printf, 2, 3))) enum status report_usage(const struct command *command, const char *format, ...);
 

@@ -1,6 +1,9 @@
 /*
  * Results as JSON, for programs: bytes, seconds and counts as plain numbers, nothing rounded. Names are those of files,
  * which need not be UTF-8, while all of JSON has to be.
+ *
+ * People look at it as well, and there is more than ASCII's control characters that a terminal obeys (see ../program's
+ * escape.c). So all that is not plain ASCII is written by its number.
  */
 #include <string.h>
 
@@ -31,17 +34,25 @@ json_t *json_of_seconds(uint64_t time_ns)
     return time_ns == ONECOPY_NEVER ? json_null() : json_real((double)time_ns / (double)NS_PER_SECOND);
 }
 
+/* Jansson takes DEL, which is always part of a string, for plain ASCII. */
+static void text_print(const char *text)
+{
+    for (const char *end; (end = strchr(text, 0x7f)); text = end + 1)
+        printf("%.*s\\u007f", (int)(end - text), text);
+    fputs(text, stdout);
+}
+
 enum status json_print(json_t *value)
 {
-    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    const size_t flags = JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15);
+    CLEANUP_FREE char *text = value ? json_dumps(value, flags) : NULL;
 
     json_decref(value);
     if (!text) {
         report("out of memory");
         return STATUS_FAILURE;
     }
-    fputs(text, stdout);
-    free(text);
+    text_print(text);
     return STATUS_OK;
 }
 

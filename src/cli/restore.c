@@ -352,8 +352,10 @@ static enum status evictions_count(struct restoring *restoring)
     struct onecopy_stat stat;
     int result = onecopy_stat(restoring->cache, &stat);
 
+    if (result < 0)
+        return report_failure(result, onecopy_path(restoring->cache));
     restoring->n_evicted = stat.evictions - restoring->evictions_before;
-    return result < 0 ? report_failure(result, onecopy_path(restoring->cache)) : STATUS_OK;
+    return STATUS_OK;
 }
 
 static void remark_print(uint64_t n, const char *remark)
@@ -376,13 +378,13 @@ static enum status restored_print(const struct restoring *restoring)
                       (json_int_t)restoring->n_entries, "bytes", (json_int_t)restoring->n_bytes, "already_there",
                       (json_int_t)restoring->n_present, "expired", (json_int_t)restoring->n_expired, "evicted",
                       (json_int_t)restoring->n_evicted, "refs_changed", (json_int_t)restoring->n_refs_changed));
-    printf("%s blobs and %s entries %s, %s read\n", text_of_number(restoring->n_blobs, blobs),
-           text_of_number(restoring->n_entries, entries), restoring->is_checking ? "found sound" : "restored",
-           text_of_bytes(restoring->n_bytes, bytes));
-    remark_print(restoring->n_present, "entries were there already, and stay (see --replace)");
+    printf("%s and %s %s, %s read\n", text_of_count(restoring->n_blobs, "blob", "blobs", blobs),
+           text_of_count(restoring->n_entries, "entry", "entries", entries),
+           restoring->is_checking ? "found sound" : "restored", text_of_bytes(restoring->n_bytes, bytes));
+    remark_print(restoring->n_present, "already there, unchanged (see --replace)");
     remark_print(restoring->n_expired, "had expired since the dump");
     remark_print(restoring->n_evicted, "made room for others: the environment is smaller than what is stored");
-    remark_print(restoring->n_refs_changed, "values have another ref here (see --refs)");
+    remark_print(restoring->n_refs_changed, "with another ref here (see --refs)");
     return STATUS_OK;
 }
 

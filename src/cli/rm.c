@@ -1,38 +1,27 @@
-/*
- * The command `rm`: removes blobs. All refs are read before the first is removed, so that a mistyped one leaves
- * everything in place. One that is not stored is reported and does not keep the others from being removed; the exit
- * status is that of the worst.
- */
+/* The command `rm`: removes blobs. How several are gone through is refs.c's. */
 #include <limits.h>
 
 #include "cleanup.h"
 #include "commands.h"
-#include "print.h"
+#include "refs.h"
+
+static int blob_remove(onecopy *cache, const onecopy_ref *ref, const void *context)
+{
+    (void)context;
+    return onecopy_remove(cache, ref);
+}
 
 static enum status rm_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
-    enum status worst;
-    onecopy_ref ref;
+    enum status status;
 
     if (!arguments_read(arguments))
         return arguments->status;
-    for (int i = 0; i < arguments->n_operands; i++)
-        if (argument_ref(arguments->operands[i], &ref) != STATUS_OK)
-            return STATUS_USAGE;
-    worst = environment_open_existing(arguments, false, &cache);
-    if (worst != STATUS_OK)
-        return worst;
-    for (int i = 0; i < arguments->n_operands; i++) {
-        enum status status = argument_ref(arguments->operands[i], &ref);
-        int result = onecopy_remove(cache, &ref);
-
-        if (result < 0)
-            status = report_failure(result, arguments->operands[i]);
-        if (status > worst)
-            worst = status;
-    }
-    return worst;
+    status = refs_check(arguments);
+    if (status == STATUS_OK)
+        status = environment_open_existing(arguments, false, &cache);
+    return status == STATUS_OK ? refs_visit(arguments, cache, blob_remove, NULL) : status;
 }
 
 static const struct option rm_options[] = {OPTIONS_COMMON};

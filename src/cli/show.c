@@ -14,7 +14,7 @@
 #include "item_columns.h"
 #include "sample.h"
 
-enum { SAMPLE_BYTES = 256, MAX_SAMPLE_BYTES = 1 << 20, MAX_CLAIMS = 1024, MAX_ENTRIES_SHOWN = 20 };
+enum { SAMPLE_BYTES = 256, MAX_SAMPLE_BYTES = 1 << 20, MAX_ENTRIES_SHOWN = 20 };
 
 struct shown {
     onecopy *cache;
@@ -71,7 +71,13 @@ static enum status entries_find(struct shown *shown)
     return result < 0 && result != ONECOPY_ENOTFOUND ? report_failure(result, onecopy_path(shown->cache)) : STATUS_OK;
 }
 
-/* Claims have the first bytes of a key alone; with its length and its cache, that is as good as the key. */
+/* Whether the claims have all of the key: of a longer one, only the first bytes. */
+static bool is_key_whole(const struct item *item)
+{
+    return item->key_bytes <= sizeof((struct onecopy_claim_info *)0)->key;
+}
+
+/* By cache, length and first bytes, which two long keys may have in common: see is_key_whole(). */
 static bool is_of_key(const struct onecopy_claim_info *claim, const struct item *item)
 {
     size_t n = item->key_bytes < sizeof claim->key ? item->key_bytes : sizeof claim->key;
@@ -82,20 +88,15 @@ static bool is_of_key(const struct onecopy_claim_info *claim, const struct item 
 
 static enum status claim_find(struct shown *shown)
 {
-    CLEANUP_FREE struct onecopy_claim_info *claims = calloc(MAX_CLAIMS, sizeof *claims);
-    size_t n;
-    int result;
+    CLEANUP_FREE struct onecopy_claim_info *claims = NULL;
+    size_t n = 0;
+    enum status status = claims_list(shown->cache, &claims, &n);
 
-    if (!claims)
-        return report_system("show");
-    result = onecopy_claims(shown->cache, claims, MAX_CLAIMS, &n);
-    if (result < 0)
-        return report_failure(result, onecopy_path(shown->cache));
-    for (size_t i = 0; i < n && i < MAX_CLAIMS && !shown->is_claimed; i++) {
+    for (size_t i = 0; i < n && status == STATUS_OK && !shown->is_claimed; i++) {
         shown->is_claimed = is_of_key(&claims[i], &shown->item);
         shown->claim = claims[i];
     }
-    return STATUS_OK;
+    return status;
 }
 
 /* What is gone again meanwhile, or has lost its value, is shown without its bytes. */
@@ -178,7 +179,7 @@ static void claim_print(const struct shown *shown)
 {
     if (!shown->is_claimed)
         return;
-    puts("Being computed by");
+    puts(is_key_whole(&shown->item) ? "Being computed by" : "Being computed, or another that begins alike, by");
     process_print(client_find(shown->viewers.clients, shown->viewers.n_clients, shown->claim.client),
                   shown->claim.since_ns, shown->telling.now_ns);
 }

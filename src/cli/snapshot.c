@@ -8,22 +8,6 @@
 #include "cleanup.h"
 #include "holders.h"
 
-static enum status claims_list(onecopy *cache, struct snapshot *snapshot)
-{
-    enum { MAX_CLAIMS = 1024 }; /* as the library has it */
-    size_t n;
-    int result;
-
-    snapshot->claims = calloc(MAX_CLAIMS, sizeof *snapshot->claims);
-    if (!snapshot->claims)
-        return report_system("the list of claims");
-    result = onecopy_claims(cache, snapshot->claims, MAX_CLAIMS, &n);
-    if (result < 0)
-        return report_failure(result, onecopy_path(cache));
-    snapshot->n_claims = n < MAX_CLAIMS ? n : MAX_CLAIMS;
-    return STATUS_OK;
-}
-
 enum status snapshot_read(onecopy *cache, struct snapshot *snapshot)
 {
     enum status status;
@@ -42,7 +26,7 @@ enum status snapshot_read(onecopy *cache, struct snapshot *snapshot)
     if (status == STATUS_OK)
         status = clients_list(cache, &snapshot->clients, &snapshot->n_clients);
     if (status == STATUS_OK)
-        status = claims_list(cache, snapshot);
+        status = claims_list(cache, &snapshot->claims, &snapshot->n_claims);
     snapshot->now_ns = onecopy_now(cache);
     return status;
 }

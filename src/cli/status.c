@@ -11,8 +11,10 @@
 #include "cleanup.h"
 #include "colour.h"
 #include "commands.h"
+#include "escape.h"
 #include "holders.h"
 #include "table.h"
+#include "wrap.h"
 
 enum { BAR_COLUMNS = 40 };
 
@@ -170,11 +172,17 @@ static void clients_print(const struct snapshot *snapshot)
     char pins[TEXT_BYTES], bytes[TEXT_BYTES], age[TEXT_BYTES];
 
     heading_print("Processes");
-    printf("%" PRIu64 " beside this one", company.alive);
+    if (company.alive)
+        printf("%" PRIu64 " beside this one", company.alive);
+    else
+        fputs("none beside this one", stdout);
     if (company.dead)
         printf(", and %" PRIu64 " dead", company.dead);
-    printf("; %s view%s of %s", text_of_number(company.pins, pins), company.pins == 1 ? "" : "s",
-           text_of_bytes(snapshot->stat.pinned_bytes, bytes));
+    if (company.pins)
+        printf("; %s of %s", text_of_count(company.pins, "view", "views", pins),
+               text_of_bytes(snapshot->stat.pinned_bytes, bytes));
+    else
+        fputs("; no views", stdout);
     if (company.oldest) {
         printf(", the oldest for %s: pid %" PRId32 " (",
                text_of_age(span_between(company.oldest->oldest_pin_ns, snapshot->now_ns), age), company.oldest->pid);
@@ -191,33 +199,44 @@ static void janitor_print(const struct snapshot *snapshot)
 
     heading_print("Janitor");
     if (janitor->is_alive)
-        printf("pid %" PRId32 " for %s", (int32_t)janitor->pid,
-               text_of_age(span_between(janitor->started_ns, snapshot->now_ns), age));
+        printf("pid %" PRId32 " for %s, %s", (int32_t)janitor->pid,
+               text_of_age(span_between(janitor->started_ns, snapshot->now_ns), age),
+               text_of_count(janitor->passes, "pass", "passes", number));
     else
         fputs("none", stdout);
     if (janitor->passes > 0)
-        printf(", %s pass%s, the last %s ago in %s", text_of_number(janitor->passes, number),
-               janitor->passes == 1 ? "" : "es",
+        printf(", the last %s%s ago in %s", janitor->is_alive ? "" : "pass ",
                text_of_age(span_between(janitor->last_pass.began_ns, snapshot->now_ns), age),
                text_of_span(janitor->last_pass.duration_ns, took));
     putchar('\n');
 }
 
+static void problem_print(const struct verdict *problem)
+{
+    enum { INDENT = 4 };
+    CLEANUP_FREE char *sentence = text_escape(problem->sentence);
+
+    printf("  %s!%s %s: ", colour_begin(COLOUR_BAD), colour_end(), problem->check);
+    wrap_print(sentence ? sentence : "out of memory", INDENT + (int)strlen(problem->check) + 2, INDENT, wrap_columns());
+}
+
 static void verdicts_print(const struct verdicts *verdicts)
 {
+    char number[TEXT_BYTES];
+
     heading_print("Verdict");
     if (verdicts->n_problems == 0) {
         printf("%shealthy%s", colour_begin(COLOUR_GOOD), colour_end());
-        printf(verdicts->n_hints ? "; 'onecopy doctor' has %zu hint%s\n" : "\n", verdicts->n_hints,
-               verdicts->n_hints == 1 ? "" : "s");
+        if (verdicts->n_hints)
+            printf("; 'onecopy doctor' has %s", text_of_count(verdicts->n_hints, "hint", "hints", number));
+        putchar('\n');
         return;
     }
-    printf("%s%zu problem%s%s; 'onecopy doctor' says what can be done\n", colour_begin(COLOUR_BAD),
-           verdicts->n_problems, verdicts->n_problems == 1 ? "" : "s", colour_end());
+    printf("%s%s%s; 'onecopy doctor' says what can be done\n", colour_begin(COLOUR_BAD),
+           text_of_count(verdicts->n_problems, "problem", "problems", number), colour_end());
     for (size_t i = 0; i < verdicts->n; i++)
         if (verdicts->list[i].severity == SEVERITY_PROBLEM)
-            printf("  %s!%s %s: %s\n", colour_begin(COLOUR_BAD), colour_end(), verdicts->list[i].check,
-                   verdicts->list[i].sentence);
+            problem_print(&verdicts->list[i]);
 }
 
 /* ---- JSON ---- */

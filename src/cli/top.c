@@ -1,6 +1,6 @@
 /*
- * The command `top`: a full-screen view that is drawn anew each second, and at each key. Reading is top_data.c's,
- * drawing top_screen.c's; here are the loop and the keys.
+ * The command `top`: a full-screen view. It is read anew each second, and drawn at each key as well. Reading is
+ * top_data.c's, drawing top_screen.c's; here are the loop and the keys.
  *
  * Whatever ends it, the terminal is given back before anything is reported.
  */
@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "interrupt.h"
 #include "print.h"
+#include "steady.h"
 
 enum { KEY_ESCAPE = 27, KEY_DELETE = 127, PAGE_ROWS = 10 };
 
@@ -144,17 +145,20 @@ static void key_handle(struct watching *watching, int key)
 
 static enum status screen_watch(struct watching *watching)
 {
-    enum status status = top_read(watching->cache, &watching->choice, &watching->data);
+    uint64_t next_ns = clock_now() + watching->interval_ns;
+    enum status status = STATUS_OK;
 
     while (status == STATUS_OK && !watching->is_over && !is_interrupted()) {
         int key;
 
         screen_draw(&watching->data, &watching->choice, watching->is_typing ? watching->typed : NULL);
-        key = screen_key(watching->interval_ns);
+        key = screen_key(span_between(clock_now(), next_ns));
         if (key != ERR)
             key_handle(watching, key);
-        if (key == ERR || watching->data.walked_ns == 0)
-            status = top_read(watching->cache, &watching->choice, &watching->data);
+        if (clock_now() < next_ns && watching->data.walked_ns != 0)
+            continue;
+        status = top_read(watching->cache, &watching->choice, &watching->data);
+        next_ns = clock_now() + watching->interval_ns;
     }
     return status;
 }

@@ -35,7 +35,7 @@ struct top_data {
     struct cache_rates *cache_rates; /* of each of now.caches */
     struct ranking items;
     uint64_t n_items;   /* met, of which the ranking has the first */
-    uint64_t read_ns;   /* on the monotonic clock: the last reading */
+    uint64_t read_ns;   /* on the steady clock: the last reading */
     uint64_t walked_ns; /* and the last walk over items */
     uint64_t walk_takes_ns;
 };

@@ -4,22 +4,14 @@
  * takes a tenth of a processor at most.
  */
 #include <string.h>
-#include <time.h>
 
 #include "cleanup.h"
 #include "print.h"
+#include "steady.h"
 #include "top.h"
 
 /* Rates of less than this would jump: a key that asks for another list gets the figures that there are. */
 static const uint64_t least_ns = NS_PER_SECOND / 20;
-
-static uint64_t clock_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
 
 /* ---- rates ---- */
 
@@ -79,7 +71,7 @@ static int clients_compare(const void *one, const void *other)
 
 static enum status figures_read(onecopy *cache, struct top_data *data)
 {
-    uint64_t read_ns = clock_ns();
+    uint64_t read_ns = clock_now();
     enum status status;
 
     snapshot_free(&data->before);
@@ -124,14 +116,14 @@ static enum status items_walk(onecopy *cache, const struct top_choice *choice, s
 
 enum status top_read(onecopy *cache, const struct top_choice *choice, struct top_data *data)
 {
-    uint64_t begun_ns = clock_ns();
+    uint64_t begun_ns = clock_now();
     enum status status;
 
     if (data->walked_ns == 0 || begun_ns - data->walked_ns >= 10 * data->walk_takes_ns) {
         status = items_walk(cache, choice, data);
         if (status != STATUS_OK)
             return status;
-        data->walked_ns = clock_ns();
+        data->walked_ns = clock_now();
         data->walk_takes_ns = data->walked_ns - begun_ns;
     }
     if (data->now.path && begun_ns - data->read_ns < least_ns)

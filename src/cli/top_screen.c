@@ -36,6 +36,7 @@ bool screen_begin(void)
     screen = newterm(NULL, stdout, stdin);
     if (!screen)
         return false;
+    report_after(screen_end); /* on the screen of ours, a line would be gone with it */
     set_escdelay(ESCAPE_DELAY_MS);
     cbreak();
     noecho();
@@ -50,6 +51,7 @@ bool screen_begin(void)
 
 void screen_end(void)
 {
+    report_after(NULL);
     if (!screen)
         return;
     endwin();
@@ -214,10 +216,13 @@ static void caches_draw(const struct top_data *data, struct place place)
         const struct onecopy_cache_stat *stat = &data->now.caches[place.first + i];
         const struct cache_rates *rates = &data->cache_rates[place.first + i];
         char size[TEXT_BYTES], bytes[TEXT_BYTES], hits[TEXT_BYTES], sets[TEXT_BYTES], evictions[TEXT_BYTES];
+        char hit_rate[TEXT_BYTES] = "-";
 
+        if (stat->total_requests)
+            snprintf(hit_rate, sizeof hit_rate, "%.1f%%", stat->hit_rate_percent);
         row_print(place.row + 1 + (int)i, rates->evictions > 0 ? LOOK_WARNING : LOOK_PLAIN,
-                  "%-14s  %10s  %8s  %5.1f%%  %7.1f%%  %6s %6s  %7s", stat->name, text_of_number(stat->size, size),
-                  text_of_bytes(stat->bytes, bytes), stat->utilization_percent, stat->hit_rate_percent,
+                  "%-14s  %10s  %8s  %5.1f%%  %8s  %6s %6s  %7s", stat->name, text_of_number(stat->size, size),
+                  text_of_bytes(stat->bytes, bytes), stat->utilization_percent, hit_rate,
                   text_of_rate(rates->hits, hits), text_of_rate(rates->sets, sets),
                   text_of_rate(rates->evictions, evictions));
     }

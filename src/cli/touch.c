@@ -1,28 +1,15 @@
-/*
- * The command `touch`: has blobs count as used now, and live on. As `rm` does, it reads all refs before the first is
- * touched, and goes on after one that is not there.
- */
+/* The command `touch`: has blobs count as used now, and live on. How several are gone through is refs.c's. */
 #include <limits.h>
 
 #include "cleanup.h"
 #include "commands.h"
-#include "print.h"
+#include "refs.h"
 
-static enum status blobs_touch(onecopy *cache, const struct arguments *arguments, uint64_t ttl_ns)
+static int blob_touch(onecopy *cache, const onecopy_ref *ref, const void *context)
 {
-    enum status worst = STATUS_OK;
-    onecopy_ref ref;
+    const uint64_t *ttl_ns = context;
 
-    for (int i = 0; i < arguments->n_operands; i++) {
-        enum status status = argument_ref(arguments->operands[i], &ref);
-        int result = onecopy_touch(cache, &ref, ttl_ns);
-
-        if (result < 0)
-            status = report_failure(result, arguments->operands[i]);
-        if (status > worst)
-            worst = status;
-    }
-    return worst;
+    return onecopy_touch(cache, ref, *ttl_ns);
 }
 
 static enum status touch_run(struct arguments *arguments)
@@ -30,7 +17,6 @@ static enum status touch_run(struct arguments *arguments)
     CLEANUP_CACHE onecopy *cache = NULL;
     uint64_t ttl_ns = ONECOPY_UNSET;
     enum status status;
-    onecopy_ref ref;
     int option;
 
     while ((option = arguments_next(arguments)) > 0)
@@ -38,11 +24,10 @@ static enum status touch_run(struct arguments *arguments)
             return STATUS_USAGE;
     if (option < 0)
         return arguments->status;
-    for (int i = 0; i < arguments->n_operands; i++)
-        if (argument_ref(arguments->operands[i], &ref) != STATUS_OK)
-            return STATUS_USAGE;
-    status = environment_open_existing(arguments, true, &cache);
-    return status == STATUS_OK ? blobs_touch(cache, arguments, ttl_ns) : status;
+    status = refs_check(arguments);
+    if (status == STATUS_OK)
+        status = environment_open_existing(arguments, true, &cache);
+    return status == STATUS_OK ? refs_visit(arguments, cache, blob_touch, &ttl_ns) : status;
 }
 
 static const struct option touch_options[] = {{"ttl", required_argument, NULL, 't'}, OPTIONS_COMMON};

@@ -2,6 +2,8 @@
  * The command `verify`: compares all that is stored with what was put, and the environment's tables with each other. It
  * says what it finds as it goes, and at the end how much it has looked at. An index that is too damaged to be opened is
  * what it was asked about as well, so that is an answer and no failure.
+ *
+ * It may take minutes, and who does not want to wait for the end presses Ctrl-C: what was found up to there is told.
  */
 #include <inttypes.h>
 
@@ -9,6 +11,7 @@
 #include "colour.h"
 #include "commands.h"
 #include "escape.h"
+#include "interrupt.h"
 #include "print_json.h"
 #include "progress.h"
 #include "words.h"
@@ -32,7 +35,7 @@ static bool progress_told(void *context, uint64_t done_bytes, uint64_t total_byt
     struct verification *verification = context;
 
     progress_show(&verification->progress, done_bytes, total_bytes);
-    return ferror(stdout) != 0; /* nobody reads on */
+    return ferror(stdout) != 0 || is_interrupted(); /* nobody reads on, or wants to */
 }
 
 static void finding_print(const struct onecopy_finding *finding)
@@ -73,19 +76,18 @@ static void report_print(onecopy *cache, const struct onecopy_verify_report *rep
     char blobs[TEXT_BYTES], entries[TEXT_BYTES], bytes[TEXT_BYTES], findings[TEXT_BYTES], orphans[TEXT_BYTES];
 
     print_name(onecopy_path(cache));
-    printf(": %s blob%s and %s entr%s, %s compared with their hashes; %s%s finding%s%s",
-           text_of_number(report->blobs, blobs), report->blobs == 1 ? "" : "s",
-           text_of_number(report->entries, entries), report->entries == 1 ? "y" : "ies",
-           text_of_bytes(report->bytes, bytes), colour_begin(report->n_findings ? COLOUR_BAD : COLOUR_GOOD),
-           report->n_findings ? text_of_number(report->n_findings, findings) : "no", report->n_findings == 1 ? "" : "s",
+    printf(": %s and %s, %s compared with their hashes; %s%s%s", text_of_count(report->blobs, "blob", "blobs", blobs),
+           text_of_count(report->entries, "entry", "entries", entries), text_of_bytes(report->bytes, bytes),
+           colour_begin(report->n_findings ? COLOUR_BAD : COLOUR_GOOD),
+           report->n_findings ? text_of_count(report->n_findings, "finding", "findings", findings) : "no findings",
            colour_end());
     if (report->findings[ONECOPY_FINDING_ORPHAN])
         printf("; %s whose blob is gone, which is no damage",
                text_of_number(report->findings[ONECOPY_FINDING_ORPHAN], orphans));
     putchar('\n');
     if (report->dropped_blobs || report->dropped_entries)
-        printf("removed: %s blobs and %s entries\n", text_of_number(report->dropped_blobs, blobs),
-               text_of_number(report->dropped_entries, entries));
+        printf("removed: %s and %s\n", text_of_count(report->dropped_blobs, "blob", "blobs", blobs),
+               text_of_count(report->dropped_entries, "entry", "entries", entries));
     if (report->is_rebuilt)
         puts("the state and the free space were made anew from the index");
     if (report->is_partial)
@@ -137,25 +139,20 @@ static enum status environment_verify(onecopy *cache, struct verification *verif
     return status == STATUS_OK && verification->report.n_findings > 0 ? STATUS_PROBLEMS : status;
 }
 
-/* Opens it like any client for a repair, or only to look. */
-static enum status environment_open_to_verify(const struct arguments *arguments, bool is_repair, onecopy **cache)
+/* Opens it like any client for a repair, or only to look. One that is too damaged for either has a problem. */
+static enum status environment_open_to_verify(const char *path, bool is_repair, onecopy **cache)
 {
-    enum status status;
-    int result;
+    int result = is_repair ? environment_try_to_change(path, cache) : environment_try_to_look(path, cache);
+    enum status status = result < 0 ? report_opening(result, path) : STATUS_OK;
 
-    if (is_repair)
-        return environment_open_existing(arguments, false, cache);
-    result = environment_try_to_look(arguments->environment, cache);
-    if (result == ONECOPY_OK)
-        return STATUS_OK;
-    status = report_opening(result, arguments->environment);
-    return result == ONECOPY_ECORRUPT ? STATUS_PROBLEMS : status;
+    return result == ONECOPY_ECORRUPT || result == ONECOPY_EFORMAT ? STATUS_PROBLEMS : status;
 }
 
 static enum status verify_run(struct arguments *arguments)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
     __attribute__((cleanup(verification_free))) struct verification verification = {.progress.what = "verifying"};
+    onecopy_canceller *canceller;
     enum status status;
     int option;
 
@@ -172,8 +169,15 @@ static enum status verify_run(struct arguments *arguments)
     verification.options.progress = progress_told;
     verification.options.finding = finding_told;
     verification.findings = json_array();
-    status = environment_open_to_verify(arguments, verification.options.repair, &cache);
-    return status == STATUS_OK ? environment_verify(cache, &verification) : status;
+    status = interrupt_catch(&canceller);
+    if (status == STATUS_OK)
+        status = environment_open_to_verify(arguments->environment, verification.options.repair, &cache);
+    if (status == STATUS_OK)
+        status = environment_verify(cache, &verification);
+    cache = onecopy_close(cache);
+    if (is_interrupted())
+        interrupt_obey();
+    return status;
 }
 
 static const struct option verify_options[] = {

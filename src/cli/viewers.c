@@ -19,12 +19,18 @@ static int blobs_compare(const void *one, const void *other)
     return order ? order : (first->client > second->client) - (first->client < second->client);
 }
 
-enum status viewers_read(onecopy *cache, struct viewers *viewers)
+/* The clients after the views, so that whoever took a view is listed. */
+enum status viewers_read_by_age(onecopy *cache, struct viewers *viewers)
 {
     enum status status = pins_list(cache, &viewers->pins, &viewers->n_pins);
 
-    if (status == STATUS_OK)
-        status = clients_list(cache, &viewers->clients, &viewers->n_clients);
+    return status == STATUS_OK ? clients_list(cache, &viewers->clients, &viewers->n_clients) : status;
+}
+
+enum status viewers_read(onecopy *cache, struct viewers *viewers)
+{
+    enum status status = viewers_read_by_age(cache, viewers);
+
     if (status == STATUS_OK)
         qsort(viewers->pins, viewers->n_pins, sizeof *viewers->pins, blobs_compare);
     return status;

@@ -15,6 +15,9 @@ struct viewers {
 /* Reads who has what in view. Begins as zeros. A failure is reported. */
 enum status viewers_read(onecopy *cache, struct viewers *viewers);
 
+/* The same, with the oldest views first, which cannot be asked for a blob. */
+enum status viewers_read_by_age(onecopy *cache, struct viewers *viewers);
+
 void viewers_free(struct viewers *viewers);
 #define CLEANUP_VIEWERS __attribute__((cleanup(viewers_free)))
 

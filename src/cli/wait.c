@@ -1,10 +1,12 @@
 /*
  * The command `wait`: sleeps until somebody has set an entry to a final status, and then does what `get` does. The
- * cache need not be there yet; the environment has to be.
+ * cache need not be there yet; the environment has to be. Who gets tired of waiting and presses Ctrl-C leaves no dead
+ * client behind.
  */
 #include "cleanup.h"
 #include "commands.h"
 #include "escape.h"
+#include "interrupt.h"
 #include "output.h"
 #include "print.h"
 
@@ -18,31 +20,47 @@ static enum status timeout_report(const onecopy_key *key, uint64_t timeout_ns)
     return STATUS_NOT_FOUND;
 }
 
-static enum status wait_run(struct arguments *arguments)
+struct asked {
+    struct output output;
+    uint64_t timeout_ns;
+};
+
+static enum status entry_await(const struct arguments *arguments, const struct asked *asked)
 {
     CLEANUP_CACHE onecopy *cache = NULL;
     CLEANUP_ENTRY struct onecopy_entry entry = {0};
-    struct output output = {0};
-    uint64_t timeout_ns = ONECOPY_FOREVER;
+    onecopy_canceller *canceller;
     onecopy_key key;
-    enum status status;
-    int option, result;
+    enum status status = argument_key(arguments, &key);
+    int result;
 
-    while ((option = arguments_next(arguments)) > 0)
-        if (!output_option(&output, arguments, option) &&
-            argument_duration("--timeout", arguments->value, &timeout_ns) != STATUS_OK)
-            return STATUS_USAGE;
-    if (option < 0)
-        return arguments->status;
-    status = argument_key(arguments, &key);
+    if (status == STATUS_OK)
+        status = interrupt_catch(&canceller);
     if (status == STATUS_OK)
         status = environment_open_existing(arguments, true, &cache);
     if (status != STATUS_OK)
         return status;
-    result = onecopy_wait(cache, &key, timeout_ns, NULL, &entry);
+    result = onecopy_wait(cache, &key, asked->timeout_ns, canceller, &entry);
+    interrupt_release(); /* who reads a long value slowly can be interrupted as by `get` */
+    if (result == ONECOPY_ECANCELLED) {
+        cache = onecopy_close(cache);
+        interrupt_obey();
+    }
     if (result == ONECOPY_ETIMEOUT)
-        return timeout_report(&key, timeout_ns);
-    return result < 0 ? report_failure(result, key.cache) : output_entry(&output, &key, &entry);
+        return timeout_report(&key, asked->timeout_ns);
+    return result < 0 ? report_failure(result, key.cache) : output_entry(&asked->output, &key, &entry);
+}
+
+static enum status wait_run(struct arguments *arguments)
+{
+    struct asked asked = {.timeout_ns = ONECOPY_FOREVER};
+    int option;
+
+    while ((option = arguments_next(arguments)) > 0)
+        if (!output_option(&asked.output, arguments, option) &&
+            argument_duration("--timeout", arguments->value, &asked.timeout_ns) != STATUS_OK)
+            return STATUS_USAGE;
+    return option < 0 ? arguments->status : entry_await(arguments, &asked);
 }
 
 static const struct option wait_options[] = {

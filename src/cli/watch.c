@@ -1,7 +1,7 @@
 /*
  * `stat --watch`: what happened a second, interval by interval. Intervals begin at fixed times, so that a slow terminal
- * makes none of them longer; rates are of the time that has really passed. Counters that were reset meanwhile count
- * from 0.
+ * makes none of them longer; rates are of the time that has really passed. Times that have passed while this process
+ * was stopped have no line: many of no length would follow at once. Counters that were reset meanwhile count from 0.
  */
 #include "watch.h"
 
@@ -120,7 +120,6 @@ enum status watch_run(onecopy *cache, const struct watch *watch)
     onecopy_canceller *canceller;
     struct sample before, after;
     enum status status = interrupt_catch(&canceller);
-    uint64_t next_ns = clock_now();
 
     if (status == STATUS_OK)
         status = sample_take(cache, watch->name, &before);
@@ -128,8 +127,8 @@ enum status watch_run(onecopy *cache, const struct watch *watch)
         if (!watch->is_json && n % LINES_OF_HEADING == 0 && (n == 0 || isatty(STDOUT_FILENO)))
             table_heading(columns, N_COLUMNS);
         output_flush();
-        next_ns += watch->interval_ns;
-        if (!interrupt_sleep_until(next_ns))
+        /* From now, however late it is: a rate over less than the interval would say less. */
+        if (!interrupt_sleep_until(clock_now() + watch->interval_ns))
             break;
         status = sample_take(cache, watch->name, &after);
         if (status == STATUS_OK)

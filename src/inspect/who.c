@@ -75,6 +75,7 @@ static bool client_read(const struct store *store, uint32_t number, struct oneco
                                       .is_alive = client_is_alive(&store->state, number, 0, store->client),
                                       .is_self = number == store->client,
                                       .is_read_only = load_relaxed(&record->is_read_only) != 0,
+                                      .handles = load_relaxed(&record->n_handles),
                                       .pid_namespace = record->pid_namespace,
                                       .since_ns = record->started_ns};
     memcpy(client->command, record->command, sizeof client->command - 1);

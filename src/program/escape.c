@@ -16,7 +16,7 @@ enum { ESCAPED_BYTES = 4, SHOWN_BYTES = 256 };
 
 static bool is_unseen(uint32_t character)
 {
-    return character < 0x20 || (character >= 0x7f && character < 0xa0) ||
+    return character < 0x20 || (character >= 0x7f && character < 0xa0) || character == 0x061c ||
            (character >= 0x200e && character <= 0x200f) || (character >= 0x2028 && character <= 0x202e) ||
            (character >= 0x2066 && character <= 0x2069);
 }

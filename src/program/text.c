@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns)
@@ -101,5 +102,13 @@ char *text_of_number(uint64_t number, char text[TEXT_BYTES])
         *end++ = digits[i];
     }
     *end = '\0';
+    return text;
+}
+
+char *text_of_count(uint64_t number, const char *one, const char *many, char text[TEXT_BYTES])
+{
+    size_t length = strlen(text_of_number(number, text));
+
+    snprintf(text + length, TEXT_BYTES - length, " %s", number == 1 ? one : many);
     return text;
 }

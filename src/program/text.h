@@ -10,7 +10,7 @@
 uint64_t span_between(uint64_t earlier_ns, uint64_t later_ns);
 
 /* Long enough for each of the texts below. */
-#define TEXT_BYTES 32
+#define TEXT_BYTES 48
 
 /* A size with three digits: "512 B", "1.5 GiB". Returns text. */
 char *text_of_bytes(uint64_t n_bytes, char text[TEXT_BYTES]);
@@ -32,5 +32,8 @@ char *text_of_percent(double percent, char text[TEXT_BYTES]);
 
 /* A number with its thousands set apart: "145,959,730". Returns text. */
 char *text_of_number(uint64_t number, char text[TEXT_BYTES]);
+
+/* The same with what is counted: "1 entry", "2,000 entries". Nouns of up to 16 bytes. Returns text. */
+char *text_of_count(uint64_t number, const char *one, const char *many, char text[TEXT_BYTES]);
 
 #endif

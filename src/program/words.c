@@ -31,3 +31,23 @@ const char *const finding_words[N_FINDING_WORDS] = {
 };
 
 static_assert(sizeof finding_words / sizeof *finding_words == (size_t)ONECOPY_FINDINGS, "a word for each kind");
+
+static const char *word_at(const char *const *words, uint32_t n_words, uint32_t number)
+{
+    return number < n_words ? words[number] : "unknown";
+}
+
+const char *status_word(uint32_t status)
+{
+    return word_at(status_words, N_STATUS_WORDS, status);
+}
+
+const char *policy_word(uint32_t policy)
+{
+    return word_at(policy_words, N_POLICY_WORDS, policy);
+}
+
+const char *residence_word(uint32_t residence)
+{
+    return word_at(residence_words, N_RESIDENCE_WORDS, residence);
+}

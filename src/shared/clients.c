@@ -159,6 +159,11 @@ void client_set_read_only(struct state *state, uint32_t client, bool is_read_onl
     store_relaxed(&state->clients[client].is_read_only, is_read_only ? 1U : 0U);
 }
 
+void client_set_handles(struct state *state, uint32_t client, uint64_t n)
+{
+    store_relaxed(&state->clients[client].n_handles, (uint32_t)n);
+}
+
 bool client_seize_dead(struct state *state, uint32_t client)
 {
     if (load_acquire(&state->clients[client].status) == CLIENT_FREE) /* a damaged status counts as live */

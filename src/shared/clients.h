@@ -30,9 +30,10 @@ bool clients_any_alive(int state_fd);
  */
 int client_register(struct state *state, int fd, uint32_t *client);
 
-/* Says who a client is: the calling process; and whether it is a reader only. */
+/* Says who a client is: the calling process; whether it is a reader only; and how many handles it has. */
 void client_describe(struct state *state, uint32_t client);
 void client_set_read_only(struct state *state, uint32_t client, bool is_read_only);
+void client_set_handles(struct state *state, uint32_t client, uint64_t n);
 
 /*
  * Takes over a client whose process is dead: true when there is one there and it is. The caller clears what it left,

@@ -231,7 +231,8 @@ struct client {
     _Atomic uint32_t cells_allocated;
     _Atomic uint32_t counter_pages;
     _Atomic uint32_t is_read_only; /* for people: it neither puts nor removes */
-    uint8_t reserved[60];
+    _Atomic uint32_t n_handles;    /* for people: that it has open; 0 when its last views are all that is left of it */
+    uint8_t reserved[56];
 };
 static_assert(sizeof(struct client) == 128, "shared layout");
 static_assert(offsetof(struct client, pid) == 32 && offsetof(struct client, cells_allocated) == 56, "shared layout");

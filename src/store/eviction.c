@@ -17,6 +17,7 @@
 #include "store/eviction.h"
 
 #include "base/error.h"
+#include "base/test_point.h"
 #include "shared/caches.h"
 #include "store/entry.h"
 
@@ -199,6 +200,7 @@ static void queue_refill(const struct eviction *eviction)
 
     queue->n_records = 0;
     atomic_signal_fence(memory_order_seq_cst); /* a process killed in here leaves it so */
+    TEST_POINT("queue_emptied");
     for (uint32_t i = 0; i < n_slots && i < state->max_slots; i++) {
         const struct slot *slot = &state->slots[i];
         struct queue_record record = {.slot = i,
@@ -218,11 +220,14 @@ static void queue_refill(const struct eviction *eviction)
     }
     if (n < n_max)
         heap_make(heap, n);
+    TEST_POINT("queue_chosen");
     heap_sort(heap, n);
     queue->next = 0;
     queue->cache = eviction->rule.cache;
     queue->policy = eviction->rule.policy;
+    TEST_POINT("queue_described");
     queue->n_records = (uint32_t)n;
+    TEST_POINT("queue_filled");
 }
 
 /* Whether a candidate that was found some time ago still is one. */
@@ -245,6 +250,7 @@ static bool queue_next(const struct eviction *eviction, struct queue_record *can
         return false;
     while (queue->next < queue->n_records && queue->next < eviction->store->state.queue_records) {
         *candidate = queue->records[queue->next++];
+        TEST_POINT("candidate_taken");
         if (candidate_is_good(eviction, candidate))
             return true;
     }
@@ -334,9 +340,12 @@ void eviction_note(struct store *store, uint32_t cache, uint32_t slot)
     atomic_signal_fence(memory_order_seq_cst);
     if (queue->n_records == state->queue_records)
         queue->n_records--;
+    TEST_POINT("queue_shortened");
     memmove(&queue->records[at + 1], &queue->records[at], (queue->n_records - at) * sizeof *queue->records);
+    TEST_POINT("queue_moved");
     queue->records[at] = (struct queue_record){.slot = slot, .accessed_ns = expires_ns};
     queue->n_records++;
+    TEST_POINT("queue_noted");
 }
 
 static int entry_evict(struct eviction *eviction, uint32_t number)

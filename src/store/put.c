@@ -215,6 +215,7 @@ static int blob_file(const struct put *put, struct index_write *write, uint64_t 
     if (result < 0)
         return result;
     add_relaxed(&totals->entries, 1U);
+    TEST_POINT("blob_counting");
     add_relaxed(&totals->content_bytes, record.length_bytes);
     TEST_POINT("blob_counted");
     if (put->place) {

@@ -10,6 +10,7 @@
 #include "shared/claims.h"
 #include "shared/clients.h"
 #include "shared/janitor.h"
+#include "store/budget.h"
 #include "store/rebuild.h"
 
 /* Extents returned in one transaction. */
@@ -31,10 +32,8 @@ static int pending_return(struct store *store, struct index_write *write, const 
         result = index_extent_free(write, temperature, pending->extent);
     if (result < 0)
         return result;
-    subtract_relaxed(pending->kind == PENDING_PUNCH ? &totals->punching_pages : &totals->pending_pages,
-                     pending->extent.n_pages);
-    TEST_POINT("pending_moving");
-    add_relaxed(temperature == WARM ? &totals->warm_pages : &totals->cold_pages, pending->extent.n_pages);
+    totals_move(pending->kind == PENDING_PUNCH ? &totals->punching_pages : &totals->pending_pages,
+                temperature == WARM ? &totals->warm_pages : &totals->cold_pages, pending->extent.n_pages);
     return ONECOPY_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/test_point.h"
 #include "shared/caches.h"
+#include "store/budget.h"
 
 /* Extents looked at in limbo in one transaction, as a rule; and those that may leave it beside what is removed. */
 #define LIMBO_BATCH     64U
@@ -27,6 +28,7 @@ int removal_add(struct store *store, struct index_write *write, const onecopy_re
         return result == ONECOPY_ENOTFOUND ? error_set(ONECOPY_ECORRUPT, "the index has lost a blob") : result;
     TEST_POINT("blob_deleted");
     subtract_relaxed(&totals->entries, 1U);
+    TEST_POINT("removal_counting");
     subtract_relaxed(&totals->content_bytes, record->length_bytes);
     if (record->flags & SLOT_IS_ARGUMENT)
         cache_change(&store->state, CACHE_ARGUMENTS, CACHE_LOSES, ONECOPY_SUCCESS, record->length_bytes);
@@ -59,8 +61,7 @@ static int limbo_leave(struct store *store, struct index_write *write, struct ex
     if (result < 0)
         return result;
     TEST_POINT("limbo_extent_freed");
-    subtract_relaxed(&totals->limbo_pages, extent.n_pages);
-    add_relaxed(&totals->warm_pages, extent.n_pages);
+    totals_move(&totals->limbo_pages, &totals->warm_pages, extent.n_pages);
     return ONECOPY_OK;
 }
 
@@ -119,8 +120,7 @@ static int extents_settle(struct store *store, struct index_write *write, const 
         if (result < 0)
             return result;
         TEST_POINT("extent_settled");
-        subtract_relaxed(&totals->live_pages, extent.n_pages);
-        add_relaxed(is_pinned ? &totals->limbo_pages : &totals->warm_pages, extent.n_pages);
+        totals_move(&totals->live_pages, is_pinned ? &totals->limbo_pages : &totals->warm_pages, extent.n_pages);
     }
     return ONECOPY_OK;
 }

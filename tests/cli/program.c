@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <ftw.h>
+#include <pty.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -169,10 +170,10 @@ void files_compare(const char *one, const char *other)
     ck_assert(memcmp(bytes_of_one, bytes_of_other, n_one) == 0);
 }
 
-/* Signals as a login shell would pass them on, whatever the tests were started by. */
-static struct program process_start(const char *path, const char *const *words)
+/* Signals as a login shell would pass them on, whatever the tests were started by. out: the program's from then on. */
+static struct program process_start(int out, const char *path, const char *const *words)
 {
-    struct program program = {.out = memfd_create("out", MFD_CLOEXEC), .err = memfd_create("err", MFD_CLOEXEC)};
+    struct program program = {.out = out, .err = memfd_create("err", MFD_CLOEXEC)};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t all, none;
@@ -196,7 +197,7 @@ static struct program process_start(const char *path, const char *const *words)
     return program;
 }
 
-static struct program named_start(const struct named *named, const char *const *words)
+static struct program named_start_to(int out, const struct named *named, const char *const *words)
 {
     const char *with_name[32] = {named->name};
     size_t n = 1;
@@ -205,7 +206,12 @@ static struct program named_start(const struct named *named, const char *const *
         ck_assert_uint_lt(n, 31);
         with_name[n++] = *words++;
     }
-    return process_start(named_path(named), with_name);
+    return process_start(out, named_path(named), with_name);
+}
+
+static struct program named_start(const struct named *named, const char *const *words)
+{
+    return named_start_to(memfd_create("out", MFD_CLOEXEC), named, words);
 }
 
 struct program program_start(const char *const *words)
@@ -250,20 +256,72 @@ struct outcome program_run(const char *const *words)
     return program_wait(program_start(words));
 }
 
-struct outcome shell_run(const char *line)
+/* What comes out of a terminal until nobody has it open any more, as a file. */
+static int terminal_read(int terminal)
+{
+    int file = memfd_create("out", MFD_CLOEXEC);
+    char bytes[4096];
+    ssize_t n;
+
+    ck_assert_int_ge(file, 0);
+    while ((n = read(terminal, bytes, sizeof bytes)) > 0)
+        ck_assert_int_eq(write(file, bytes, (size_t)n), n);
+    close(terminal);
+    return file;
+}
+
+/* A terminal of 80x24: the end from which a program's output is read. */
+static int terminal_open(int *its_end)
+{
+    const struct winsize size = {.ws_row = 24, .ws_col = 80};
+    int terminal;
+
+    ck_assert_int_eq(openpty(&terminal, its_end, NULL, NULL, &size), 0);
+    fcntl(terminal, F_SETFD, FD_CLOEXEC);
+    return terminal;
+}
+
+/* Waits for a program that writes to its end of a terminal. */
+static struct outcome terminal_wait_for(struct program program, int terminal)
+{
+    close(program.out);
+    program.out = terminal_read(terminal);
+    return program_wait(program);
+}
+
+struct outcome program_run_on_terminal(const char *const *words)
+{
+    int its_end, terminal = terminal_open(&its_end);
+
+    return terminal_wait_for(named_start_to(its_end, &the_program, words), terminal);
+}
+
+static struct program shell_start_to(int out, const char *line)
 {
     static const char beginning[] = "onecopy() { \"$ONECOPY_BIN\" \"$@\"; }\n";
     char *script;
-    struct outcome outcome;
+    struct program program;
 
     ck_assert_int_gt(asprintf(&script, "%s%s", beginning, line), 0);
     setenv(the_program.variable, named_path(&the_program), 0);
     setenv(the_daemon.variable, named_path(&the_daemon), 0);
     setenv("ONECOPY_PATH", cache, 1);
-    outcome = program_wait(process_start("/bin/sh", (const char *const[]){"sh", "-c", script, NULL}));
+    program = process_start(out, "/bin/sh", (const char *const[]){"sh", "-c", script, NULL});
     unsetenv("ONECOPY_PATH");
     free(script);
-    return outcome;
+    return program;
+}
+
+struct outcome shell_run(const char *line)
+{
+    return program_wait(shell_start_to(memfd_create("out", MFD_CLOEXEC), line));
+}
+
+struct outcome shell_run_on_terminal(const char *line)
+{
+    int its_end, terminal = terminal_open(&its_end);
+
+    return terminal_wait_for(shell_start_to(its_end, line), terminal);
 }
 
 void expect_success(struct outcome outcome)

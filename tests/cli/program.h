@@ -46,6 +46,9 @@ struct outcome program_run(const char *const *words);
 /* The same in the test's environment. */
 #define RUN_IN_CACHE(...) RUN("-e", cache, __VA_ARGS__)
 
+/* The same with standard output a terminal of 80x24, as bytes that it was sent; input and standard error are none. */
+struct outcome program_run_on_terminal(const char *const *words);
+
 /* Starts it and does not wait; program_wait() does, and gives its outcome. */
 struct program {
     pid_t pid;
@@ -66,6 +69,7 @@ const char *program_has_printed(struct program program);
  * $PLACE its directory.
  */
 struct outcome shell_run(const char *line);
+struct outcome shell_run_on_terminal(const char *line);
 
 /* Asserts that it exited with 0 and said nothing on standard error. */
 void expect_success(struct outcome outcome);

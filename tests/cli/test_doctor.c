@@ -79,6 +79,30 @@ START_TEST(for_people_a_verdict_is_a_sentence_and_a_remedy)
 }
 END_TEST
 
+START_TEST(on_a_terminal_sentences_are_broken_between_words_at_its_width)
+{
+    struct outcome outcome;
+    size_t n_lines = 0, length;
+
+    expect_success(RUN("init", cache));
+    file_make("cache/stranger", "", 0);
+    outcome = program_run_on_terminal((const char *const[]){"-e", cache, "--color=never", "doctor", NULL});
+    ck_assert_int_eq(outcome.status, 0);
+    for (const char *line = outcome.out; *line; line += length + 1) {
+        length = strcspn(line, "\n");
+        ck_assert_msg(length <= 81, "%.*s", (int)length, line); /* with the terminal's return */
+        ck_assert_msg(strncmp(line, "hint  ", 6) == 0 || strncmp(line, "         ", 9) == 0 || *line == '\r' ||
+                          strncmp(line, cache, strlen(cache)) == 0,
+                      "%.*s", (int)length, line);
+        n_lines++;
+    }
+    ck_assert_uint_ge(n_lines, 8);
+    ck_assert_ptr_nonnull(strstr(outcome.out,
+                                 "hint     janitor: There is no janitor: sweeping, evicting and clearing up "
+                                 "after\r\n         dead processes"));
+}
+END_TEST
+
 START_TEST(without_an_environment_doctor_exits_1)
 {
     expect_error(RUN_IN_CACHE("doctor"), 1, cache);
@@ -666,6 +690,7 @@ SUITE(cli_doctor)
     TCase *hosts = case_make(suite, "doctor_host");
 
     tcase_add_test(whole, a_healthy_environment_is_told_to_be_so);
+    tcase_add_test(whole, on_a_terminal_sentences_are_broken_between_words_at_its_width);
     tcase_add_test(whole, for_people_a_verdict_is_a_sentence_and_a_remedy);
     tcase_add_test(whole, without_an_environment_doctor_exits_1);
     tcase_add_test(whole, what_cannot_be_opened_is_a_problem_like_others);

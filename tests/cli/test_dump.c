@@ -234,9 +234,9 @@ START_TEST(what_is_there_stays_unless_it_is_to_be_replaced)
                         "onecopy get jobs k; onecopy get jobs other");
     expect_success(outcome);
     ck_assert_str_eq(outcome.out, "0 blobs and 0 entries restored, 4 B read\n"
-                                  "  1 entries were there already, and stay (see --replace)\n"
+                                  "  1 already there, unchanged (see --replace)\n"
                                   "new\n"
-                                  "0 blobs and 1 entries restored, 4 B read\n"
+                                  "0 blobs and 1 entry restored, 4 B read\n"
                                   "old\n"
                                   "more\n");
 }
@@ -426,8 +426,8 @@ START_TEST(what_is_damaged_in_the_environment_is_named_and_left_out)
     arena_damage(place_file("bytes"));
     /* Bytes are checked after a time in which nobody had the environment open, as now. */
     outcome = shell_run("onecopy dump $PLACE/tar2; echo $?; onecopy restore --check $PLACE/tar2");
-    ck_assert_ptr_nonnull(strstr(outcome.out, "1 blobs and 2 entries"));
-    ck_assert_ptr_nonnull(strstr(outcome.out, "\n3\n1 blobs and 2 entries found sound"));
+    ck_assert_ptr_nonnull(strstr(outcome.out, "1 blob and 2 entries"));
+    ck_assert_ptr_nonnull(strstr(outcome.out, "\n3\n1 blob and 2 entries found sound"));
     ck_assert_ptr_nonnull(strstr(outcome.err, "were damaged"));
 }
 END_TEST

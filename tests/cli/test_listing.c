@@ -148,6 +148,24 @@ START_TEST(keys_of_any_bytes_are_shown_as_they_can_be_typed)
 }
 END_TEST
 
+START_TEST(nothing_is_printed_that_a_terminal_obeys)
+{
+    static const char type[] = "\302\23331m\342\200\256\330\234\177\177\303\244\342\200\254";
+    struct outcome shown;
+    json_t *list;
+
+    expect_success(RUN_IN_CACHE("set", "jobs", "k", "--content-type", type));
+    ck_assert_str_eq(ls_lines("jobs --format type --no-heading"),
+                     "\\xc2\\x9b31m\\xe2\\x80\\xae\\xd8\\x9c\\x7f\\x7f\303\244\\xe2\\x80\\xac\n");
+    shown = RUN_IN_CACHE("ls", "jobs", "--json");
+    for (const char *byte = shown.out; *byte; byte++)
+        ck_assert(*byte == '\n' || (*byte >= ' ' && *byte < '\177'));
+    list = json_parse(shown);
+    ck_assert_str_eq(json_string_value(json_object_get(entry_listed(list, "k"), "content_type")), type);
+    json_decref(list);
+}
+END_TEST
+
 START_TEST(what_has_expired_is_listed_when_asked_for_until_it_is_swept)
 {
     struct outcome gone;
@@ -172,6 +190,7 @@ START_TEST(what_makes_no_sense_exits_2)
     expect_error(RUN_IN_CACHE("ls", "--format", "ref", "--long"), 2, "--long");
     expect_error(RUN_IN_CACHE("ls", "--all", "x", "y"), 2, "--all");
     expect_error(RUN_IN_CACHE("ls", "bad/name"), 2, "CACHE");
+    expect_error(RUN_IN_CACHE("ls", "oc1:0*"), 2, "CACHE: 'oc1:0*' is no name of a cache; for the blobs");
     expect_error(RUN_IN_CACHE("ls", "nothing"), 1, "nothing");
 }
 END_TEST
@@ -250,6 +269,7 @@ SUITE(cli_listing)
     tcase_add_test(lists, what_is_in_view_is_listed_with_those_who_have_it);
     tcase_add_test(lists, entries_as_json_have_numbers_and_what_there_is_of_times);
     tcase_add_test(lists, keys_of_any_bytes_are_shown_as_they_can_be_typed);
+    tcase_add_test(lists, nothing_is_printed_that_a_terminal_obeys);
     tcase_add_test(lists, what_has_expired_is_listed_when_asked_for_until_it_is_swept);
     tcase_add_test(lists, what_makes_no_sense_exits_2);
     tcase_add_test(lists, every_column_can_be_had_long_or_by_name);

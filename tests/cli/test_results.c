@@ -3,6 +3,7 @@
  * in, a status is told, and what is absent, malformed or too late is said with the operand and the right exit status.
  */
 #include <onecopy.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,6 +96,8 @@ START_TEST(every_status_is_kept_and_told)
         snprintf(line, sizeof line, "%s\n", statuses[i]);
         expect_success(RUN_IN_CACHE("set", "results", "task", path, "--status", statuses[i]));
         expect_output(RUN_IN_CACHE("get", "results", "task", "--status"), line);
+        expect_output(RUN_IN_CACHE("get", "results", "task", "--status", "-o", place_file("status")), "");
+        ck_assert_str_eq(shell_run("cat $PLACE/status").out, line);
         if (strcmp(statuses[i], "success") == 0)
             expect_output(RUN_IN_CACHE("get", "results", "task"), "why");
         else
@@ -352,6 +355,19 @@ START_TEST(a_wait_that_takes_too_long_exits_1)
 }
 END_TEST
 
+START_TEST(an_interrupt_ends_a_wait_and_leaves_no_dead_process)
+{
+    struct program waiter;
+
+    expect_success(RUN_IN_CACHE("set", "results", "task", "--status", "running"));
+    waiter = program_start((const char *const[]){"-e", cache, "wait", "results", "task", NULL});
+    AWAIT(n_waits("results") > 0);
+    kill(waiter.pid, _i ? SIGTERM : SIGINT);
+    ck_assert_int_eq(program_wait(waiter).status, 128 + (_i ? SIGTERM : SIGINT));
+    ck_assert_ptr_null(strstr(RUN_IN_CACHE("clients").out, "dead"));
+}
+END_TEST
+
 START_TEST(a_wait_ends_with_its_cache)
 {
     struct program waiter;
@@ -482,6 +498,7 @@ SUITE(cli_results)
     tcase_add_test(waits, wait_sleeps_until_the_status_is_final);
     tcase_add_test(waits, wait_for_a_cache_that_is_not_made_yet_works);
     tcase_add_test(waits, a_wait_that_takes_too_long_exits_1);
+    tcase_add_loop_test(waits, an_interrupt_ends_a_wait_and_leaves_no_dead_process, 0, 2);
     tcase_add_test(waits, a_wait_ends_with_its_cache);
     suite_add_tcase(suite, waits);
 

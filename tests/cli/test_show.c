@@ -135,6 +135,21 @@ START_TEST(those_who_hold_and_compute_are_shown)
 }
 END_TEST
 
+START_TEST(a_claim_on_a_long_key_is_told_as_what_it_is_known_to_be)
+{
+    struct part *part = part_make();
+    struct process process;
+    struct outcome outcome;
+
+    part->claimed = "a-task-of-which-32-bytes-are-known-1";
+    process = part_start(part);
+    expect_success(shell_run("printf 1 | onecopy set jobs a-task-of-which-32-bytes-are-known-2"));
+    outcome = RUN_IN_CACHE("show", "jobs", "a-task-of-which-32-bytes-are-known-2");
+    ck_assert_ptr_nonnull(strstr(outcome.out, "Being computed, or another that begins alike, by\n"));
+    part_end(part, &process);
+}
+END_TEST
+
 START_TEST(showing_counts_as_no_access)
 {
     char ref[REF_BYTES];
@@ -275,6 +290,7 @@ START_TEST(a_limit_ends_following)
     expect_success(events);
     ck_assert_str_eq(events.out, "2\n");
     expect_error(RUN_IN_CACHE("events", "--recent"), 2, "--follow");
+    expect_error(RUN_IN_CACHE("events", "bad/name", "--follow"), 2, "CACHE: 'bad/name'");
 }
 END_TEST
 
@@ -311,6 +327,7 @@ SUITE(cli_show)
     tcase_add_test(shows, an_entry_is_shown_as_json_with_text_and_hex);
     tcase_add_test(shows, a_blob_is_shown_with_the_entries_that_have_it);
     tcase_add_test(shows, those_who_hold_and_compute_are_shown);
+    tcase_add_test(shows, a_claim_on_a_long_key_is_told_as_what_it_is_known_to_be);
     tcase_add_test(shows, showing_counts_as_no_access);
     tcase_add_test(shows, what_is_not_there_exits_1);
     tcase_add_test(shows, touch_extends_the_time_to_live_and_never_shortens_it);

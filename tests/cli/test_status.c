@@ -199,6 +199,19 @@ START_TEST(a_limit_that_is_too_small_is_found)
 }
 END_TEST
 
+START_TEST(a_limit_in_bytes_that_is_too_small_is_found)
+{
+    expect_success(RUN("init", cache, "--max-bytes", "8M"));
+    expect_success(
+        shell_run("for i in $(seq 60); do head -c 400000 /dev/urandom | onecopy put >>$PLACE/refs; done\n"
+                  "for ref in $(cat $PLACE/refs $PLACE/refs); do onecopy get $ref >$PLACE/out 2>&1; done; true"));
+    expect_words("status", "evictions: Cache args: 4");
+    expect_words("status", "hit-rate: Cache args: only 2");
+    expect_words("doctor", "Give the environment more room: destroy it and make it with a higher --max-bytes.");
+    expect_lines(words_of("pins"), (const char *const[]){"     PID  *", NULL}); /* nobody holds it */
+}
+END_TEST
+
 START_TEST(a_full_tmpfs_is_found)
 {
     if (!trial_mount(place_file("small"), "size=160m"))
@@ -269,6 +282,7 @@ SUITE(cli_status)
     tcase_add_test(cases, workers_that_were_killed_with_views_are_found);
     tcase_add_test(cases, one_worker_that_never_releases_is_found);
     tcase_add_test(cases, a_limit_that_is_too_small_is_found);
+    tcase_add_test(cases, a_limit_in_bytes_that_is_too_small_is_found);
     tcase_add_test(cases, a_full_tmpfs_is_found);
     tcase_add_test(cases, that_no_janitor_runs_is_found);
     tcase_add_test(cases, a_time_to_live_that_is_too_short_is_found);

@@ -2,9 +2,11 @@
  * put, get and rm: that bytes come back as they went in, whatever they are and wherever they come from, and how each of
  * the three says that something is not there or does not go.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/program.h"
@@ -77,6 +79,23 @@ START_TEST(put_reads_standard_input_for_a_dash_and_without_an_operand)
     ck_assert_uint_eq(outcome.out_bytes, 4 * 37);
     for (size_t i = 1; i < 4; i++)
         ck_assert(memcmp(outcome.out, outcome.out + i * 37, 37) == 0);
+}
+END_TEST
+
+START_TEST(an_input_that_does_not_block_is_waited_for)
+{
+    static const char *const commands[] = {"put", "set results k"};
+    char line[256];
+
+    ck_assert_int_eq(mkfifo(place_file("fifo"), 0600), 0);
+    ck_assert_int_eq(dup2(open(place_file("fifo"), O_RDONLY | O_NONBLOCK), 7), 7); /* the shell has it as well */
+    snprintf(line, sizeof line,
+             "exec 8>$PLACE/fifo\n"
+             "(until [ -e $ONECOPY_PATH/state ]; do sleep 0.02; done; printf late >&8) &\n"
+             "$ONECOPY_BIN %s <&7 8>&- >$PLACE/out & exec 8>&-; wait $!\n"
+             "onecopy ls args --format size --no-heading; onecopy ls results --format size --no-heading",
+             commands[_i]);
+    ck_assert_str_eq(shell_run(line).out, "     4 B\n");
 }
 END_TEST
 
@@ -262,6 +281,7 @@ SUITE(cli_store)
     tcase_add_test(round_trips, ten_megabytes_come_back);
     tcase_add_test(round_trips, ten_megabytes_through_pipes_come_back);
     tcase_add_test(round_trips, put_reads_standard_input_for_a_dash_and_without_an_operand);
+    tcase_add_loop_test(round_trips, an_input_that_does_not_block_is_waited_for, 0, 2);
     tcase_add_test(round_trips, the_same_bytes_have_the_same_ref_and_others_another);
     tcase_add_test(round_trips, the_environment_is_named_before_or_after_the_command_or_by_the_variable);
     suite_add_tcase(suite, round_trips);

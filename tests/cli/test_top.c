@@ -203,6 +203,22 @@ START_TEST(an_interrupt_ends_it_in_good_order)
 }
 END_TEST
 
+START_TEST(what_ends_it_is_told_on_the_screen_that_it_gives_back)
+{
+    struct outcome outcome = shell_run("export TERM=xterm\n"
+                                       "script -qec \"$ONECOPY_BIN top --every 200ms\" $PLACE/typescript </dev/null "
+                                       ">$PLACE/out &\n"
+                                       "until grep -q 'q quit' $PLACE/typescript; do sleep 0.05; done 2>$PLACE/err\n"
+                                       "onecopy destroy --yes --force $ONECOPY_PATH\n"
+                                       "wait $!\n"
+                                       "echo exit status $?\n"
+                                       "awk '/1049l/ { sub(/.*1049l/, \"\"); print }' $PLACE/typescript");
+
+    ck_assert_ptr_nonnull(strstr(outcome.out, "exit status 3"));
+    ck_assert_ptr_nonnull(strstr(outcome.out, "was removed"));
+}
+END_TEST
+
 START_TEST(without_a_terminal_it_says_what_else_there_is)
 {
     expect_error(RUN_IN_CACHE("top"), 2, "needs a terminal");
@@ -247,6 +263,7 @@ SUITE(cli_top)
     tcase_add_test(screens, it_shows_what_happens_meanwhile);
     tcase_add_test(screens, who_holds_most_is_listed_first);
     tcase_add_test(screens, an_interrupt_ends_it_in_good_order);
+    tcase_add_test(screens, what_ends_it_is_told_on_the_screen_that_it_gives_back);
     tcase_add_test(screens, without_a_terminal_it_says_what_else_there_is);
     tcase_add_test(screens, looking_on_changes_nothing);
     suite_add_tcase(suite, screens);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/json.h"
@@ -166,6 +167,47 @@ START_TEST(an_entry_whose_blob_is_gone_is_no_damage)
 }
 END_TEST
 
+/* A file of the environment, what happens to it, and what verify, --repair and verify again then exit with. */
+static const struct {
+    const char *line;
+    int status, repair_status, status_after;
+    const char *words; /* of doctor; NULL: it does not see it */
+} accidents[] = {
+    {"head -c 100000 /dev/urandom | dd of=data.mdb conv=notrunc", 4, 4, 4, "problem  format: "},
+    {"truncate -s 4096 data.mdb", 4, 4, 4, "problem  opening: "},
+    {"rm data.mdb", 4, 4, 4, "problem  opening: "},
+    {"head -c 300 /dev/urandom | dd of=lock.mdb conv=notrunc", 0, 0, 0, NULL},
+    {"truncate -s 0 lock.mdb", 0, 0, 0, NULL},
+    {"rm lock.mdb", 0, 0, 0, NULL},
+    {"head -c 100000 /dev/urandom | dd of=state conv=notrunc", 0, 0, 0, NULL},
+    {"truncate -s 4096 state", 0, 0, 0, NULL},
+    {"rm state", 0, 0, 0, NULL},
+    {"head -c 100000 /dev/urandom | dd of=arena conv=notrunc", 4, 4, 0, NULL},
+    {"truncate -s 4096 arena", 4, 4, 4, "problem  opening: "},
+    {"rm arena", 4, 4, 4, "problem  opening: "},
+};
+
+START_TEST(whatever_happens_to_a_file_is_mended_or_told)
+{
+    char line[200];
+    struct outcome outcome;
+
+    expect_success(RUN("init", cache, "--max-bytes", "64M"));
+    expect_success(shell_run("seq 100000 | onecopy put >$PLACE/out; echo 1 | onecopy set results a"));
+    snprintf(line, sizeof line, "cd $ONECOPY_PATH && %s 2>$PLACE/out", accidents[_i].line);
+    expect_success(shell_run(line));
+    ck_assert_int_eq(RUN_IN_CACHE("verify").status, accidents[_i].status);
+    outcome = RUN_IN_CACHE("doctor");
+    if (accidents[_i].words)
+        ck_assert_msg(strstr(outcome.out, accidents[_i].words) != NULL, "%s%s", outcome.out, outcome.err);
+    ck_assert_int_eq(outcome.status, accidents[_i].words ? 4 : 0);
+    ck_assert_int_eq(RUN_IN_CACHE("verify", "--repair").status, accidents[_i].repair_status);
+    ck_assert_int_eq(RUN_IN_CACHE("verify").status, accidents[_i].status_after);
+    if (accidents[_i].status_after == 0)
+        ck_assert_str_eq(RUN_IN_CACHE("get", "results", "a").out, "1\n");
+}
+END_TEST
+
 START_TEST(an_environment_too_damaged_to_be_opened_is_a_finding)
 {
     expect_success(RUN_IN_CACHE("verify"));
@@ -255,6 +297,23 @@ START_TEST(where_a_janitor_runs_gc_asks_it_for_a_pass)
     expect_pass(pass, false, 1, 1);
     kill(janitor.pid, SIGTERM);
     ck_assert_int_eq(program_wait(janitor).status, 0);
+}
+END_TEST
+
+START_TEST(gc_makes_the_pass_itself_when_the_janitor_ends_while_it_is_asked)
+{
+    struct program janitor = daemon_start((const char *const[]){"-e", cache, NULL}), gc;
+    json_t *pass;
+
+    AWAIT(strstr(RUN_IN_CACHE("status").out, " pass, the last "));
+    kill(janitor.pid, SIGSTOP);
+    gc = program_start((const char *const[]){"-e", cache, "gc", "--json", NULL});
+    AWAIT(strstr(RUN_IN_CACHE("status").out, "2 beside this one"));
+    kill(janitor.pid, SIGKILL);
+    pass = json_parse(program_wait(gc));
+    ck_assert(json_is_null(json_object_get(pass, "janitor_pid")));
+    json_decref(pass);
+    program_wait(janitor);
 }
 END_TEST
 
@@ -350,7 +409,7 @@ static int answer(const char *command, const char *question, const char *keys, c
 START_TEST(on_a_terminal_clear_asks_and_does_as_told)
 {
     static const char *const noes[] = {"n\n", "\n", "\004", "what?\n"};
-    static const char question[] = ": remove all 4 entries of all caches and all 2 blobs? [y/N]";
+    static const char question[] = ": remove all that is stored, 4 entries and 2 blobs? [y/N]";
 
     fill();
     for (size_t i = 0; i < sizeof noes / sizeof *noes; i++) {
@@ -447,7 +506,7 @@ static double requests_seen(const char *lines)
 
         ck_assert(json_is_object(rates));
         ck_assert_str_eq(json_string_value(json_object_get(rates, "cache")), "results");
-        ck_assert_double_gt(number_of(rates, "interval_seconds"), 0.009);
+        ck_assert_double_gt(number_of(rates, "interval_seconds"), 0);
         requests += number_of(rates, "requests_per_second") * number_of(rates, "interval_seconds");
         json_decref(rates);
     }
@@ -472,6 +531,38 @@ START_TEST(watching_tells_rates_interval_by_interval)
 }
 END_TEST
 
+/* How many lines of rates are of less than a millisecond. */
+static unsigned n_brief(const char *lines)
+{
+    unsigned n = 0;
+
+    for (const char *end; (end = strchr(lines, '\n')); lines = end + 1) {
+        json_t *rates = json_loadb(lines, (size_t)(end - lines), 0, NULL);
+
+        n += number_of(rates, "interval_seconds") < 0.001;
+        json_decref(rates);
+    }
+    return n;
+}
+
+START_TEST(times_that_a_watcher_has_slept_through_have_no_line)
+{
+    const struct timespec second = {.tv_sec = 1}; /* 200 intervals */
+    struct program watching =
+        program_start((const char *const[]){"-e", cache, "stat", "--watch", "5ms", "--json", NULL});
+    size_t n_bytes;
+
+    AWAIT(strchr(program_has_printed(watching), '\n'));
+    kill(watching.pid, SIGSTOP);
+    nanosleep(&second, NULL);
+    n_bytes = strlen(program_has_printed(watching));
+    kill(watching.pid, SIGCONT);
+    AWAIT(strstr(program_has_printed(watching) + n_bytes, "}\n"));
+    kill(watching.pid, SIGTERM);
+    ck_assert_uint_lt(n_brief(program_wait(watching).out), 100);
+}
+END_TEST
+
 START_TEST(watching_ends_after_as_many_lines_as_asked_for)
 {
     struct outcome outcome = RUN_IN_CACHE("stat", "--watch", "1ms", "--count", "3");
@@ -492,6 +583,18 @@ START_TEST(for_people_watching_is_a_table_that_ends_in_good_order)
     expect_success(outcome);
     ck_assert_int_eq(strncmp(outcome.out, "REQUESTS/S  HIT RATE", 20), 0);
     ck_assert_ptr_null(strstr(RUN_IN_CACHE("clients").out, "dead"));
+}
+END_TEST
+
+START_TEST(a_hangup_that_the_caller_ignores_ends_no_watching)
+{
+    struct outcome outcome = shell_run("trap '' HUP\n"
+                                       "$ONECOPY_BIN stat --watch 10ms --count 60 --json >$PLACE/lines &\n"
+                                       "until [ -s $PLACE/lines ]; do sleep 0.02; done\n"
+                                       "kill -HUP $!\n"
+                                       "wait $! && grep -c requests_per_second $PLACE/lines");
+
+    ck_assert_str_eq(outcome.out, "60\n");
 }
 END_TEST
 
@@ -519,6 +622,7 @@ START_TEST(config_tells_settings_and_where_they_come_from)
     json_t *config;
     const json_t *ttl;
     struct outcome outcome;
+    char line[200];
 
     setenv("ONECOPY_TTL", "2h", 1);
     config = json_parse(RUN_IN_CACHE("config", "--json"));
@@ -533,8 +637,9 @@ START_TEST(config_tells_settings_and_where_they_come_from)
     json_decref(config);
     outcome = RUN_IN_CACHE("config");
     expect_success(outcome);
-    ck_assert_ptr_nonnull(strstr(outcome.out, "\nttl             none                  default      "
-                                              "$ONECOPY_TTL=2h (for a new one)\n"));
+    snprintf(line, sizeof line, "\nttl             %-*s  default      $ONECOPY_TTL=2h (for a new one)\n",
+             (int)strlen(cache), "none"); /* the path is the widest value */
+    ck_assert_ptr_nonnull(strstr(outcome.out, line));
     unsetenv("ONECOPY_TTL");
     setenv("ONECOPY_PATH", cache, 1);
     config = json_parse(RUN("config", "--json"));
@@ -617,11 +722,14 @@ SUITE(cli_upkeep)
     tcase_add_test(verifying, a_damaged_small_blob_is_found_and_dropped);
     tcase_add_test(verifying, a_damaged_value_of_an_entry_is_found_and_dropped);
     tcase_add_test(verifying, an_entry_whose_blob_is_gone_is_no_damage);
+    tcase_add_loop_test(verifying, whatever_happens_to_a_file_is_mended_or_told, 0,
+                        sizeof accidents / sizeof *accidents);
     tcase_add_test(verifying, an_environment_too_damaged_to_be_opened_is_a_finding);
 
     tcase_add_test(collecting, gc_takes_out_what_has_expired_and_a_dry_run_says_what_that_is);
     tcase_add_test(collecting, gc_tells_what_dead_processes_held);
     tcase_add_test(collecting, where_a_janitor_runs_gc_asks_it_for_a_pass);
+    tcase_add_test(collecting, gc_makes_the_pass_itself_when_the_janitor_ends_while_it_is_asked);
 
     tcase_add_test(clearing, clear_removes_all_and_says_how_much);
     tcase_add_test(clearing, clear_leaves_views_alone);
@@ -632,8 +740,10 @@ SUITE(cli_upkeep)
 
     tcase_add_test(counting, counters_are_set_back_for_one_cache_or_all);
     tcase_add_test(counting, watching_tells_rates_interval_by_interval);
+    tcase_add_test(counting, times_that_a_watcher_has_slept_through_have_no_line);
     tcase_add_test(counting, watching_ends_after_as_many_lines_as_asked_for);
     tcase_add_test(counting, for_people_watching_is_a_table_that_ends_in_good_order);
+    tcase_add_test(counting, a_hangup_that_the_caller_ignores_ends_no_watching);
     tcase_add_test(counting, options_of_stat_that_exclude_each_other_are_refused);
 
     tcase_add_test(whole, config_tells_settings_and_where_they_come_from);

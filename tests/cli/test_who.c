@@ -105,11 +105,11 @@ START_TEST(for_people_a_client_is_a_line)
     expect_success(outcome);
     expect_lines(outcome.out,
                  (const char *const[]){
-                     "     PID  COMMAND          USER      STATE    SINCE   VIEWS      HELD   OLDEST  CLAIMS"
+                     "     PID  COMMAND          USER      STATE    SINCE  HANDLES   VIEWS      HELD   OLDEST  CLAIMS"
                      "   FILLING  MODE  NAMESPACE",
-                     "*[0-9]  run              *  alive       *s       2   2.0 MiB       *s       0       "
+                     "*[0-9]  run              *  alive       *s        1       2   2.0 MiB       *s       0       "
                      "0 B  rw    own",
-                     "*[0-9]  onecopy          *  self        *s       0       0 B        -       0       "
+                     "*[0-9]  onecopy          *  self        *s        1       0       0 B        -       0       "
                      "0 B  ro    own",
                      NULL,
                  });
@@ -217,11 +217,13 @@ START_TEST(a_view_on_what_was_removed_is_told)
     process = part_start(part);
     outcome = RUN_IN_CACHE("pins");
     expect_success(outcome);
-    expect_lines(outcome.out, (const char *const[]){
-                                  "     PID  COMMAND          USER      STATE  HELD FOR     BYTES  REF",
-                                  "*[0-9]  run              *  alive        *s   1.0 MiB  (removed)",
-                                  NULL,
-                              });
+    expect_lines(outcome.out,
+                 (const char *const[]){
+                     "     PID  COMMAND          USER      STATE  HELD FOR     BYTES  REF                              "
+                     "     NAMESPACE",
+                     "*[0-9]  run              *  alive        *s   1.0 MiB  (removed)                             own",
+                     NULL,
+                 });
     list = json_parse(RUN_IN_CACHE("pins", "--json"));
     ck_assert(json_is_null(json_object_get(member_of(list, "pins", process.pid), "ref")));
     ck_assert(json_is_true(json_object_get(member_of(list, "pins", process.pid), "is_removed")));

@@ -82,10 +82,31 @@ START_TEST(once_makes_one_pass_and_tells_what_it_did)
     set_expired(handle, "key");
     outcome = DAEMON("-e", cache, "--once");
     expect_success(outcome);
-    ck_assert_ptr_nonnull(strstr(outcome.out, "/cache: has 1 expired and 0 evicted, "));
+    ck_assert_ptr_nonnull(strstr(outcome.out, "/cache: a pass has done: 1 expired, 0 evicted, "));
     EXPECT_EQUAL(expirations_of(handle), 1);
     EXPECT_EQUAL(stat_of(handle).results, 0);
     onecopy_close(handle);
+}
+END_TEST
+
+START_TEST(once_makes_a_checkpoint_of_what_is_on_disk)
+{
+    char path[] = "/var/tmp/onecopy-once-XXXXXX";
+    struct onecopy_janitor_status janitor;
+    struct onecopy_stat stat;
+    onecopy *handle;
+
+    ck_assert_ptr_nonnull(mkdtemp(path));
+    handle = environment_open_at(path);
+    ck_assert_int_eq(onecopy_stat(handle, &stat), ONECOPY_OK);
+    expect_success(DAEMON("-e", path, "--once", "--checkpoint-interval", "0"));
+    ck_assert_int_eq(onecopy_janitor_status(handle, &janitor), ONECOPY_OK);
+    EXPECT_EQUAL(janitor.checkpointed_ns, 0);
+    expect_success(DAEMON("-e", path, "--once"));
+    ck_assert_int_eq(onecopy_janitor_status(handle, &janitor), ONECOPY_OK);
+    EXPECT(stat.is_on_disk == (janitor.checkpointed_ns > 0));
+    onecopy_close(handle);
+    ck_assert_int_eq(onecopy_destroy(path, 0), ONECOPY_OK);
 }
 END_TEST
 
@@ -97,7 +118,7 @@ START_TEST(a_dry_run_tells_the_same_and_changes_nothing)
     set_expired(handle, "key");
     outcome = DAEMON("-e", cache, "--dry-run", "-c", configure("[cache new]\nttl = 1h\n"));
     expect_success(outcome);
-    ck_assert_ptr_nonnull(strstr(outcome.out, "/cache: would have 1 expired and 0 evicted, "));
+    ck_assert_ptr_nonnull(strstr(outcome.out, "/cache: a pass would do: 1 expired, 0 evicted, "));
     EXPECT_EQUAL(expirations_of(handle), 0);
     EXPECT_EQUAL(stat_of(handle).results, 1);
     EXPECT_CODE(onecopy_cache_stat(handle, "new", &(struct onecopy_cache_stat){.size = 0}), ONECOPY_ENOTFOUND);
@@ -207,7 +228,7 @@ START_TEST(limits_that_an_environment_does_not_have_are_told)
     onecopy_close(cache_open());
     program = SERVE("--max-bytes", "32M");
     AWAIT_SAYING(program, "serving ");
-    ck_assert_ptr_nonnull(strstr(daemon_stop(program).err, "was made with max_bytes 67108864 and keeps it"));
+    ck_assert_ptr_nonnull(strstr(daemon_stop(program).err, "was made with max_bytes = 64 MiB, and keeps that"));
 }
 END_TEST
 
@@ -303,6 +324,19 @@ START_TEST(sighup_reads_the_configuration_again)
     AWAIT(expirations_of(handle) == 1);
     onecopy_close(handle);
     daemon_stop(program);
+}
+END_TEST
+
+START_TEST(limits_that_a_reload_cannot_change_are_told)
+{
+    struct program program = SERVE("-c", configure("[environment]\nmax_bytes = 64M\n"));
+
+    AWAIT_SAYING(program, "serving ");
+    ck_assert_ptr_null(strstr(program_has_said(program), "keeps that"));
+    configure("[environment]\nmax_bytes = 32M\n");
+    ck_assert_int_eq(kill(program.pid, SIGHUP), 0);
+    AWAIT_SAYING(program, "reloaded");
+    ck_assert_ptr_nonnull(strstr(daemon_stop(program).err, "was made with max_bytes = 64 MiB, and keeps that"));
 }
 END_TEST
 
@@ -610,6 +644,7 @@ SUITE(daemon_serving)
 
     tcase_add_checked_fixture(once, place_setup, place_teardown);
     tcase_add_test(once, once_makes_one_pass_and_tells_what_it_did);
+    tcase_add_test(once, once_makes_a_checkpoint_of_what_is_on_disk);
     tcase_add_test(once, a_dry_run_tells_the_same_and_changes_nothing);
     tcase_add_test(once, a_dry_run_makes_no_environment_and_works_beside_a_daemon);
     tcase_add_test(once, descriptors_that_are_closed_do_no_harm);
@@ -634,6 +669,7 @@ SUITE(daemon_serving)
 
     tcase_add_checked_fixture(reloading, place_setup, place_teardown);
     tcase_add_test(reloading, sighup_reads_the_configuration_again);
+    tcase_add_test(reloading, limits_that_a_reload_cannot_change_are_told);
     tcase_add_test(reloading, a_wrong_configuration_is_not_taken_in_any_part);
     tcase_add_test(reloading, environments_come_and_go_with_the_configuration);
     suite_add_tcase(suite, reloading);

@@ -1,7 +1,9 @@
 /*
  * Processes are killed, at any moment and at every test point, hundreds of times (ONECOPY_KILLS), while others go on.
- * Nothing is lost, nothing is left behind, nobody waits for the dead.
+ * Nothing is lost, nothing is left behind, nobody waits for the dead, and after each death everything adds up. So it is
+ * where keys and values share their hashes, and where there is hardly any space.
  */
+#include "base/hash.h"
 #include "process/aftermath.h"
 #include "support/process.h"
 #include "support/scratch.h"
@@ -37,6 +39,10 @@ static const char *const points[] = {
     "entry_set",
     "claim_decided",
     "wait_marked",
+    "before_sleep",
+    "word_changed",
+    "entry_found",
+    "before_blob_held",
     "matches_read",
     "kept_counted",
     "cache_dropped",
@@ -53,6 +59,7 @@ struct victim {
 };
 
 static struct workload *workload;
+static uint64_t budget = BUDGET;
 
 static void setup(void)
 {
@@ -69,7 +76,7 @@ static void work(void *context)
     const struct victim *victim = context;
     onecopy *cache;
 
-    cache = scratch_open(BUDGET);
+    cache = scratch_open(budget);
     if (victim->point)
         kill_at(victim->point, victim->pass);
     workload_run(workload, cache, victim->number, WORK_OF_ALL_KINDS);
@@ -83,8 +90,21 @@ static void victim_start(struct victim *victim, struct chance *chance, uint64_t 
     victim->process = process_start(work, victim);
 }
 
+/* What processes are killed in. */
+static const struct conditions {
+    size_t max_bytes, max_length;
+    unsigned hash_bits;       /* 0: all */
+    uint64_t kills_in_thirds; /* of ONECOPY_KILLS */
+} conditions[] = {
+    {BUDGET, 8 * MIB, 0, 3},
+    {16 * MIB, 200000, 13, 1},
+    {4 * MIB, 200000, 0, 1},
+};
+
+static uint64_t n_killed_at[N_POINTS];
+
 /* Rounds of all points go on until somebody has died at each, however rarely it is passed. */
-static bool is_every_point_hit(const uint64_t n_killed_at[N_POINTS])
+static bool is_every_point_hit(void)
 {
     for (size_t i = 0; i < N_POINTS; i++)
         if (n_killed_at[i] == 0)
@@ -92,61 +112,89 @@ static bool is_every_point_hit(const uint64_t n_killed_at[N_POINTS])
     return true;
 }
 
-START_TEST(processes_killed_at_any_moment_and_point_leave_everything_in_order)
+/* Kills some, and starts others. Returns how many were killed. */
+static uint64_t victims_attend(struct victim *victims, struct chance *chance, uint64_t *next_number)
 {
-    uint64_t n_wanted = setting("ONECOPY_KILLS", is_sanitized() ? 100 : 300);
-    struct chance chance = chance_from(workload->seed, 999);
-    struct victim victims[N_PROCESSES];
-    uint64_t n_killed_at[N_POINTS] = {0};
+    static uint64_t pause_until;
+    size_t chosen = chance_below(chance, N_PROCESSES);
     uint64_t n_killed = 0;
-    uint64_t number = 0;
-    uint64_t pause_until = 0;
-    onecopy *cache;
 
-    for (size_t i = 0; i < N_PROCESSES; i++)
-        victim_start(&victims[i], &chance, number++);
-    cache = scratch_open(BUDGET);
-    while (n_killed < n_wanted || (n_wanted >= 300 && !is_every_point_hit(n_killed_at))) {
-        size_t chosen = chance_below(&chance, N_PROCESSES);
+    for (size_t i = 0; i < N_PROCESSES; i++) {
+        struct victim *victim = &victims[i];
 
-        expect_within(BUDGET);
-        for (size_t i = 0; i < N_PROCESSES; i++) {
-            struct victim *victim = &victims[i];
-
-            if (victim->point && process_is_killed(&victim->process))
-                n_killed_at[victim->number / 2 % N_POINTS]++;
-            else if (!victim->point && i == chosen && expect_now_ns() > pause_until)
-                process_kill(&victim->process);
-            else
-                continue;
-            n_killed++;
-            pause_until = expect_now_ns() + chance_below(&chance, 40000000);
-            victim_start(victim, &chance, number++);
-        }
-        processes_check();
-        expect_pause();
+        if (victim->point && process_is_killed(&victim->process))
+            n_killed_at[victim->number / 2 % N_POINTS]++;
+        else if (!victim->point && i == chosen && expect_now_ns() > pause_until)
+            process_kill(&victim->process);
+        else
+            continue;
+        n_killed++;
+        pause_until = expect_now_ns() + chance_below(chance, 40000000);
+        victim_start(victim, chance, (*next_number)++);
     }
-    workload->is_over = 1;
-    for (size_t i = 0; i < N_PROCESSES; i++)
-        process_join_any(&victims[i].process);
-    EXPECT(workload->n_puts > 0 && workload->n_hits > 0);
+    return n_killed;
+}
+
+static void kills_report(uint64_t n_killed, onecopy *cache)
+{
     if (setting("ONECOPY_TORTURE_REPORT", 0))
         printf("%llu killed, %llu steps, %llu puts, %llu hits, %llu refused, %llu children, %llu dead clients\n",
                (unsigned long long)n_killed, (unsigned long long)workload->n_steps,
                (unsigned long long)workload->n_puts, (unsigned long long)workload->n_hits,
                (unsigned long long)workload->n_refused, (unsigned long long)workload->n_children,
                (unsigned long long)stat_of(cache).dead_clients);
-    aftermath_expect(workload, cache, BUDGET);
-    EXPECT(workload_verify(workload, cache) > 0);
+}
+
+/* Everything is there for those who come later. */
+static void expect_usable_again(void)
+{
+    onecopy *cache = scratch_open(budget);
+
+    aftermath_expect(workload, cache, budget);
+    EXPECT(workload_verify(workload, cache) > 0 || hash_test_bits > 0);
+    put_content(cache, workload->seed - 1, budget / 4);
+    EXPECT_OK(onecopy_invalidate_all(cache, NULL));
+    expect_nothing_left(cache);
+    EXPECT_EQUAL(stat_of(cache).results, 0);
+    onecopy_close(cache);
+}
+
+START_TEST(processes_killed_at_any_moment_and_point_leave_everything_in_order)
+{
+    uint64_t n_wanted = setting("ONECOPY_KILLS", is_sanitized() ? 100 : 300) * conditions[_i].kills_in_thirds / 3;
+    bool is_every_point_wanted = n_wanted >= 300;
+    struct chance chance = chance_from(workload->seed, 999);
+    struct victim victims[N_PROCESSES];
+    uint64_t n_killed = 0;
+    uint64_t number = 0;
+    onecopy *cache;
+
+    budget = conditions[_i].max_bytes;
+    workload->max_length = conditions[_i].max_length;
+    hash_test_bits = conditions[_i].hash_bits;
+    for (size_t i = 0; i < N_PROCESSES; i++)
+        victim_start(&victims[i], &chance, number++);
+    cache = scratch_open(budget);
+    while (n_killed < n_wanted || (is_every_point_wanted && !is_every_point_hit())) {
+        uint64_t n = victims_attend(victims, &chance, &number);
+
+        expect_within(budget);
+        if (n > 0)
+            expect_audit(cache);
+        n_killed += n;
+        processes_check();
+        expect_pause();
+    }
+    workload->is_over = 1;
+    for (size_t i = 0; i < N_PROCESSES; i++)
+        process_join_any(&victims[i].process);
+    EXPECT(workload->n_puts > 0 && workload->n_entry_hits > 0 && (workload->n_hits > 0 || hash_test_bits > 0));
+    kills_report(n_killed, cache);
+    aftermath_expect(workload, cache, budget);
     EXPECT(stat_of(cache).dead_clients >= n_killed);
     onecopy_close(cache);
-
     aftermath_check_index();
-    cache = scratch_open(BUDGET);
-    aftermath_expect(workload, cache, BUDGET);
-    EXPECT(workload_verify(workload, cache) > 0);
-    put_content(cache, workload->seed - 1, BUDGET / 2);
-    onecopy_close(cache);
+    expect_usable_again();
 }
 END_TEST
 
@@ -273,7 +321,8 @@ SUITE(kill)
     TCase *creation = tcase_create("creation");
     TCase *all[] = {killed, creation, NULL};
 
-    tcase_add_test(killed, processes_killed_at_any_moment_and_point_leave_everything_in_order);
+    tcase_add_loop_test(killed, processes_killed_at_any_moment_and_point_leave_everything_in_order, 0,
+                        sizeof conditions / sizeof *conditions);
     tcase_add_test(killed, everybody_killed_at_once_leaves_an_environment_that_opens_again);
     tcase_add_loop_test(creation, an_environment_whose_creation_is_killed_is_created_by_the_next, 0, 5);
     tcase_add_test(creation, processes_that_race_to_create_all_get_the_same_environment);

@@ -285,6 +285,20 @@ static void arrange_full_cache(void)
     cache_limit(N_ENTRIES);
 }
 
+/* The entry set next expires before others that are listed to go. */
+static void arrange_full_cache_by_expiry(void)
+{
+    struct onecopy_cache_options options;
+
+    onecopy_cache_options_init(&options);
+    options.max_entries = N_ENTRIES;
+    options.policy = ONECOPY_POLICY_TTL;
+    options.ttl_ns = HOUR_NS;
+    EXPECT_OK(onecopy_cache_create(cache, "numbers", &options));
+    arrange_entries();
+    set_content(cache, "numbers", "to be listed", 1, 50);
+}
+
 static void perform_set_small(void)
 {
     set_content(cache, "results", "key", 2, SMALL);
@@ -320,6 +334,27 @@ static void perform_put_value(void)
 static void perform_set_beyond_limit(void)
 {
     set_content(cache, "numbers", "one more", 2, 50);
+}
+
+static void perform_set_expiring_soon(void)
+{
+    onecopy_key key = key_of("numbers", "soon");
+    struct onecopy_value value;
+
+    onecopy_value_init(&value);
+    value.ttl_ns = HOUR_NS / 2;
+    EXPECT_OK(onecopy_set(cache, &key, &value));
+}
+
+/* Of those in the cache, that one goes first. */
+static void expect_soon_goes_first(void)
+{
+    struct onecopy_entry entry;
+
+    set_content(cache, "numbers", "one more", 2, 50);
+    EXPECT_CODE(get_entry(cache, "numbers", "soon", &entry), ONECOPY_ENOTFOUND);
+    EXPECT_OK(get_entry(cache, "numbers", "one more", &entry));
+    onecopy_release(&entry.view);
 }
 
 static void perform_keep_entry(void)
@@ -528,6 +563,13 @@ static void expect_reaped(void)
     EXPECT_EQUAL(stat_of(cache).clients, 1);
 }
 
+/* What the dead has counted stays counted. */
+static void expect_reaped_and_counted(void)
+{
+    expect_reaped();
+    EXPECT_EQUAL(cache_stat_of(cache, "results").claims, 1);
+}
+
 /* ---- the janitor ---- */
 
 /* Something in limbo that can go, and more than the marks allow. */
@@ -621,6 +663,7 @@ static const struct operation operations[] = {
     {"set a ref", arrange_large, perform_set_ref, expect_put, false},
     {"put a value", arrange_large_entry, perform_put_value, expect_put, false},
     {"set beyond the limit", arrange_full_cache, perform_set_beyond_limit, NULL, false},
+    {"set what expires first", arrange_full_cache_by_expiry, perform_set_expiring_soon, expect_soon_goes_first, false},
     {"get an entry", arrange_large_entry, perform_get_entry, NULL, false},
     {"keep an entry", arrange_entry, perform_keep_entry, NULL, false},
     {"invalidate", arrange_large_entry, perform_invalidate, expect_invalidated, false},
@@ -635,7 +678,7 @@ static const struct operation operations[] = {
     {"create", NULL, perform_open, NULL, true},
     {"open and close", arrange_entries, perform_open, NULL, true},
     {"open with a lost state", arrange_lost_state, perform_open, NULL, true},
-    {"clear a dead client", arrange_dead_client, perform_reap, expect_reaped, false},
+    {"clear a dead client", arrange_dead_client, perform_reap, expect_reaped_and_counted, false},
     {"clear one that was punching", arrange_dead_puncher, perform_reap, expect_reaped, false},
     {"tidy up", arrange_untidy, perform_tidy, NULL, false},
     {"undo a removal", arrange_lost_removal, perform_put_small, expect_put, false},

@@ -16,7 +16,9 @@ struct worker {
     struct workload *workload;
     onecopy *cache;
     enum work_kind kind;
-    bool is_stale; /* the environment was removed: its handle is to be opened anew */
+    bool is_stale;            /* the environment was removed: its handle is to be opened anew */
+    onecopy_janitor *janitor; /* NULL: it is none */
+    uint64_t since_ns;        /* when the present step began */
     struct chance chance;
     uint8_t *buffer; /* of max_length */
     uint64_t n_steps;
@@ -29,6 +31,9 @@ struct worker {
 bool went_well(struct worker *worker, int result, const char *file, int line);
 
 uint64_t seed_of(const struct workload *workload, uint64_t number);
+
+/* Whether values share their addresses, so that a ref from earlier says nothing: see base/hash.h. */
+bool refs_are_few(void);
 
 /* Keeps the view that was written to the free hold, that of the value of a number, for some steps. */
 void hold_begin(struct worker *worker, uint64_t number);

@@ -19,7 +19,10 @@
 /* The longest of the short times to live. */
 #define SHORT_TTL_NS (20 * MS)
 
-/* "bounded" has a limit of its own, and "dropped" is dropped now and then. */
+/* The longest limit in bytes of "bounded": some values are too large for it. */
+#define BOUNDED_BYTES (1U << 20)
+
+/* "bounded" has limits of its own, and "dropped" is dropped now and then. */
 static const char *const caches[] = {"results", "bounded", "dropped"};
 #define N_CACHES (sizeof caches / sizeof *caches)
 
@@ -32,6 +35,14 @@ static void name_key(struct named *named, const char *cache, uint64_t number)
 {
     snprintf(named->text, sizeof named->text, "key_%u", (unsigned)(number % KEYS));
     named->key = key_of(cache, named->text);
+}
+
+bool workload_key_is(uint64_t number, const void *key, size_t n_bytes)
+{
+    struct named named;
+
+    name_key(&named, caches[0], number);
+    return named.key.length_bytes == n_bytes && memcmp(named.text, key, n_bytes) == 0;
 }
 
 static void key_choose(struct worker *worker, struct named *named)
@@ -65,7 +76,7 @@ static void value_choose(struct worker *worker, uint64_t number, struct onecopy_
 /* Whether it has been set. */
 static bool set_end(struct worker *worker, int result, const struct onecopy_value *value)
 {
-    if (result == ONECOPY_EFULL) {
+    if (result == ONECOPY_EFULL || result == ONECOPY_ETOOBIG) {
         atomic_fetch_add(&worker->workload->n_refused, 1);
         holds_end(worker, true);
         return false;
@@ -106,7 +117,7 @@ void step_set_ref(struct worker *worker)
     struct named named;
     int result;
 
-    if (worker->n_holds == 0)
+    if (worker->n_holds == 0 || refs_are_few())
         return;
     held = &worker->holds[chance_below(&worker->chance, worker->n_holds)];
     name_key(&named, caches[chance_below(&worker->chance, N_CACHES)], held->number);
@@ -200,8 +211,10 @@ void step_invalidate(struct worker *worker)
         result = onecopy_invalidate(worker->cache, &named.key);
     else if (dice < 92)
         result = onecopy_invalidate_matching(worker->cache, named.key.cache, "key_*[37]", 9, &n);
-    else if (dice < 96)
+    else if (dice < 95)
         result = onecopy_invalidate_cache(worker->cache, named.key.cache, &n);
+    else if (dice < 96)
+        result = onecopy_invalidate_all(worker->cache, &n);
     else
         result = onecopy_cache_drop(worker->cache, "dropped", &n);
     if (result != ONECOPY_ENOTFOUND && !WENT_WELL(worker, result))
@@ -219,7 +232,9 @@ void step_manage(struct worker *worker)
     if (is_one_in(worker, 2)) {
         onecopy_cache_options_init(&options);
         options.max_entries = 10 + chance_below(&worker->chance, 60);
-        options.policy = (uint32_t)chance_below(&worker->chance, 3);
+        options.max_bytes = chance_below(&worker->chance, 2) * (1 + chance_below(&worker->chance, BOUNDED_BYTES));
+        options.grace_ns = chance_below(&worker->chance, 2) * SHORT_TTL_NS;
+        options.policy = (uint32_t)chance_below(&worker->chance, 4);
         result = onecopy_cache_create(worker->cache, "bounded", &options);
         if (result != ONECOPY_EFULL)
             WENT_WELL(worker, result);

@@ -13,8 +13,6 @@
 /* Different values there are. Number n has the content of seed n. */
 #define WORKLOAD_VALUES 3000U
 
-#define EXCUSE(code) (UINT64_C(1) << -(code))
-
 /* What a process is mostly about. */
 enum work_kind {
     WORK_OF_ALL_KINDS,
@@ -24,6 +22,7 @@ enum work_kind {
     WORK_OF_CLAIMERS,
     WORK_OF_WAITERS,
     WORK_OF_INVALIDATORS,
+    WORK_OF_JANITORS,
     WORK_KINDS
 };
 
@@ -34,12 +33,16 @@ struct workload {
     unsigned max_holds; /* views that a thread keeps at once */
     unsigned n_threads; /* of each process */
     bool with_forks;    /* processes also make children, which look at the views that they inherit */
-    uint64_t excuses;   /* bits EXCUSE(code): errors that are no failure here, beside those that always may happen */
+    /*
+     * For each error, by its code negated: calls that began before then may come to it. Zeros: none may, but for those
+     * that always may happen.
+     */
+    _Atomic uint64_t excused_until_ns[32];
     onecopy *(*reopen)(onecopy *stale); /* what one-threaded processes do with a handle whose environment was removed */
 
     _Atomic uint32_t is_over;
     _Atomic uint64_t n_steps, n_puts, n_hits, n_misses, n_refused, n_removals, n_children, put_bytes;
-    _Atomic uint64_t n_sets, n_entry_hits, n_claims, n_invalidations;
+    _Atomic uint64_t n_sets, n_entry_hits, n_claims, n_invalidations, n_passes;
     _Atomic uint64_t refs[WORKLOAD_VALUES][2]; /* of each value, once somebody has put it */
     _Atomic uint32_t recent[64];               /* numbers of values put lately */
     _Atomic uint32_t n_recent;
@@ -47,6 +50,9 @@ struct workload {
 
 /* The length of a value. */
 size_t workload_length(const struct workload *workload, uint64_t number);
+
+/* Whether these bytes are the key that entries with the value of this number have. */
+bool workload_key_is(uint64_t number, const void *key, size_t n_bytes);
 
 /*
  * Works on a cache, with all threads, until the workload is over; then closes it. number: tells one process's chances

@@ -445,7 +445,7 @@ START_TEST(status_and_journal_say_what_is_going_on)
     ck_assert(journal_has("serving " SHARED, 5));
     handle = shared_open();
     put_content(handle, 5, 100);
-    AWAIT(strstr(unit_property(SERVICE, "StatusText"), SHARED ": 1 blobs and 0 entries"));
+    AWAIT(strstr(unit_property(SERVICE, "StatusText"), SHARED ": 1 blob and 0 entries"));
     onecopy_close(handle);
 }
 END_TEST

@@ -117,6 +117,43 @@ static void hold_and_wait(void *context)
     cache = onecopy_close(cache);
 }
 
+/* Leaves a view and no handle; of the one that it has inherited as well. */
+static void handles_close(void *context)
+{
+    onecopy *other = scratch_open(ONECOPY_UNSET);
+    onecopy_view view;
+
+    (void)context;
+    EXPECT_EQUAL(self_of(cache, 2).handles, 2);
+    EXPECT_OK(onecopy_get(other, &scene->ref, &view));
+    onecopy_close(other);
+    EXPECT_EQUAL(self_of(cache, 2).handles, 1);
+    onecopy_close(cache);
+    step_reach(&scene->ready);
+    step_await(&scene->done, 1);
+    onecopy_release(&view);
+}
+
+START_TEST(handles_are_counted_and_views_outlive_them)
+{
+    struct process process;
+    struct onecopy_client *clients;
+
+    scene->ref = put_content(cache, 1, 5000);
+    EXPECT_EQUAL(self_of(cache, 1).handles, 1);
+    process = process_start(handles_close, NULL);
+    step_await(&scene->ready, 1);
+    clients = clients_of(cache, 2);
+    for (size_t i = 0; i < 2; i++) {
+        EXPECT_EQUAL(clients[i].handles, clients[i].is_self ? 1 : 0);
+        EXPECT_EQUAL(clients[i].pins, clients[i].is_self ? 0 : 1);
+    }
+    free(clients);
+    step_reach(&scene->done);
+    process_join(&process);
+}
+END_TEST
+
 START_TEST(clients_are_told_apart_and_a_list_may_be_cut_short)
 {
     struct process processes[3];
@@ -389,6 +426,7 @@ SUITE(who)
 
     tcase_add_test(clients, a_client_is_told_as_it_is);
     tcase_add_test(clients, what_a_client_holds_is_added_up);
+    tcase_add_test(clients, handles_are_counted_and_views_outlive_them);
     tcase_add_test(clients, clients_are_told_apart_and_a_list_may_be_cut_short);
     tcase_add_test(clients, a_killed_client_is_told_as_dead_until_it_is_cleared);
     tcase_add_test(clients, a_reader_may_look_and_is_told_as_one);
