@@ -192,7 +192,11 @@ static void word_choose(struct line *line, struct chance *chance, size_t which)
     }
 }
 
-/* Chooses the words. What could go on for long is bounded by options at the end. Returns the command's number. */
+/*
+ * Chooses the words. What could go on for long is bounded by options at the end, after one that does not matter: the
+ * last word by chance may be an option that takes what follows. After "--" there are too many operands for either.
+ * Returns the command's number.
+ */
 static size_t line_choose(struct line *line, struct chance *chance)
 {
     size_t which = chance_below(chance, N_NAMES), n = chance_below(chance, 6);
@@ -202,9 +206,12 @@ static size_t line_choose(struct line *line, struct chance *chance)
     word_add(line, "%s", names[which]);
     for (size_t i = 0; i < n; i++)
         word_choose(line, chance, which);
-    if (strcmp(names[which], "wait") == 0)
+    if (strcmp(names[which], "wait") == 0) {
+        word_add(line, "--color=never");
         word_add(line, "--timeout=1ms");
+    }
     if (strcmp(names[which], "stat") == 0) {
+        word_add(line, "--color=never");
         word_add(line, "--watch=1ms");
         word_add(line, "--count=1");
     }
