@@ -132,6 +132,10 @@ bool cache_name(const struct state *state, uint32_t number, char name[CACHE_NAME
         return false;
     memcpy(name, words, CACHE_NAME_MAX);
     name[CACHE_NAME_MAX] = '\0';
+    /* No cache is made with such a name; but who may write to the state can, and names go to terminals. */
+    for (char *byte = name; *byte; byte++)
+        if (*byte <= ' ' || *byte > '~')
+            *byte = '?';
     return true;
 }
 

@@ -1,4 +1,6 @@
 /* Named caches as a whole: made, changed, limited, listed, counted, emptied and dropped. */
+#include "shared/caches.h"
+#include "store/store.h"
 #include "support/content.h"
 #include "support/entry.h"
 #include "support/suite.h"
@@ -85,6 +87,25 @@ START_TEST(a_bad_name_is_refused)
 
     EXPECT_CODE(onecopy_cache_create(handle, bad_names[_i], NULL), ONECOPY_EINVALID);
     EXPECT_CODE(onecopy_entry_get(handle, &key, 0, &entry), ONECOPY_EINVALID);
+}
+END_TEST
+
+START_TEST(a_name_that_was_written_over_steers_no_terminal)
+{
+    static const char hostile[] = "\033[2Jjobs\n\302\233m";
+    struct onecopy_cache_stat stats[8];
+    struct cache_found found;
+    struct cache *cache;
+    size_t n;
+
+    set_text(handle, "jobs", "key", "value");
+    EXPECT(cache_find(&store_of(handle)->state, "jobs", &found));
+    cache = cache_at(&store_of(handle)->state, found.number);
+    memcpy(cache->name, hostile, sizeof hostile);
+    EXPECT_OK(onecopy_cache_list(handle, stats, 8, &n));
+    EXPECT_EQUAL(n, 3);
+    EXPECT(strcmp(stats[2].name, "?[2Jjobs???m") == 0);
+    cache_set_name(cache, "jobs");
 }
 END_TEST
 
@@ -530,6 +551,7 @@ SUITE(caches)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, args_and_results_are_there_from_the_start);
     tcase_add_loop_test(tcase, a_bad_name_is_refused, 0, LENGTH_OF(bad_names));
+    tcase_add_test(tcase, a_name_that_was_written_over_steers_no_terminal);
     tcase_add_test(tcase, what_a_cache_cannot_be_like_is_refused_by_name);
     tcase_add_test(tcase, args_can_be_neither_changed_nor_dropped_nor_set);
     tcase_add_test(tcase, there_may_be_256_caches);
