@@ -260,7 +260,8 @@ static uint64_t expired_count(const struct store *store)
     return n;
 }
 
-void expect_all_readable(onecopy *cache)
+/* Gets everything there is, and returns how much that was. What expires in this moment is not got. */
+static uint64_t all_read(onecopy *cache)
 {
     onecopy_iterator *iterator;
     struct onecopy_info info;
@@ -271,7 +272,10 @@ void expect_all_readable(onecopy *cache)
     while ((result = onecopy_iterator_next(iterator, &info)) == ONECOPY_OK) {
         onecopy_view view;
 
-        EXPECT_OK(onecopy_get(cache, &info.ref, &view));
+        result = onecopy_get(cache, &info.ref, &view);
+        if (result == ONECOPY_ENOTFOUND)
+            continue;
+        EXPECT_OK(result);
         EXPECT_EQUAL(view.length_bytes, info.length_bytes);
         EXPECT(ref_is_of(store_of(cache), &info.ref, &view));
         onecopy_release(&view);
@@ -279,7 +283,21 @@ void expect_all_readable(onecopy *cache)
     }
     EXPECT_CODE(result, ONECOPY_ENOTFOUND);
     onecopy_iterator_free(iterator);
-    EXPECT_EQUAL(n + expired_count(store_of(cache)), stat_of(cache).entries);
+    return n;
+}
+
+/* Looks again when something has expired since, or was swept: then it is counted twice, or not at all. */
+void expect_all_readable(onecopy *cache)
+{
+    uint64_t n_read, n_expired, n_entries, n_looks = 0;
+
+    do {
+        n_read = all_read(cache);
+        n_expired = expired_count(store_of(cache));
+        n_entries = stat_of(cache).entries;
+    } while (n_read + n_expired != n_entries && ++n_looks < 20);
+    EXPECT_MSG(n_looks < 20, "of %llu blobs %llu can be read, and %llu have expired", (unsigned long long)n_entries,
+               (unsigned long long)n_read, (unsigned long long)n_expired);
 }
 
 struct onecopy_stat stat_of(onecopy *cache)
