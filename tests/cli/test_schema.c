@@ -39,6 +39,7 @@ static const struct documented commands[] = {
     {"doctor", "onecopy doctor --older-than 0 --json; [ $? = 4 ]"},
     {"invalidate", "onecopy invalidate results --json"},
     {"clear", "onecopy clear --yes --json"},
+    {"version", "onecopy version --json"},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
