@@ -35,8 +35,9 @@ struct keeper {
     pthread_t thread;
 
     pthread_mutex_t mutex;
-    pthread_cond_t wake; /* for a keeper that has no janitor to wake */
+    pthread_cond_t wake; /* a keeper that has no janitor to wake, or whoever waits for its end */
     bool is_stopping;
+    bool has_ended;
     bool has_next;
     struct config_environment next;
     unsigned n_given;
@@ -300,6 +301,10 @@ static void *keeper_run(void *context)
         }
     }
     eventfd_write(keeper->told_fd, 1);
+    pthread_mutex_lock(&keeper->mutex);
+    keeper->has_ended = true;
+    pthread_cond_signal(&keeper->wake);
+    pthread_mutex_unlock(&keeper->mutex);
     return NULL;
 }
 
@@ -408,8 +413,17 @@ void keeper_stop(struct keeper *keeper)
 
 bool keeper_free(struct keeper *keeper, const struct timespec *deadline)
 {
-    if (pthread_clockjoin_np(keeper->thread, NULL, CLOCK_MONOTONIC, deadline) != 0)
+    bool has_ended;
+
+    pthread_mutex_lock(&keeper->mutex);
+    while (!keeper->has_ended)
+        if (pthread_cond_clockwait(&keeper->wake, &keeper->mutex, CLOCK_MONOTONIC, deadline) != 0)
+            break;
+    has_ended = keeper->has_ended;
+    pthread_mutex_unlock(&keeper->mutex);
+    if (!has_ended)
         return false;
+    pthread_join(keeper->thread, NULL);
     memory_free(keeper);
     return true;
 }
