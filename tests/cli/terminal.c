@@ -269,17 +269,24 @@ static void screen_dump(const struct terminal *terminal)
         fprintf(stderr, "|%s|\n", terminal->cells[row]);
 }
 
-static void terminal_await_either(struct terminal *terminal, const char *words, bool is_there)
+static bool is_in_row(const struct terminal *terminal, const char *words, const char *more)
+{
+    const char *row = row_find(terminal, words);
+
+    return row && strstr(row, more);
+}
+
+static void terminal_await_either(struct terminal *terminal, const char *words, const char *more, bool is_there)
 {
     uint64_t since_ns = expect_now_ns();
 
-    while (terminal_shows(terminal, words) != is_there) {
+    while (is_in_row(terminal, words, more) != is_there) {
         bool is_alive = terminal_look(terminal);
         bool is_late = expect_now_ns() - since_ns > patience_ns(20);
 
-        if ((is_late || !is_alive) && terminal_shows(terminal, words) != is_there) {
+        if ((is_late || !is_alive) && is_in_row(terminal, words, more) != is_there) {
             screen_dump(terminal);
-            ck_abort_msg("'%s' %s on the screen%s", words, is_there ? "is not" : "is still",
+            ck_abort_msg("'%s' with '%s' %s on the screen%s", words, more, is_there ? "is not" : "is still",
                          is_alive ? "" : ", and the program has ended");
         }
     }
@@ -287,12 +294,17 @@ static void terminal_await_either(struct terminal *terminal, const char *words, 
 
 void terminal_await(struct terminal *terminal, const char *words)
 {
-    terminal_await_either(terminal, words, true);
+    terminal_await_either(terminal, words, "", true);
+}
+
+void terminal_await_row(struct terminal *terminal, const char *words, const char *more)
+{
+    terminal_await_either(terminal, words, more, true);
 }
 
 void terminal_await_gone(struct terminal *terminal, const char *words)
 {
-    terminal_await_either(terminal, words, false);
+    terminal_await_either(terminal, words, "", false);
 }
 
 void terminal_type(struct terminal *terminal, const char *keys)

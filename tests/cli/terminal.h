@@ -29,6 +29,9 @@ void terminal_start_shell(struct terminal *terminal, int n_rows, int n_columns, 
 void terminal_await(struct terminal *terminal, const char *words);
 void terminal_await_gone(struct terminal *terminal, const char *words);
 
+/* Waits until the first row with these words has others, too: a row comes piece by piece. */
+void terminal_await_row(struct terminal *terminal, const char *words, const char *more);
+
 /* Takes what the program has written, waiting for that up to a moment. False: it has ended. */
 bool terminal_look(struct terminal *terminal);
 
